@@ -1,0 +1,1 @@
+"""Contacts of three systems behind one GraphQL schema."""

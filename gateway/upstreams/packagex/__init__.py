@@ -1,0 +1,1 @@
+"""PackageX: people, groups and file imports over REST."""

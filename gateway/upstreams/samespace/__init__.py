@@ -1,0 +1,1 @@
+"""Samespace: a GraphQL CRM and a file upload."""

@@ -1,0 +1,1 @@
+"""Smart Sender: contacts, chats, channels and events over REST."""
