@@ -1,0 +1,66 @@
+"""One flight per key: whoever asks for what is already being fetched waits for the same answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from gateway import deadline, events
+from gateway.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Flight:
+    task: "asyncio.Task[Any]"
+    waiting: int = 0
+
+
+class Flights:
+    """Calls on their way to one source, for one account. A flight ends when nobody waits for it any more."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._flights: dict[Hashable, _Flight] = {}
+
+    async def share(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._start(key, fetch)
+        else:
+            events.emit(events.UpstreamSpared(source=self._source, reason="in flight"))
+        flight.waiting += 1
+        left = deadline.seconds_left(float("inf"))
+        try:
+            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
+                return cast("T", await asyncio.shield(flight.task))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{self._source} did not answer in the time left.", source=self._source
+            ) from None
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                flight.task.cancel()
+                self._forget(key, flight)
+
+    def _start(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> _Flight:
+        async def fly() -> T:
+            return await fetch()
+
+        flight = _Flight(asyncio.create_task(fly(), context=copy_context()))
+        self._flights[key] = flight
+        flight.task.add_done_callback(lambda task: self._landed(key, flight, task))
+        return flight
+
+    def _landed(self, key: Hashable, flight: _Flight, task: "asyncio.Task[Any]") -> None:
+        self._forget(key, flight)
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody is warned of a failure that all waiters left behind
+
+    def _forget(self, key: Hashable, flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]

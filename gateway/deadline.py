@@ -1,0 +1,45 @@
+"""How long the work at hand may take. Set once for an operation, read wherever something waits."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the event loop's clock, in seconds. `background` work yields to callers who wait."""
+
+    at: float
+    background: bool = False
+
+    def left(self) -> float:
+        """Seconds left; negative when it has passed."""
+        return self.at - asyncio.get_running_loop().time()
+
+
+@contextmanager
+def within(seconds: float, *, background: bool = False) -> Iterator[Deadline]:
+    """Give the work inside so many seconds; never more than what is already allowed."""
+    at = asyncio.get_running_loop().time() + seconds
+    outer = _deadline.get()
+    deadline = Deadline(at if outer is None else min(at, outer.at), background)
+    token = _deadline.set(deadline)
+    try:
+        yield deadline
+    finally:
+        _deadline.reset(token)
+
+
+def current() -> Deadline | None:
+    """The deadline of the work at hand, if it has one."""
+    return _deadline.get()
+
+
+def seconds_left(most: float) -> float:
+    """Seconds that a step may take: what is left, and never more than `most`."""
+    deadline = _deadline.get()
+    return most if deadline is None else min(most, deadline.left())

@@ -1,0 +1,134 @@
+"""All errors of the gateway, as one tree. Each carries a stable `code` of the public contract.
+
+    GatewayError                   ours: its message may be shown to callers
+    ├── BadInput                   BAD_USER_INPUT: the arguments alone are at fault
+    │   └── CursorInvalid          CURSOR_INVALID: a broken cursor, or one of another list
+    ├── BadRequest                 BAD_REQUEST: the HTTP request is not a GraphQL request
+    ├── Forbidden                  FORBIDDEN: the caller lacks a scope
+    ├── DeadlineExceeded           DEADLINE_EXCEEDED: the operation's own time is up
+    └── UpstreamError              a source did not do what it was asked to
+        ├── UpstreamTimeout        UPSTREAM_TIMEOUT: no answer in time
+        ├── UpstreamUnavailable    UPSTREAM_UNAVAILABLE: refused, broken connection, 5xx
+        ├── UpstreamRateLimited    UPSTREAM_RATE_LIMITED: no room in the budget, or 429
+        ├── UpstreamAuth           UPSTREAM_AUTH: the gateway's own key was refused
+        ├── UpstreamBadResponse    UPSTREAM_BAD_RESPONSE: an answer that is not what was agreed
+        ├── UpstreamRejected       UPSTREAM_BAD_RESPONSE: the source refused the values of a request
+        └── CapabilityUnsupported  CAPABILITY_UNSUPPORTED: the source has no such ability
+
+Anything else that is raised reaches the caller masked, as INTERNAL.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """An error whose message may be shown to callers."""
+
+    code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, source: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.retry_after = retry_after
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """What stands in `errors[].extensions`; only what is known."""
+        known: dict[str, object] = {"code": self.code}
+        if self.source is not None:
+            known["source"] = self.source
+            known["retryable"] = self.retryable
+        if self.retry_after is not None:
+            known["retryAfterSeconds"] = round(self.retry_after, 3)
+        return known
+
+
+class BadInput(GatewayError):
+    """The arguments alone are at fault; no source was asked."""
+
+    code = "BAD_USER_INPUT"
+
+
+class CursorInvalid(BadInput):
+    """A cursor that is broken, or belongs to another list."""
+
+    code = "CURSOR_INVALID"
+
+
+class BadRequest(GatewayError):
+    """The HTTP request is not a GraphQL request."""
+
+    code = "BAD_REQUEST"
+
+
+class Forbidden(GatewayError):
+    """The caller lacks the right."""
+
+    code = "FORBIDDEN"
+
+
+class DeadlineExceeded(GatewayError):
+    """The time that the operation was given is up."""
+
+    code = "DEADLINE_EXCEEDED"
+    retryable = True
+
+
+class UpstreamError(GatewayError):
+    """A source did not do what it was asked to."""
+
+    source: str
+
+    def __init__(self, source: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, source=source, retry_after=retry_after)
+
+
+class UpstreamTimeout(UpstreamError):
+    """No answer in time."""
+
+    code = "UPSTREAM_TIMEOUT"
+    retryable = True
+
+
+class UpstreamUnavailable(UpstreamError):
+    """Refused, a broken connection, or an error of the source's own."""
+
+    code = "UPSTREAM_UNAVAILABLE"
+    retryable = True
+
+
+class UpstreamRateLimited(UpstreamError):
+    """No room in the budget, or the source said 429."""
+
+    code = "UPSTREAM_RATE_LIMITED"
+    retryable = True
+
+
+class UpstreamAuth(UpstreamError):
+    """The source refused the gateway's own key."""
+
+    code = "UPSTREAM_AUTH"
+
+
+class UpstreamBadResponse(UpstreamError):
+    """An answer that is not what the contract of the source says."""
+
+    code = "UPSTREAM_BAD_RESPONSE"
+
+
+class UpstreamRejected(UpstreamError):
+    """The source refused the values of a request; `fields` are those it named."""
+
+    code = "UPSTREAM_BAD_RESPONSE"
+
+    def __init__(self, source: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(source, message)
+        self.fields = fields
+
+
+class CapabilityUnsupported(UpstreamError):
+    """The source has no such ability."""
+
+    code = "CAPABILITY_UNSUPPORTED"

@@ -1,0 +1,65 @@
+"""What happens on the way of a request, told to whoever listens: cost meters, logs, metrics.
+
+Listeners are set for the work at hand and everything it starts, so nothing has to pass them along.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamCalled:
+    """One HTTP request to a source has ended. `status` is None without an answer, `error` a code or None."""
+
+    source: str
+    operation: str
+    status: int | None
+    error: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSpared:
+    """An answer came from the index, or from a call that was already on its way."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFinished:
+    """The index has read a source to its end, or given up for now (`error` is a code)."""
+
+    source: str
+    contacts: int
+    seconds: float
+    error: str | None
+
+
+Event = UpstreamCalled | UpstreamSpared | ScanFinished
+Listener = Callable[[Event], None]
+
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+
+
+def emit(event: Event) -> None:
+    """Tell every listener of the work at hand."""
+    for listener in _listeners.get():
+        listener(event)
+
+
+@contextmanager
+def heard_by(*listeners: Listener) -> Iterator[None]:
+    """Let these listeners hear what the work inside does, besides those that already do."""
+    token = _listeners.set((*_listeners.get(), *listeners))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+def listeners() -> tuple[Listener, ...]:
+    """Whoever listens now; also tells one piece of work from another."""
+    return _listeners.get()

@@ -1,0 +1,1 @@
+"""What a source cannot answer itself: by-id, search, filter, sort, count. Filled by scanning."""

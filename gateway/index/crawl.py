@@ -1,0 +1,170 @@
+"""Fills and refreshes the index: reads every source to its end, within its budget, again and again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway import deadline, events
+from gateway.errors import GatewayError
+from gateway.index.rows import Row, row_of
+from gateway.index.store import Store
+from gateway.model.contact import Contact
+from gateway.model.source import Source
+from gateway.ports import Upstream
+
+LONGEST_STEP: Final = 120.0  # seconds for one page, waiting for the budget included
+RESTARTS: Final = 3  # when contacts move while they are read
+FIRST_PAUSE: Final = 1.0  # after a failed scan; doubles up to the age at which a scan is due
+SMALL_PAGE: Final = 20  # an overlap would cost a whole call with pages of this size
+REFRESH_AT: Final = 0.8  # of the age at which the index counts as stale
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class Moved(Exception):
+    """Contacts have moved while they were read, so some may have been skipped."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one source has come. `scanned` is set at the end of each scan and replaced by a new event."""
+
+    modules: tuple[str, ...] = ()
+    error: GatewayError | None = None
+    scanned: asyncio.Event = field(default_factory=asyncio.Event)
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Crawler:
+    """Reads the sources of one account into a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        upstreams: Mapping[Source, Upstream],
+        *,
+        region: str,
+        max_age: float,
+        now: Callable[[], str],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._upstreams = upstreams
+        self._region = region
+        self._max_age = max_age
+        self._now = now
+        self._sleep = sleep
+        self.progress = {source: Progress() for source in upstreams}
+
+    async def run(self) -> None:
+        """Keep every source fresh, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for source in self._upstreams:
+                tasks.create_task(self._keep(source))
+
+    def want(self, source: Source) -> asyncio.Event:
+        """Ask for a scan now, unless one is running; the event tells when the next one ends."""
+        progress = self.progress[source]
+        progress.due.set()
+        return progress.scanned
+
+    async def scan(self, source: Source) -> int:
+        """Read one source to its end; the number of contacts. Raises what the source raises."""
+        progress = self.progress[source]
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        total = 0
+        failed: GatewayError | None = None
+        try:
+            with deadline.within(float("inf"), background=True):
+                progress.modules = await self._modules(source)
+                for module in progress.modules:
+                    total += await self._scan_module(source, module)
+        except GatewayError as error:
+            failed = error
+            raise
+        finally:
+            progress.error = failed
+            done, progress.scanned = progress.scanned, asyncio.Event()
+            done.set()
+            events.emit(
+                events.ScanFinished(
+                    source=source.value,
+                    contacts=total,
+                    seconds=loop.time() - started,
+                    error=failed.code if failed else None,
+                )
+            )
+        return total
+
+    async def _keep(self, source: Source) -> None:
+        progress = self.progress[source]
+        pause = FIRST_PAUSE
+        prepared = False
+        while True:
+            progress.due.clear()
+            try:
+                if not prepared:
+                    await self._upstreams[source].prepare()
+                    prepared = True
+                await self.scan(source)
+                pause = FIRST_PAUSE
+                wait = self._max_age * REFRESH_AT
+            except GatewayError as error:
+                progress.error = error
+                wait = error.retry_after or pause
+                pause = min(pause * 2, self._max_age)
+            await self._until_due(progress, wait)
+
+    async def _until_due(self, progress: Progress, seconds: float) -> None:
+        due = asyncio.create_task(progress.due.wait())
+        slept = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            await asyncio.wait((due, slept), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            due.cancel()
+            slept.cancel()
+
+    async def _modules(self, source: Source) -> tuple[str, ...]:
+        upstream = self._upstreams[source]
+        if not upstream.traits.has_modules:
+            return ("",)
+        return tuple(module["sourceId"] for module in await upstream.modules())
+
+    async def _scan_module(self, source: Source, module: str) -> int:
+        generation = await self._store.begin(self._account, source.value, module, self._now())
+        for _ in range(RESTARTS):
+            try:
+                await self._read_all(source, module, generation)
+                break
+            except Moved:
+                continue
+        return await self._store.finish(self._account, source.value, module, generation, self._now())
+
+    async def _read_all(self, source: Source, module: str, generation: int) -> None:
+        """Read page by page. Where pages are large, each begins with the last contact of the one before."""
+        upstream = self._upstreams[source]
+        size = upstream.traits.page_ceiling
+        overlap = 0 if size <= SMALL_PAGE else 1
+        offset, last = 0, None
+        while True:
+            start = max(0, offset - overlap)
+            with deadline.within(LONGEST_STEP, background=True):
+                found = await upstream.contacts(start, size, module=module or None)
+            contacts = found.items
+            if overlap and last is not None:
+                if not contacts or contacts[0]["sourceId"] != last:
+                    raise Moved
+                contacts = contacts[1:]
+            rows = self._rows(contacts, offset)
+            await self._store.put(self._account, rows, generation)
+            offset += len(contacts)
+            if not found.more or not contacts:
+                return
+            last = contacts[-1]["sourceId"]
+
+    def _rows(self, contacts: list[Contact], offset: int) -> list[Row]:
+        return [row_of(contact, offset + place, self._region) for place, contact in enumerate(contacts)]

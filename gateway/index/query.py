@@ -1,0 +1,162 @@
+"""A filter, a search and an order as SQL. Pure: texts and parameters, nothing is run here."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.index.rows import as_text
+from gateway.model.filter import Filter, Order, OrderField, PropertyCondition
+from gateway.model.text import folded
+
+SHORTEST_TRIGRAM: Final = 3
+
+COLUMNS: Final = {
+    OrderField.NAME: "name",
+    OrderField.EMAIL: "email",
+    OrderField.CREATED_AT: "created",
+    OrderField.UPDATED_AT: "updated",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of the rows of one module of one source (`module` "" where the source has none)."""
+
+    account: str
+    source: str
+    module: str
+    search: str | None = None
+    filter: Filter | None = None
+
+
+@dataclass(slots=True)
+class Conditions:
+    """SQL conditions on `contact`, and their parameters."""
+
+    texts: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, text: str, *values: Any) -> None:
+        """One more condition that has to hold."""
+        self.texts.append(text)
+        self.values.extend(values)
+
+    def contains(self, column: str, wanted: str) -> None:
+        """The folded text is part of the column; three signs or more are found by the trigram index."""
+        part = folded(wanted)
+        if len(part) >= SHORTEST_TRIGRAM:
+            phrase = part.replace('"', '""')
+            self.add(
+                "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
+                f'{column} : "{phrase}"',
+            )
+        else:
+            self.add(f"instr({column}, ?) > 0", part)
+
+
+def conditions(question: Question) -> Conditions:
+    """The conditions of a question."""
+    found = Conditions()
+    found.add("account = ? AND source = ? AND module = ?", question.account, question.source, question.module)
+    for term in (question.search or "").split():
+        found.contains("text", term)
+    if question.filter is not None:
+        _filter(found, question.filter)
+    return found
+
+
+def _filter(found: Conditions, wanted: Filter) -> None:
+    for kind, value in (("email", wanted.email), ("phone", wanted.phone), ("tag", wanted.tag)):
+        if value is not None:
+            found.add(
+                "rowid IN (SELECT contact FROM contact_key WHERE account = ? AND kind = ? AND value = ?)",
+                found.values[0],
+                kind,
+                value,
+            )
+    for column, value in (
+        ("first", wanted.first_name),
+        ("last", wanted.last_name),
+        ("name", wanted.name),
+        ("company", wanted.company),
+    ):
+        if value is not None:
+            found.contains(column, value)
+    for text, value in (
+        ("created >= ?", wanted.created_after),
+        ("created < ?", wanted.created_before),
+        ("updated >= ?", wanted.updated_after),
+        ("updated < ?", wanted.updated_before),
+    ):
+        if value is not None:
+            found.add(text, value)
+    if wanted.members is not None:
+        marks = ", ".join("?" * len(wanted.members))
+        found.add(f"id IN ({marks})", *wanted.members)
+    for condition in wanted.properties:
+        _property(found, condition)
+
+
+def _property(found: Conditions, condition: PropertyCondition) -> None:
+    value = "(SELECT value FROM json_each(properties) WHERE key = ?)"
+    if condition.exists is not None:
+        found.add(f"{value} IS {'NOT ' if condition.exists else ''}NULL", condition.key)
+    if condition.equals is not None:
+        expected = condition.equals[0]
+        if expected is None:
+            found.add(f"{value} IS NULL", condition.key)
+        else:
+            found.add(f"{value} = ?", condition.key, as_text(expected))
+    if condition.contains is not None:
+        found.add(f"instr(folded({value}), ?) > 0", condition.key, folded(condition.contains))
+
+
+def after_rowid(question: Question, rowid: int, limit: int) -> tuple[str, list[Any]]:
+    """Rows in the order in which the index met them; growth comes at the end."""
+    found = conditions(question)
+    found.add("rowid > ?", rowid)
+    return _select(found, "rowid", limit)
+
+
+def after_key(
+    questions: list[Question], order: Order, after: tuple[Any, int] | None, limit: int
+) -> tuple[str, list[Any]]:
+    """Rows of several sources in a sort order; empty ones come last. `after` is (sort value, rowid).
+
+    A sort value of None means that the walk has come to the rows that lack the field.
+    """
+    column = COLUMNS[order.field]
+    parts, values = [], []
+    for question in questions:
+        found = conditions(question)
+        parts.append(f"({' AND '.join(found.texts)})")
+        values.extend(found.values)
+    texts = [f"({' OR '.join(parts)})"]
+    lacks = f"({column} IS NULL OR {column} = '')"
+    way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
+    if after is not None:
+        value, rowid = after
+        if value is None:
+            texts.append(f"({lacks} AND rowid > ?)")
+            values.append(rowid)
+        else:
+            texts.append(f"({lacks} OR {column} {sign} ? OR ({column} = ? AND rowid > ?))")
+            values.extend((value, value, rowid))
+    sql = (
+        f"SELECT rowid, source, module, id, position, as_of, record, {column} FROM contact "  # noqa: S608
+        f"WHERE {' AND '.join(texts)} ORDER BY {lacks}, {column} {way}, rowid LIMIT ?"
+    )
+    return sql, [*values, limit]
+
+
+def count(question: Question) -> tuple[str, list[Any]]:
+    """How many rows fit."""
+    found = conditions(question)
+    return f"SELECT count(*) FROM contact WHERE {' AND '.join(found.texts)}", found.values  # noqa: S608
+
+
+def _select(found: Conditions, order: str, limit: int) -> tuple[str, list[Any]]:
+    sql = (
+        "SELECT rowid, source, module, id, position, as_of, record, NULL FROM contact "  # noqa: S608
+        f"WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
+    )
+    return sql, [*found.values, limit]

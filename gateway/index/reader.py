@@ -1,0 +1,196 @@
+"""What the index says, and how far it can be believed."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from gateway import deadline, events
+from gateway.errors import DeadlineExceeded, GatewayError
+from gateway.index.crawl import Crawler
+from gateway.index.rows import row_of
+from gateway.index.store import Scan, Store, Stored
+from gateway.model.contact import Contact, ContactKey
+from gateway.model.source import Source
+from gateway.ports import Found, Upstream
+
+TAIL: Final = 50  # contacts looked at behind the last known one, for those that came since
+NEARBY: Final = 25  # contacts looked at on both sides of a remembered position
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the index of one module can be believed.
+
+    `complete`: a scan has come to its end. `fresh`: that is no longer ago than allowed. `error`: why the
+    latest scan failed. `as_of`: when the latest complete scan began (RFC 3339).
+    """
+
+    complete: bool
+    fresh: bool
+    as_of: str | None
+    contacts: int
+    error: GatewayError | None
+
+
+class Index:
+    """The index of one account. What it tells of a contact carries the time at which that was read."""
+
+    def __init__(
+        self,
+        store: Store,
+        crawler: Crawler,
+        upstreams: Mapping[Source, Upstream],
+        *,
+        account: str,
+        region: str,
+        max_age: float,
+        wait: float,
+        now: Callable[[], str],
+    ) -> None:
+        self.store = store
+        self._crawler = crawler
+        self._upstreams = upstreams
+        self._account = account
+        self._region = region
+        self._max_age = max_age
+        self._wait = wait
+        self._now = now
+
+    def state(self, source: Source, module: str, max_age: float | None = None) -> State:
+        """How far the index of a module can be believed; `max_age` in seconds is the caller's wish."""
+        scan = self.store.scan(self._account, source.value, module)
+        error = self._crawler.progress[source].error
+        if scan is None or scan.finished is None:
+            return State(complete=False, fresh=False, as_of=None, contacts=0, error=error)
+        allowed = self._max_age if max_age is None else min(max_age, self._max_age)
+        fresh = self.age(_began(scan)) <= allowed
+        return State(complete=True, fresh=fresh, as_of=_began(scan), contacts=scan.contacts, error=error)
+
+    def age(self, stamp: str) -> float:
+        """Seconds since a time."""
+        return (datetime.fromisoformat(self._now()) - datetime.fromisoformat(stamp)).total_seconds()
+
+    async def settled(self, source: Source, module: str, max_age: float | None = None) -> State:
+        """The state of a module, after waiting (within reason and deadline) for a scan that makes it fresh."""
+        state = self.state(source, module, max_age)
+        if state.fresh or state.error is not None:
+            if not state.fresh:
+                self._crawler.want(source)
+            return state
+        loop = asyncio.get_running_loop()
+        until = loop.time() + max(0.0, min(self._wait, deadline.seconds_left(float("inf")) / 2))
+        while not state.fresh and state.error is None:
+            scanned = self._crawler.want(source)
+            try:
+                async with asyncio.timeout_at(until):
+                    await scanned.wait()
+            except TimeoutError:
+                break
+            state = self.state(source, module, max_age)
+        return state
+
+    def modules(self, source: Source) -> tuple[str, ...]:
+        """The modules that the index has met."""
+        return self._crawler.progress[source].modules
+
+    def contact(self, stored: Stored) -> Contact:
+        """The contact of a stored row."""
+        upstream = self._upstreams[Source(stored.source)]
+        return upstream.contact_of(orjson.loads(stored.record), stored.as_of, stored.module)
+
+    def module_of(self, source: Source, vendor_id: str) -> str | None:
+        """The module in which the index has met a contact."""
+        found = self.store.get(self._account, source.value, [vendor_id]).get(vendor_id)
+        return found.module if found else None
+
+    async def contacts(
+        self, keys: Sequence[ContactKey], max_age: float | None = None
+    ) -> Found[ContactKey, Contact]:
+        """Contacts of a source that has no read by id. One that is older than `max_age` is read again."""
+        found: Found[ContactKey, Contact] = {}
+        source = keys[0].source
+        rows = self._rows(source, keys)
+        missing = [key for key in keys if key not in rows]
+        if missing:
+            rows.update(await self._look_again(source, missing, found))
+        for key, row in rows.items():
+            if max_age is not None and self.age(row.as_of) > max_age:
+                found[key] = await self._read_again(source, row)
+            else:
+                events.emit(events.UpstreamSpared(source=source.value, reason="index"))
+                found[key] = self.contact(row)
+        return found
+
+    def _rows(self, source: Source, keys: Sequence[ContactKey]) -> dict[ContactKey, Stored]:
+        rows = self.store.get(self._account, source.value, [key.id for key in keys])
+        fits = ((key, rows.get(key.id)) for key in keys)
+        return {key: row for key, row in fits if row is not None and key.module in ("", row.module)}
+
+    async def _look_again(
+        self, source: Source, keys: Sequence[ContactKey], found: Found[ContactKey, Contact]
+    ) -> dict[ContactKey, Stored]:
+        """Keys that the index has not met: wait for the first scan, or look behind the last known contact."""
+        modules = self.modules(source)
+        incomplete = not modules or not all(self.state(source, module).complete for module in modules)
+        if incomplete:
+            await self.settled(source, modules[0] if modules else "")
+            rows = self._rows(source, keys)
+            modules = self.modules(source)
+            if modules and all(self.state(source, module).complete for module in modules):
+                return rows
+            error = self._crawler.progress[source].error or DeadlineExceeded(
+                f"The index of {source.value} is still being filled. Try again in a few seconds.",
+                source=source.value,
+            )
+            found.update({key: error for key in keys if key not in rows})
+            return rows
+        wanted = {key.module for key in keys}
+        searched = modules if "" in wanted else [module for module in modules if module in wanted]
+        try:
+            await asyncio.gather(*(self._read_tail(source, module) for module in searched))
+        except GatewayError as error:
+            found.update(dict.fromkeys(keys, error))
+            return {}
+        return self._rows(source, keys)
+
+    async def _read_tail(self, source: Source, module: str) -> None:
+        """Read what has come behind the last contact of the latest scan; growth comes at the end."""
+        scan = self.store.scan(self._account, source.value, module)
+        if scan is None:
+            return
+        page = await self._upstreams[source].contacts(scan.contacts, TAIL, module=module or None)
+        await self._keep(page.items, scan.contacts, scan.generation)
+
+    async def _read_again(self, source: Source, row: Stored) -> Contact | GatewayError:
+        """Read a contact at its remembered position; where it has moved, the old one is marked as stale."""
+        upstream = self._upstreams[source]
+        start = max(0, row.position - NEARBY)
+        try:
+            page = await upstream.contacts(start, 2 * NEARBY, module=row.module or None)
+        except GatewayError as error:
+            return error
+        for place, contact in enumerate(page.items):
+            if contact["sourceId"] == row.id:
+                await self._keep([contact], start + place, None)
+                return contact
+        self._crawler.want(source)
+        stale = self.contact(row)
+        stale["_stale"] = True
+        return stale
+
+    async def _keep(self, contacts: Sequence[Contact], position: int, generation: int | None) -> None:
+        for place, contact in enumerate(contacts):
+            key = contact["_key"]
+            if generation is None:
+                scan = self.store.scan(self._account, key.source.value, key.module)
+                generation = scan.generation if scan else 0
+            row = row_of(contact, position + place, self._region)
+            await self.store.put(self._account, [row], generation)
+
+
+def _began(scan: Scan) -> str:
+    return scan.finished or scan.started or ""

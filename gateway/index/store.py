@@ -1,0 +1,306 @@
+"""The index on disk: embedded SQLite with FTS5, behind a Protocol that another database can fill as well."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from gateway.index import query
+from gateway.index.query import Question
+from gateway.index.rows import Row
+from gateway.model.filter import Order
+from gateway.model.text import folded
+
+T = TypeVar("T")
+
+VERSION: Final = 1  # of the tables; an index of another version is filled anew
+MEMORY: Final = ":memory:"
+CACHE_KIB: Final = 16_384
+
+SCHEMA: Final = """
+CREATE TABLE contact (
+    account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
+    position INTEGER NOT NULL, generation INTEGER NOT NULL, as_of TEXT NOT NULL, record BLOB NOT NULL,
+    name TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, company TEXT NOT NULL, email TEXT NOT NULL,
+    created TEXT, updated TEXT, properties BLOB NOT NULL, text TEXT NOT NULL
+);
+CREATE UNIQUE INDEX contact_id ON contact (account, source, id);
+CREATE INDEX contact_place ON contact (account, source, module);
+CREATE INDEX contact_name ON contact (account, name);
+CREATE INDEX contact_created ON contact (account, created);
+CREATE TABLE contact_key (
+    account TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, contact INTEGER NOT NULL,
+    PRIMARY KEY (account, kind, value, contact)
+) WITHOUT ROWID;
+CREATE INDEX contact_key_of ON contact_key (contact);
+CREATE VIRTUAL TABLE contact_text USING fts5 (first, last, name, company, text, tokenize = 'trigram');
+CREATE TABLE scan (
+    account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL,
+    generation INTEGER NOT NULL, started TEXT, finished TEXT, contacts INTEGER NOT NULL,
+    PRIMARY KEY (account, source, module)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row that was found: its number in the index, where it lies, and its record as JSON."""
+
+    rowid: int
+    source: str
+    module: str
+    id: str
+    position: int
+    as_of: str
+    record: bytes
+    sort: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The last scan of a module: `finished` is None until one has come to the end. Times are RFC 3339."""
+
+    generation: int
+    started: str | None
+    finished: str | None
+    contacts: int
+
+
+class Store(Protocol):
+    """What the index needs of a database. `get` is quick enough for the event loop; the rest may wait."""
+
+    def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """Rows by vendor id; ids that are not there are missing."""
+        raise NotImplementedError
+
+    def scan(self, account: str, source: str, module: str) -> Scan | None:
+        """The last scan of a module; None before the first one began."""
+        raise NotImplementedError
+
+    async def begin(self, account: str, source: str, module: str, started: str) -> int:
+        """Begin a scan; its generation."""
+        raise NotImplementedError
+
+    async def put(self, account: str, rows: Sequence[Row], generation: int) -> None:
+        """Add rows, or replace those of the same source and id. A row keeps its number."""
+        raise NotImplementedError
+
+    async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
+        """End a scan: rows that it has not met are gone. The number of rows left."""
+        raise NotImplementedError
+
+    async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
+        """Rows that fit, in the order in which the index met them."""
+        raise NotImplementedError
+
+    async def after_key(
+        self, questions: Sequence[Question], order: Order, after: tuple[Any, int] | None, limit: int
+    ) -> list[Stored]:
+        """Rows of several sources that fit, in a sort order."""
+        raise NotImplementedError
+
+    async def count(self, question: Question) -> int:
+        """How many rows fit."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Close it."""
+        raise NotImplementedError
+
+
+class SqliteStore(Store):
+    """The index in one SQLite file, or in memory.
+
+    Writing and long reads happen on one thread of its own; reads by key happen where they are asked for, on
+    a connection of their own, and take some ten microseconds. In memory both share one connection.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
+        self._writer = _connect(path)
+        _prepare(self._writer)
+        self._reader = self._writer if path is None else _connect(path)
+
+    def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """Rows by vendor id."""
+        marks = ", ".join("?" * len(ids))
+        sql = (
+            "SELECT rowid, source, module, id, position, as_of, record, NULL FROM contact "  # noqa: S608
+            f"WHERE account = ? AND source = ? AND id IN ({marks})"
+        )
+        return {row[3]: Stored(*row) for row in self._reader.execute(sql, (account, source, *ids))}
+
+    def scan(self, account: str, source: str, module: str) -> Scan | None:
+        """The last scan of a module."""
+        sql = (
+            "SELECT generation, started, finished, contacts FROM scan "
+            "WHERE account = ? AND source = ? AND module = ?"
+        )
+        row = self._reader.execute(sql, (account, source, module)).fetchone()
+        return None if row is None else Scan(*row)
+
+    async def begin(self, account: str, source: str, module: str, started: str) -> int:
+        """Begin a scan."""
+
+        def run() -> int:
+            with self._writer as db:
+                db.execute(
+                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, 0) ON CONFLICT DO UPDATE "
+                    "SET generation = generation + 1, started = excluded.started",
+                    (account, source, module, started),
+                )
+                sql = "SELECT generation FROM scan WHERE account = ? AND source = ? AND module = ?"
+                return int(db.execute(sql, (account, source, module)).fetchone()[0])
+
+        return await self._run(run)
+
+    async def put(self, account: str, rows: Sequence[Row], generation: int) -> None:
+        """Add or replace rows."""
+
+        def run() -> None:
+            with self._writer as db:
+                for row in rows:
+                    _put(db, account, row, generation)
+
+        await self._run(run)
+
+    async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
+        """End a scan."""
+
+        def run() -> int:
+            place = (account, source, module)
+            with self._writer as db:
+                gone = db.execute(
+                    "SELECT rowid FROM contact "
+                    "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
+                    (*place, generation),
+                ).fetchall()
+                for table, column in (
+                    ("contact", "rowid"),
+                    ("contact_key", "contact"),
+                    ("contact_text", "rowid"),
+                ):
+                    db.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)  # noqa: S608
+                sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
+                left = int(db.execute(sql, place).fetchone()[0])
+                db.execute(
+                    "UPDATE scan SET finished = ?, contacts = ? "
+                    "WHERE account = ? AND source = ? AND module = ? AND generation = ?",
+                    (finished, left, *place, generation),
+                )
+                return left
+
+        return await self._run(run)
+
+    async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
+        """Rows that fit, in the order in which the index met them."""
+        return await self._rows(*query.after_rowid(question, rowid, limit))
+
+    async def after_key(
+        self, questions: Sequence[Question], order: Order, after: tuple[Any, int] | None, limit: int
+    ) -> list[Stored]:
+        """Rows of several sources that fit, in a sort order."""
+        return await self._rows(*query.after_key(list(questions), order, after, limit))
+
+    async def count(self, question: Question) -> int:
+        """How many rows fit."""
+        sql, values = query.count(question)
+        return await self._run(lambda: int(self._writer.execute(sql, values).fetchone()[0]))
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        await self._run(lambda: None)
+        self._thread.shutdown(wait=True)
+        if self._reader is not self._writer:
+            self._reader.close()
+        self._writer.close()
+
+    async def _rows(self, sql: str, values: Sequence[Any]) -> list[Stored]:
+        return await self._run(lambda: [Stored(*row) for row in self._writer.execute(sql, values)])
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    name = MEMORY if path is None else str(path)
+    db = sqlite3.connect(name, check_same_thread=False, timeout=5)
+    db.create_function(
+        "folded", 1, lambda text: None if text is None else folded(str(text)), deterministic=True
+    )
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return db
+
+
+def _folded(text: object) -> str | None:
+    return None if text is None else folded(str(text))
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found == VERSION:
+        return
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?)"
+    names = ("contact", "contact_key", "contact_text", "scan")
+    for (name,) in db.execute(tables, names).fetchall():
+        db.execute(f"DROP TABLE {name}")
+    db.executescript(SCHEMA)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+    db.commit()
+
+
+def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:
+    held = (
+        row.module, row.position, generation, row.as_of, row.record, row.name, row.first, row.last, row.company,
+        row.email, row.created, row.updated, row.properties, row.text,
+    )  # fmt: skip
+    place = (account, row.source, row.id)
+    found = db.execute(
+        "SELECT rowid, text, first, last FROM contact WHERE account = ? AND source = ? AND id = ?", place
+    ).fetchone()
+    if found is None:
+        rowid = db.execute(
+            "INSERT INTO contact (module, position, generation, as_of, record, name, first, last, company, "
+            "email, created, updated, properties, text, account, source, id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*held, *place),
+        ).lastrowid
+        _put_text(db, rowid, row)
+    else:
+        rowid = found[0]
+        db.execute(
+            "UPDATE contact SET module = ?, position = ?, generation = ?, as_of = ?, record = ?, name = ?, "
+            "first = ?, last = ?, company = ?, email = ?, created = ?, updated = ?, properties = ?, text = ? "
+            "WHERE rowid = ?",
+            (*held, rowid),
+        )
+        if found[1:] != (row.text, row.first, row.last):
+            db.execute("DELETE FROM contact_text WHERE rowid = ?", (rowid,))
+            _put_text(db, rowid, row)
+    _put_keys(db, account, rowid, {"email": row.emails, "phone": row.phones, "tag": row.tags})
+
+
+def _put_text(db: sqlite3.Connection, rowid: int | None, row: Row) -> None:
+    db.execute(
+        "INSERT INTO contact_text (rowid, first, last, name, company, text) VALUES (?, ?, ?, ?, ?, ?)",
+        (rowid, row.first, row.last, row.name, row.company, row.text),
+    )
+
+
+def _put_keys(
+    db: sqlite3.Connection, account: str, rowid: int | None, keys: Mapping[str, Iterable[str]]
+) -> None:
+    wanted = {(kind, value) for kind, values in keys.items() for value in values}
+    held = set(db.execute("SELECT kind, value FROM contact_key WHERE contact = ?", (rowid,)))
+    db.executemany(
+        "DELETE FROM contact_key WHERE account = ? AND kind = ? AND value = ? AND contact = ?",
+        [(account, *key, rowid) for key in held - wanted],
+    )
+    db.executemany(
+        "INSERT INTO contact_key VALUES (?, ?, ?, ?)", [(account, *key, rowid) for key in wanted - held]
+    )

@@ -1,0 +1,40 @@
+"""Normalised forms of names, e-mails and phones, for comparing. Pure."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import phonenumbers
+
+_SPACE = re.compile(r"\s+")
+_STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
+
+
+@lru_cache(maxsize=65_536)
+def folded(text: str) -> str:
+    """Without case, accents and superfluous space: "  Zoë  MÜLLER" becomes "zoe muller"."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return _SPACE.sub(" ", bare.translate(_STROKES)).strip()
+
+
+def same_email(text: str) -> str:
+    """The form in which two spellings of one address are equal: NFC, case folded, no space around."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
+@lru_cache(maxsize=65_536)
+def e164(text: str, region: str) -> str | None:
+    """The number as E.164, or None when it is none; `region` counts where no country code is written.
+
+    Some sources drop the plus sign (samespace.md, Value formats), so digits that are no number of the
+    region are tried as an international number.
+    """
+    for attempt in (text, "+" + text.lstrip("+ ")):
+        try:
+            number = phonenumbers.parse(attempt, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None

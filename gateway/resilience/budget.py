@@ -1,0 +1,52 @@
+"""How many requests a source may still get. Pure: told the time, never asks for it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+BACKGROUND_SHARE = 0.5  # of the limit; the rest stays free for callers who wait
+
+
+@dataclass(slots=True)
+class Budget:
+    """At most `limit` requests in any `window` seconds, which also keeps every fixed window.
+
+    `limit` None means no limit of our own; what the source says of itself is obeyed all the same.
+    """
+
+    limit: int | None
+    window: float
+    _sent: deque[float] = field(default_factory=deque)
+    _closed_until: float = 0.0
+
+    def take(self, now: float, *, background: bool = False) -> float:
+        """Take room for one request: 0.0 when there is some, else the seconds until it is worth asking."""
+        if now < self._closed_until:
+            return self._closed_until - now
+        if self.limit is None:
+            return 0.0
+        while self._sent and self._sent[0] <= now - self.window:
+            self._sent.popleft()
+        room = max(1, int(self.limit * BACKGROUND_SHARE)) if background else self.limit
+        if len(self._sent) < room:
+            self._sent.append(now)
+            return 0.0
+        return self._sent[len(self._sent) - room] + self.window - now
+
+    def remaining(self, now: float) -> int | None:
+        """Requests that could be sent now, or None without a limit."""
+        if self.limit is None:
+            return None
+        if now < self._closed_until:
+            return 0
+        return self.limit - sum(1 for sent in self._sent if sent > now - self.window)
+
+    def told_remaining(self, remaining: int, now: float) -> None:
+        """The source says how many requests it still allows: others may use the same key."""
+        if self.limit is None:
+            return
+        unseen = self.limit - remaining - len(self._sent)
+        self._sent.extend([now] * max(0, min(unseen, self.limit)))
+
+    def told_to_wait(self, seconds: float, now: float) -> None:
+        """The source refuses requests for so long; each further one might make it longer."""
+        self._closed_until = max(self._closed_until, now + seconds)

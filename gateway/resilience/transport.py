@@ -1,0 +1,166 @@
+"""The one way to a source: an httpx transport around another.
+
+`handle_async_request` reads top to bottom: within the deadline, not faster than allowed, send, learn from
+the answer. It knows no vendor; what differs between vendors comes in as `Limits`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from gateway import deadline, events
+from gateway.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    UpstreamBadResponse,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from gateway.resilience.budget import Budget
+
+LARGEST_ANSWER: Final = 8 * 1024 * 1024
+LEAST_WAIT: Final = 0.001
+UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is allowed with one source: seconds for one call, bytes of one answer."""
+
+    seconds: float = 10.0
+    answer_bytes: int = LARGEST_ANSWER
+
+
+class UpstreamTransport(httpx.AsyncBaseTransport):
+    """Sends one request to one source, within the deadline and the budget, and reads its whole answer.
+
+    Raises an `UpstreamError` or `DeadlineExceeded`; never an httpx exception. Redirects are not followed.
+    A request whose extensions say `safe` is sent once more when a kept-alive connection turns out dead.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        inner: httpx.AsyncBaseTransport,
+        budget: Budget,
+        limits: Limits,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.source = source
+        self.budget = budget
+        self._inner = inner
+        self._limits = limits
+        self._sleep = sleep
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
+        clock = asyncio.get_running_loop().time
+        await self._wait_for_room(clock)
+        seconds = self._seconds()
+        started = clock()
+        status: int | None = None
+        failed: str | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._send(request)
+                status = response.status_code
+                await self._read(response)
+        except TimeoutError:
+            error = self._too_late(seconds)
+            failed = error.code
+            raise error from None
+        except httpx.HTTPError as broken:
+            failed = UpstreamUnavailable.code
+            # Its text may quote an address or a header, so it goes no further than its kind.
+            raise UpstreamUnavailable(
+                self.source, f"{self.source} could not be reached ({type(broken).__name__}). Try again later."
+            ) from None
+        except GatewayError as error:
+            failed = error.code
+            raise
+        finally:
+            events.emit(
+                events.UpstreamCalled(
+                    source=self.source,
+                    operation=str(request.extensions.get("operation", "")),
+                    status=status,
+                    error=failed,
+                    seconds=clock() - started,
+                )
+            )
+        self._learn(response, clock())
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+    async def _wait_for_room(self, clock: Callable[[], float]) -> None:
+        set_deadline = deadline.current()
+        background = set_deadline is not None and set_deadline.background
+        while wait := self.budget.take(clock(), background=background):
+            left = deadline.seconds_left(float("inf"))
+            if wait >= left:
+                raise UpstreamRateLimited(
+                    self.source,
+                    f"The rate limit of {self.source} leaves no room within the time given. "
+                    f"Try again in {wait:.0f} seconds.",
+                    retry_after=wait,
+                )
+            await self._sleep(max(wait, LEAST_WAIT))
+
+    def _seconds(self) -> float:
+        seconds = deadline.seconds_left(self._limits.seconds)
+        if seconds <= 0:
+            raise DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
+        return seconds
+
+    def _too_late(self, seconds: float) -> GatewayError:
+        if seconds < self._limits.seconds:
+            return DeadlineExceeded(
+                f"{self.source} did not answer in the {seconds:.1f} seconds left.", source=self.source
+            )
+        return UpstreamTimeout(self.source, f"{self.source} did not answer in {seconds:.1f} seconds.")
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._inner.handle_async_request(request)
+        except (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError):
+            if not request.extensions.get("safe"):
+                raise
+        return await self._inner.handle_async_request(request)
+
+    async def _read(self, response: httpx.Response) -> None:
+        """Read the body into the response, and no more of it than allowed."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._limits.answer_bytes:
+                    raise UpstreamBadResponse(
+                        self.source, f"{self.source} sent more than {self._limits.answer_bytes} bytes."
+                    )
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        response._content = b"".join(chunks)  # what `Response.aread` keeps, but bounded
+
+    def _learn(self, response: httpx.Response, now: float) -> None:
+        remaining = response.headers.get("x-rate-limit")
+        if remaining is not None and remaining.isdecimal():
+            self.budget.told_remaining(int(remaining), now)
+        if response.status_code == 429:
+            self.budget.told_to_wait(retry_after(response) or UNKNOWN_LOCK, now)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of a `Retry-After` header; None without one, or where it is a date."""
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else None

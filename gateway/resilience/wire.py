@@ -1,0 +1,107 @@
+"""JSON over HTTP to one source, and what its statuses mean."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+import httpx
+import orjson
+
+from gateway.errors import (
+    UpstreamAuth,
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamUnavailable,
+)
+from gateway.resilience.transport import UpstreamTransport, retry_after
+
+SEGMENT_SAFE: Final = "~"
+
+
+class Answer(NamedTuple):
+    """A status and the JSON that came with it."""
+
+    status: int
+    json: Any
+
+
+class Wire:
+    """Sends JSON requests below one address, with the headers that carry the key."""
+
+    def __init__(self, transport: UpstreamTransport, address: str, headers: Mapping[str, str]) -> None:
+        self.transport = transport
+        self.source = transport.source
+        self._address = address.rstrip("/")
+        self._headers = {"accept": "application/json", "user-agent": "contacts-gateway", **headers}
+
+    async def send(
+        self,
+        operation: str,
+        method: str,
+        path: Sequence[str | int],
+        *,
+        query: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        safe: bool = False,
+    ) -> Answer:
+        """Send one request; each part of `path` stays one segment, whatever characters it holds.
+
+        Raises UpstreamAuth on 401 and 403, UpstreamRateLimited on 429, UpstreamUnavailable on 5xx and
+        UpstreamBadResponse on a redirect or an answer that is not JSON. Other statuses are the caller's.
+        """
+        url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        headers, content = self._headers, None
+        if json is not None:
+            headers = {**headers, "content-type": "application/json"}
+            content = orjson.dumps(json)
+        extensions = {"operation": operation, "safe": safe}
+        return await self._answer(
+            httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+        )
+
+    async def upload(self, operation: str, path: Sequence[str | int], files: Mapping[str, Any]) -> Answer:
+        """POST a multipart form; `files` as httpx takes them. Errors as of `send`."""
+        url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
+        extensions = {"operation": operation}
+        return await self._answer(
+            httpx.Request("POST", url, headers=self._headers, files=files, extensions=extensions)
+        )
+
+    async def _answer(self, request: httpx.Request) -> Answer:
+        response = await self.transport.handle_async_request(request)
+        status = response.status_code
+        if status in (401, 403):
+            raise UpstreamAuth(self.source, f"{self.source} refused the gateway's key ({status}).")
+        if status == 429:
+            wait = retry_after(response)
+            raise UpstreamRateLimited(self.source, f"{self.source} is rate limited (429).", retry_after=wait)
+        if status >= 500:
+            raise UpstreamUnavailable(
+                self.source,
+                f"{self.source} answered {status}. Try again later.",
+                retry_after=retry_after(response),
+            )
+        if 300 <= status < 400:
+            raise UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
+        try:
+            return Answer(status, orjson.loads(response.content))
+        except orjson.JSONDecodeError:
+            raise self.strange("an answer that is not JSON") from None
+
+    def strange(self, what: str) -> UpstreamError:
+        """The error for an answer that breaks the source's own contract."""
+        return UpstreamBadResponse(self.source, f"{self.source} sent {what}.")
+
+
+def segment(part: str | int) -> str:
+    """A part of a path, quoted so that it can neither end, leave nor split its segment.
+
+    A lone dot or two would be taken for a step by servers on the way; no vendor has such ids.
+    """
+    text = str(part)
+    if text in {"", ".", ".."}:
+        raise ValueError("not a path segment")
+    return quote(text, safe=SEGMENT_SAFE)

@@ -1,0 +1,1 @@
+"""GraphiQL in the browser, served from our own origin."""

@@ -1,0 +1,136 @@
+"""Settings as data: each part declares its own, `gateway.config` reads them all once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable: how its text is read, its default (as text), and what it means."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    meaning: str
+
+
+class Secret:
+    """A text that shows as stars wherever it is printed."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one header that needs it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self._text else "Secret('')"
+
+
+def text(value: str) -> str:
+    """The text as it is, without space around it."""
+    return value.strip()
+
+
+def secret(value: str) -> Secret:
+    """A key. Space around it is dropped; anything that cannot stand in a header is refused."""
+    key = value.strip()
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("holds a character that cannot stand in a header")
+    return Secret(key)
+
+
+def yes_no(value: str) -> bool:
+    """`true` or `false`, also 1/0, yes/no, on/off."""
+    word = value.strip().lower()
+    if word in {"true", "1", "yes", "on"}:
+        return True
+    if word in {"false", "0", "no", "off", ""}:
+        return False
+    raise ValueError("is neither true nor false")
+
+
+def seconds(value: str) -> float:
+    """A positive number of seconds."""
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError("is not a positive number of seconds")
+    return number
+
+
+def count(value: str) -> int:
+    """A positive whole number."""
+    number = int(value)
+    if number < 1:
+        raise ValueError("is not a positive whole number")
+    return number
+
+
+def port(value: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    number = int(value)
+    if not 0 <= number <= 65_535:
+        raise ValueError("is not a port")
+    return number
+
+
+def region(value: str) -> str:
+    """An ISO 3166 country code."""
+    code = value.strip().upper()
+    if len(code) != 2 or not code.isalpha():
+        raise ValueError("is not a two-letter country code")
+    return code
+
+
+def address(value: str) -> str:
+    """The address of a source: https, or plain http on loopback only."""
+    url = value.strip().rstrip("/")
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an http address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("holds more than scheme, host, port and path")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("has to be https, as the key travels with every request")
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+def rate(value: str) -> Rate | None:
+    """`180/60` for 180 requests in 60 seconds, or `off`."""
+    word = value.strip().lower()
+    if word == "off":
+        return None
+    requests, slash, window = word.partition("/")
+    if not slash:
+        raise ValueError("is neither `requests/seconds` nor `off`")
+    return Rate(count(requests), seconds(window))
+
+
+def declared(*groups: Sequence[Setting]) -> dict[str, Setting]:
+    """All settings of several parts by name; two parts must not claim the same one."""
+    found: dict[str, Setting] = {}
+    for setting in (setting for group in groups for setting in group):
+        if setting.name in found:
+            raise ValueError(f"{setting.name} is declared twice")
+        found[setting.name] = setting
+    return found

@@ -1,0 +1,121 @@
+"""Every endpoint of PackageX, one method each (packagex.md, Operations)."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+
+from gateway.cache import Flights
+from gateway.errors import UpstreamRejected
+from gateway.resilience.wire import Answer, Wire
+from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
+
+CONTACTS: Final = ("contacts",)
+ID_LISTS: Final = ("contact_ids", "contacts", "ids")  # the key of the id list is assumed
+
+Kind = Literal["person", "group"]
+
+
+class Client:
+    """Speaks to one PackageX organization."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._flights = Flights(wire.source)
+
+    async def list_contacts(
+        self,
+        page: int,
+        limit: int,
+        *,
+        kind: Kind,
+        search: str | None = None,
+        child: str | None = None,
+    ) -> ContactPage:
+        """A page, oldest first. `child` is the id of a contact and asks for the groups that hold it."""
+        query: dict[str, str | int] = {
+            "page": page,
+            "limit": limit,
+            "type": kind,
+            "order_by": "created_at",
+            "direction": "asc",
+        }
+        if search is not None:
+            query["search"] = search
+        if child is not None:
+            query["child"] = child
+        key = ("list", *query.items())
+        answer = await self._flights.share(
+            key, lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True)
+        )
+        envelope = self._opened(answer)
+        contacts = envelope.get("data")
+        pagination = envelope.get("pagination") or {}
+        if not isinstance(contacts, list) or not isinstance(pagination, dict):
+            raise self._wire.strange("a page without a list")
+        return {
+            "contacts": contacts,
+            "more": bool(pagination.get("has_more")),
+            "total": pagination.get("total_count"),
+        }
+
+    async def get_contact(self, contact: str) -> ContactRecord | None:
+        """One contact, or None where there is none."""
+        path = (*CONTACTS, contact)
+        answer = await self._flights.share(
+            ("get", contact), lambda: self._wire.send("getContact", "GET", path, safe=True)
+        )
+        if answer.status == 404:
+            return None
+        return self._contact(answer)
+
+    async def create_contact(self, body: Mapping[str, Any]) -> ContactRecord:
+        """Create a person, or a group with `type: group`; members are added by an update afterwards."""
+        operation = "createGroup" if body.get("type") == "group" else "createPerson"
+        return self._contact(await self._wire.send(operation, "POST", CONTACTS, json=dict(body)))
+
+    async def update_contact(self, contact: str, body: Mapping[str, Any]) -> ContactRecord | None:
+        """Change the properties that are sent: POST to the singular path. None where there is none."""
+        operation = "updateGroup" if "group_contacts" in body else "updatePerson"
+        answer = await self._wire.send(operation, "POST", (*CONTACTS, contact), json=dict(body))
+        if answer.status == 404:
+            return None
+        return self._contact(answer)
+
+    async def delete_contact(self, contact: str) -> bool:
+        """Delete a contact; False where there is none."""
+        answer = await self._wire.send("deleteContact", "DELETE", (*CONTACTS, contact))
+        if answer.status == 404:
+            return False
+        self._opened(answer)
+        return True
+
+    async def create_from_file(self, data_url: str, *, overwrite: bool = False) -> FileReport:
+        """Load a CSV or Excel file. `overwrite` deletes every existing contact first."""
+        body = {"csv_url": data_url, "overwrite": overwrite}
+        data = self._opened(await self._wire.send("createFromCsv", "POST", CONTACTS, json=body)).get("data")
+        if not isinstance(data, dict):
+            raise self._wire.strange("a file report that is none")
+        created: list[str] = next((data[key] for key in ID_LISTS if isinstance(data.get(key), list)), [])
+        return {"contact_ids": created, "issues": data.get("issues") or []}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._wire.transport.aclose()
+
+    def _contact(self, answer: Answer) -> ContactRecord:
+        data = self._opened(answer).get("data")
+        if not isinstance(data, dict) or not isinstance(data.get("id"), str):
+            raise self._wire.strange("a contact without an id")
+        return cast("ContactRecord", data)
+
+    def _opened(self, answer: Answer) -> dict[str, Any]:
+        """The envelope of a success; UpstreamRejected names the properties that failed."""
+        envelope = answer.json
+        if not isinstance(envelope, dict):
+            raise self._wire.strange("an answer without an envelope")
+        if answer.status >= 400:
+            named = envelope.get("errors")
+            fields = tuple(str(name) for name in named) if isinstance(named, list) else ()
+            raise UpstreamRejected(
+                self._wire.source, f"PackageX refused the request ({answer.status}).", fields=fields
+            )
+        return envelope

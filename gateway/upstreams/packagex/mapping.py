@@ -1,0 +1,194 @@
+"""PackageX records to the gateway's values and back. Pure (packagex.md, Contact model)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.model import ids
+from gateway.model.contact import Address, Contact, ContactKey, ContactProperty, Note
+from gateway.model.group import Group, GroupKey
+from gateway.model.property import Property, PropertyType
+from gateway.model.source import Source
+from gateway.upstreams.packagex.records import AddressRecord, ContactRecord, ReferencedContact
+
+SOURCE: Final = Source.PACKAGEX
+
+# The fields that every PackageX contact has, as definitions: key, label, type, required.
+FIELDS: Final = (
+    ("name", "Name", PropertyType.TEXT, True),
+    ("email", "Email", PropertyType.EMAIL, False),
+    ("phone", "Phone", PropertyType.PHONE, False),
+    ("address", "Address", PropertyType.JSON, False),
+    ("notes", "Notes", PropertyType.TEXT, False),
+)
+METADATA: Final = "metadata."
+
+
+def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
+    """The contact of a record."""
+    name = record.get("name")
+    first, last = split_name(name)
+    email, phone = record.get("email"), record.get("phone")
+    vendor_id = record["id"]
+    return {
+        "__typename": "Contact",
+        "id": ids.encode("Contact", account, SOURCE.value, "", vendor_id),
+        "source": SOURCE,
+        "sourceId": vendor_id,
+        "displayName": name or email or phone,
+        "firstName": first,
+        "lastName": last,
+        "email": email,
+        "emails": [email] if email else [],
+        "phone": phone,
+        "phones": [phone] if phone else [],
+        "company": None,
+        "notes": _notes(record.get("notes")),
+        "address": address(record.get("address")),
+        "avatarUrl": None,
+        "tags": [],
+        "funnels": [],
+        "createdAt": seconds(record.get("created_at")),
+        "updatedAt": seconds(record.get("updated_at")),
+        "asOf": as_of,
+        "_key": ContactKey(SOURCE, "", vendor_id),
+        "_properties": _properties(record.get("metadata")),
+        "_raw": record,
+    }
+
+
+def member(mirror: ReferencedContact, *, account: str, as_of: str) -> Contact:
+    """A member of a group as the group mirrors it: names and e-mail only, everything else unknown."""
+    record: ContactRecord = {"id": mirror["id"], "name": mirror.get("name"), "email": mirror.get("email")}
+    return contact(record, account=account, as_of=as_of)
+
+
+def group(record: ContactRecord, *, account: str) -> Group:
+    """The group of a record."""
+    held = record.get("group_contacts") or {}
+    children = held.get("children") or []
+    vendor_id = record["id"]
+    return {
+        "__typename": "Group",
+        "id": ids.encode("Group", account, SOURCE.value, vendor_id),
+        "source": SOURCE,
+        "sourceId": vendor_id,
+        "name": record.get("name"),
+        "email": record.get("email"),
+        "phone": record.get("phone"),
+        "address": address(record.get("address")),
+        "notes": _notes(record.get("notes")),
+        "memberCount": len(children),
+        "createdAt": seconds(record.get("created_at")),
+        "updatedAt": seconds(record.get("updated_at")),
+        "_key": GroupKey(SOURCE, vendor_id),
+        "_properties": _properties(record.get("metadata")),
+        "_members": [ContactKey(SOURCE, "", child) for child in children],
+        "_primary": [ContactKey(SOURCE, "", child) for child in held.get("primary") or []],
+        "_raw": record,
+    }
+
+
+def address(record: AddressRecord | None) -> Address | None:
+    """The address of a record; a text, as older deployments may send, becomes its one line."""
+    if not record:
+        return None
+    if isinstance(record, str):
+        record = {"formatted_address": record}
+    return {
+        "id": record.get("id"),
+        "formatted": record.get("formatted_address") or record.get("textarea"),
+        "line1": record.get("line1"),
+        "line2": record.get("line2"),
+        "city": record.get("city"),
+        "state": record.get("state"),
+        "stateCode": record.get("state_code"),
+        "postalCode": record.get("postal_code"),
+        "country": record.get("country"),
+        "countryCode": record.get("country_code"),
+        "latitude": record.get("latitude"),
+        "longitude": record.get("longitude"),
+        "timezone": record.get("timezone"),
+        "verified": record.get("verified"),
+    }
+
+
+def definitions(metadata_keys: Mapping[str, PropertyType], *, account: str) -> list[Property]:
+    """The fields of PackageX, then the metadata keys seen."""
+    fields = [
+        _definition(key, label, type_, required=required, built_in=True, account=account)
+        for key, label, type_, required in FIELDS
+    ]
+    seen = [
+        _definition(key, key, type_, required=False, built_in=False, account=account)
+        for key, type_ in sorted(metadata_keys.items())
+    ]
+    return fields + seen
+
+
+def type_of(value: Any) -> PropertyType:
+    """The kind of a metadata value; metadata has no definitions."""
+    if isinstance(value, bool):
+        return PropertyType.BOOLEAN
+    if isinstance(value, int | float):
+        return PropertyType.NUMBER
+    if isinstance(value, dict | list):
+        return PropertyType.JSON
+    return PropertyType.TEXT
+
+
+def split_name(name: str | None) -> tuple[str | None, str | None]:
+    """First and last name of a full one: what stands before the first space, and the rest."""
+    first, _, last = (name or "").strip().partition(" ")
+    return first or None, last.strip() or None
+
+
+def join_name(first: str | None, last: str | None) -> str | None:
+    """The full name of a first and a last one."""
+    return " ".join(part for part in (first, last) if part) or None
+
+
+def seconds(stamp: int | str | None) -> str | None:
+    """Epoch seconds as RFC 3339; a text passes as it is."""
+    if stamp is None or isinstance(stamp, str):
+        return stamp
+    return datetime.fromtimestamp(stamp, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _definition(
+    key: str, label: str, type_: PropertyType, *, required: bool, built_in: bool, account: str
+) -> Property:
+    vendor_id = key if built_in else METADATA + key
+    return {
+        "__typename": "Property",
+        "id": ids.encode("Property", account, SOURCE.value, "", vendor_id),
+        "source": SOURCE,
+        "sourceId": vendor_id,
+        "key": key,
+        "label": label,
+        "type": type_.value,
+        "sourceType": None,
+        "description": None,
+        "options": None,
+        "optionsType": None,
+        "required": required,
+        "builtIn": built_in,
+        "addToView": None,
+        "displayOrder": None,
+        "valueType": None,
+        "default": None,
+        "createdBy": None,
+        "_module": "",
+        "_reference": None,
+    }
+
+
+def _properties(metadata: Mapping[str, Any] | None) -> list[ContactProperty]:
+    return [
+        {"key": key, "value": value, "type": type_of(value).value, "_source": SOURCE, "_module": ""}
+        for key, value in (metadata or {}).items()
+    ]
+
+
+def _notes(text: str | None) -> list[Note]:
+    return [{"text": text, "author": None, "createdAt": None}] if text else []

@@ -1,0 +1,271 @@
+"""Every endpoint of Samespace, one method each (samespace.md, Operations).
+
+Queries asked within one turn of the event loop travel as root fields of one document.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from gateway import events
+from gateway.cache import Flights
+from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamRejected
+from gateway.resilience.wire import Wire
+from gateway.upstreams.samespace.records import (
+    ContactRecord,
+    ImportReport,
+    ModuleRecord,
+    Offer,
+    Pair,
+    PropertyRecord,
+    Report,
+    Upload,
+)
+
+CONTACTS_MODULE: Final = "Contacts"
+GRAPHQL: Final = ("crm", "api")
+UPLOAD: Final = ("manage", "api", "v3", "csv", "upload")
+
+CONTACT: Final = "{ _id module properties }"
+MODULE: Final = "{ _id name createdAt modifiedAt }"
+PROPERTY: Final = (
+    "{ _id label key type description options { label key } optionsType referenceModule addToView "
+    "displayOrder required valueType default createdBy }"
+)
+INTROSPECTION: Final = (
+    "query Offer { __schema { queryType { fields { name args { name } } } } "
+    '__type(name: "QueryInput") { inputFields { name } } }'
+)
+REJECTIONS: Final = frozenset({"BAD_USER_INPUT", "NOT_FOUND", "GRAPHQL_VALIDATION_FAILED"})
+
+
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """One root field of a document: its name, its arguments with their types, and what to select."""
+
+    name: str
+    arguments: tuple[tuple[str, str, Any], ...]
+    selection: str = ""
+
+
+_Batch = tuple[list[RootField], "asyncio.Task[tuple[list[str], Any]]"]
+
+
+class Client:
+    """Speaks GraphQL to one Samespace endpoint."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._flights = Flights(wire.source)
+        self._waiting: dict[object, _Batch] = {}
+
+    async def get_contacts(
+        self,
+        module: str | None,
+        skip: int,
+        limit: int,
+        *,
+        fields: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> list[ContactRecord]:
+        """A page of a module. `ids` uses the filter that only some endpoints offer (Reading by id)."""
+        query: dict[str, Any] = {"skip": skip, "limit": limit}
+        if fields is not None:
+            query["fields"] = list(fields)
+        if ids is not None:
+            query["filter"] = {"_id": {"$in": list(ids)}}
+        arguments = (*_module(module), ("query", "QueryInput", query))
+        return cast("list[ContactRecord]", await self._query("getContacts", arguments, CONTACT))
+
+    async def get_modules(self) -> list[ModuleRecord]:
+        """All modules."""
+        return cast("list[ModuleRecord]", await self._query("getModules", (), MODULE))
+
+    async def get_properties(self, module: str | None, skip: int, limit: int) -> list[PropertyRecord]:
+        """A page of the definitions of a module."""
+        payload = {"query": {"skip": skip, "limit": limit}}
+        arguments = (*_module(module), ("payload", "GetPropertiesInput", payload))
+        return cast("list[PropertyRecord]", await self._query("getProperties", arguments, PROPERTY))
+
+    async def create_contact(self, module: str | None, properties: Sequence[Pair]) -> str:
+        """Create a contact; its id."""
+        arguments = (*_module(module), ("properties", "[KeyValueInput!]!", list(properties)))
+        created = await self._mutate("createContact", arguments, "{ _id }")
+        return str(created["_id"])
+
+    async def update_contacts(
+        self, module: str | None, ids: Sequence[str], properties: Sequence[Pair]
+    ) -> Report:
+        """Write the same properties to every contact named. `filter` and `all` are never sent."""
+        arguments = (
+            *_module(module),
+            ("_id", "[ID!]", list(ids)),
+            ("properties", "[KeyValueInput!]!", list(properties)),
+        )
+        return cast("Report", await self._mutate("updateContacts", arguments))
+
+    async def delete_contacts(self, module: str | None, ids: Sequence[str]) -> Report:
+        """Delete every contact named. `filter` and `all` are never sent."""
+        arguments = (*_module(module), ("_id", "[ID!]", list(ids)))
+        return cast("Report", await self._mutate("deleteContacts", arguments))
+
+    async def create_property(self, module: str | None, payload: Mapping[str, Any]) -> PropertyRecord:
+        """Define a property; the server makes its key out of the label."""
+        arguments = (*_module(module), ("payload", "CreatePropertyInput!", dict(payload)))
+        return cast("PropertyRecord", await self._mutate("createProperty", arguments, PROPERTY))
+
+    async def update_property(
+        self, module: str | None, property_id: str, payload: Mapping[str, Any]
+    ) -> PropertyRecord:
+        """Change a definition; key and type are fixed."""
+        arguments = (
+            *_module(module),
+            ("_id", "ID!", property_id),
+            ("payload", "UpdatePropertyInput!", dict(payload)),
+        )
+        return cast("PropertyRecord", await self._mutate("updateProperty", arguments, PROPERTY))
+
+    async def upload(self, filename: str, content: bytes, content_type: str) -> Upload:
+        """First step of an import: hand over a CSV or XLS file."""
+        files = {"uploadFile": (filename, content, content_type)}
+        answer = await self._wire.upload("csvUpload", UPLOAD, files)
+        if answer.status != 200 or not isinstance(answer.json, dict) or "fileUuid" not in answer.json:
+            raise UpstreamRejected(self._wire.source, "Samespace did not take the file.", fields=("file",))
+        return cast("Upload", answer.json)
+
+    async def import_contacts(
+        self, module: str | None, file_uuid: str, mapping: Mapping[str, str]
+    ) -> ImportReport:
+        """Second step of an import; `mapping` goes from file column to property key."""
+        pairs = [{"key": column, "value": key} for column, key in mapping.items()]
+        arguments = (
+            *_module(module),
+            ("fileUuid", "String!", file_uuid),
+            ("mapAttributes", "[KeyValueInput!]!", pairs),
+        )
+        return cast("ImportReport", await self._mutate("importContacts", arguments))
+
+    async def introspect(self) -> Offer:
+        """What the endpoint offers, as far as the adapter has to know."""
+        body = {"query": INTROSPECTION, "operationName": "Offer"}
+        answer = await self._wire.send("introspection", "POST", GRAPHQL, json=body, safe=True)
+        data = self._data(answer.json)
+        self._raise_first(answer.json, None)
+        fields = ((data.get("__schema") or {}).get("queryType") or {}).get("fields") or ()
+        arguments = [
+            arg["name"] for field in fields if field["name"] == "getContacts" for arg in field["args"]
+        ]
+        members = [member["name"] for member in (data.get("__type") or {}).get("inputFields") or ()]
+        return {"arguments": arguments, "members": members}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._wire.transport.aclose()
+
+    async def _query(self, name: str, arguments: tuple[tuple[str, str, Any], ...], selection: str) -> Any:
+        field = RootField(name, arguments, selection)
+        return await self._flights.share((name, repr(arguments)), lambda: self._in_next_document(field))
+
+    async def _in_next_document(self, field: RootField) -> list[Any]:
+        work = events.listeners()  # one document for each operation, so that its calls are its own
+        batch = self._waiting.get(work)
+        if batch is None:
+            fields: list[RootField] = []
+            task = asyncio.create_task(self._send_document(work, fields))
+            batch = self._waiting[work] = (fields, task)
+        fields, task = batch
+        place = len(fields)
+        fields.append(field)
+        names, json = await asyncio.shield(task)
+        data = self._data(json)
+        self._raise_first(json, names[place])
+        value = data.get(names[place])
+        if not isinstance(value, list):
+            raise self._wire.strange(f"no list for {field.name}")
+        return value
+
+    async def _send_document(self, work: object, fields: list[RootField]) -> tuple[list[str], Any]:
+        await asyncio.sleep(0)  # whoever asks within this turn of the loop comes along
+        del self._waiting[work]
+        names, body = document("query", fields)
+        operation = "+".join(dict.fromkeys(field.name for field in fields))
+        answer = await self._wire.send(operation, "POST", GRAPHQL, json=body, safe=True)
+        return names, answer.json
+
+    async def _mutate(
+        self, name: str, arguments: tuple[tuple[str, str, Any], ...], selection: str = ""
+    ) -> dict[str, Any]:
+        names, body = document("mutation", [RootField(name, arguments, selection)])
+        answer = await self._wire.send(name, "POST", GRAPHQL, json=body)
+        data = self._data(answer.json)
+        self._raise_first(answer.json, names[0])
+        value = data.get(names[0])
+        if not isinstance(value, dict):
+            raise self._wire.strange(f"no result for {name}")
+        return value
+
+    def _data(self, json: Any) -> dict[str, Any]:
+        """The `data` of an answer; without any, its first error is raised."""
+        if not isinstance(json, dict):
+            raise self._wire.strange("an answer that is not GraphQL")
+        data = json.get("data")
+        if isinstance(data, dict):
+            return data
+        self._raise_first(json, None)
+        raise self._wire.strange("neither data nor errors")
+
+    def _raise_first(self, json: Mapping[str, Any], name: str | None) -> None:
+        """Raise the first error that concerns a root field; one without a path concerns all."""
+        for error in json.get("errors") or ():
+            path = error.get("path") if isinstance(error, dict) else None
+            if name is not None and path and path[0] != name:
+                continue
+            code = ((error.get("extensions") or {}) if isinstance(error, dict) else {}).get("code")
+            source = self._wire.source
+            if code in {"UNAUTHENTICATED", "FORBIDDEN"}:
+                raise UpstreamAuth(source, f"{source} refused the gateway's key.")
+            if code in REJECTIONS:
+                raise UpstreamRejected(
+                    source, f"{source} refused the request ({code}).", fields=_named(error)
+                )
+            raise UpstreamBadResponse(source, f"{source} answered with an error.")
+
+
+def document(kind: str, fields: Sequence[RootField]) -> tuple[list[str], dict[str, Any]]:
+    """One document out of root fields: the name of each in the answer, and the body to send.
+
+    A field alone keeps its name and those of its arguments, as the vendor's documents write it.
+    """
+    names: list[str] = []
+    variables: dict[str, Any] = {}
+    declared: list[str] = []
+    parts: list[str] = []
+    for place, field in enumerate(fields):
+        suffix = str(place) if place else ""
+        name = field.name if field.name not in names else f"{field.name}{suffix}"
+        names.append(name)
+        passed = []
+        for argument, type_, value in field.arguments:
+            variable = f"{argument.lstrip('_')}{suffix}"
+            variables[variable] = value
+            declared.append(f"${variable}: {type_}")
+            passed.append(f"{argument}: ${variable}")
+        alias = "" if name == field.name else f"{name}: "
+        arguments = f"({', '.join(passed)})" if passed else ""
+        parts.append(f"{alias}{field.name}{arguments} {field.selection}".rstrip())
+    title = fields[0].name[0].upper() + fields[0].name[1:]
+    signature = f"({', '.join(declared)})" if declared else ""
+    text = f"{kind} {title}{signature} {{ {' '.join(parts)} }}"
+    return names, {"query": text, "operationName": title, "variables": variables}
+
+
+def _module(module: str | None) -> tuple[tuple[str, str, Any], ...]:
+    if module is None:
+        return (("moduleName", "String", CONTACTS_MODULE),)
+    return (("module", "ID", module),)
+
+
+def _named(error: Mapping[str, Any]) -> tuple[str, ...]:
+    path = error.get("path")
+    return tuple(str(part) for part in path) if isinstance(path, list) else ()
