@@ -77,11 +77,9 @@ class DeadlineExceeded(GatewayError):
 
 
 class UpstreamError(GatewayError):
-    """A source did not do what it was asked to."""
+    """A source did not do what it was asked to; `source` is None where several failed alike."""
 
-    source: str
-
-    def __init__(self, source: str, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, source: str | None, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message, source=source, retry_after=retry_after)
 
 

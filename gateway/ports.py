@@ -32,7 +32,8 @@ class Traits:
     """What is always true of a source. `abilities` is keyed by the schema's words.
 
     `page_ceiling`: most items in one page. `searches`, `tells_updates`: whether the source itself can search
-    contacts, and knows when one was updated. `has_modules`: whether contacts lie in modules.
+    contacts, and knows when one was updated. `has_modules`: whether contacts lie in modules; `default_module`
+    is the name of the one that is meant where none is named.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Traits:
     searches: bool
     tells_updates: bool
     has_modules: bool
+    default_module: str | None = None
     abilities: Mapping[str, Ability]
 
     def can(self, ability: str) -> bool:
@@ -94,7 +96,7 @@ class Upstream(Protocol):
         """The groups that a contact is in."""
         self._cannot("Contact.groups")
 
-    def members_as_mirrored(self, group: Group, as_of: str) -> dict[ContactKey, Contact]:
+    def members_as_mirrored(self, group: Group) -> dict[ContactKey, Contact]:
         """The members as their group mirrors them: id, names and e-mail only. Empty where it does not."""
         return {}
 
@@ -103,7 +105,7 @@ class Upstream(Protocol):
         self._cannot("modules")
 
     async def module_id(self, name: str) -> str | None:
-        """The id of a module, by its name."""
+        """The id of a module, by its name; None where there is no such module."""
         self._cannot("modules")
 
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:

@@ -75,23 +75,21 @@ class Index:
         return (datetime.fromisoformat(self._now()) - datetime.fromisoformat(stamp)).total_seconds()
 
     async def settled(self, source: Source, module: str, max_age: float | None = None) -> State:
-        """The state of a module, after waiting (within reason and deadline) for a scan that makes it fresh."""
-        state = self.state(source, module, max_age)
-        if state.fresh or state.error is not None:
-            if not state.fresh:
-                self._crawler.want(source)
-            return state
+        """The state of a module, after waiting within reason for a scan that makes it fresh."""
         loop = asyncio.get_running_loop()
         until = loop.time() + max(0.0, min(self._wait, deadline.seconds_left(float("inf")) / 2))
-        while not state.fresh and state.error is None:
+        while True:
+            state = self.state(source, module, max_age)
+            if state.fresh:
+                return state
             scanned = self._crawler.want(source)
+            if state.error is not None:
+                return state
             try:
                 async with asyncio.timeout_at(until):
                     await scanned.wait()
             except TimeoutError:
-                break
-            state = self.state(source, module, max_age)
-        return state
+                return self.state(source, module, max_age)
 
     def modules(self, source: Source) -> tuple[str, ...]:
         """The modules that the index has met."""

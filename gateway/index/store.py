@@ -256,8 +256,8 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:
     held = (
-        row.module, row.position, generation, row.as_of, row.record, row.name, row.first, row.last, row.company,
-        row.email, row.created, row.updated, row.properties, row.text,
+        row.module, row.position, generation, row.as_of, row.record, row.name, row.first, row.last,
+        row.company, row.email, row.created, row.updated, row.properties, row.text,
     )  # fmt: skip
     place = (account, row.source, row.id)
     found = db.execute(

@@ -1,6 +1,6 @@
 """Contacts and what hangs on them."""
 
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from gateway.model.source import Source
 
@@ -97,3 +97,4 @@ class Contact(TypedDict):
     _key: ContactKey
     _properties: list[ContactProperty] | None
     _raw: Any
+    _stale: NotRequired[bool]  # from the index, and the source no longer has it at that place

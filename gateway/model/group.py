@@ -29,6 +29,7 @@ class Group(TypedDict):
     createdAt: str | None
     updatedAt: str | None
     _key: GroupKey
+    _asOf: str
     _properties: list[ContactProperty]
     _members: list[ContactKey] | None
     _primary: list[ContactKey] | None

@@ -1,5 +1,6 @@
 """How a source answered."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
 
 from gateway.model.source import Source
@@ -20,10 +21,15 @@ class SourceOutcome(TypedDict):
 
 
 class Connection(TypedDict):
-    """A page of a list. `_edges` are (cursor) texts, one for each node; `_total` is known or None."""
+    """A page of a list.
+
+    `_cursors` makes the cursors of the nodes, `_totals` holds what each source told of its total, and
+    `_total` counts the whole list when that is selected.
+    """
 
     nodes: list[Any]
     pageInfo: dict[str, Any]
     sources: list[SourceOutcome]
-    _cursors: list[str]
-    _total: Any
+    _cursors: Callable[[], list[str]]
+    _totals: dict[Source, int | None]
+    _total: Callable[[], Awaitable[int | None]] | None

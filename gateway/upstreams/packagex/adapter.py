@@ -115,7 +115,7 @@ class PackageX(Upstream):
             if isinstance(record, GatewayError):
                 found[vendor_id] = record
             elif record is not None and record.get("type") == "group":
-                found[vendor_id] = mapping.group(record, account=self.account)
+                found[vendor_id] = mapping.group(record, account=self.account, as_of=self._now())
         return found
 
     async def groups_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Group]:
@@ -130,10 +130,10 @@ class PackageX(Upstream):
         known = mapping.definitions(self._metadata, account=self.account)
         return Slice(known[offset : offset + count], offset + count < len(known), len(known))
 
-    def members_as_mirrored(self, group: Group, as_of: str) -> dict[ContactKey, Contact]:
+    def members_as_mirrored(self, group: Group) -> dict[ContactKey, Contact]:
         """The members that a group mirrors, with names and e-mail only."""
         mirrors = group["_raw"].get("referenced_contacts") or []
-        members = [mapping.member(mirror, account=self.account, as_of=as_of) for mirror in mirrors]
+        members = [mapping.member(mirror, account=self.account, as_of=group["_asOf"]) for mirror in mirrors]
         return {member["_key"]: member for member in members}
 
     async def aclose(self) -> None:
@@ -172,7 +172,7 @@ class PackageX(Upstream):
         return await asyncio.gather(*(one(vendor_id) for vendor_id in ids))
 
     def _as_groups(self, records: Slice[ContactRecord]) -> Slice[Group]:
-        groups = [mapping.group(record, account=self.account) for record in records.items]
+        groups = [mapping.group(record, account=self.account, as_of=self._now()) for record in records.items]
         return Slice(groups, records.more, records.total)
 
 

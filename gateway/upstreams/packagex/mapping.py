@@ -63,7 +63,7 @@ def member(mirror: ReferencedContact, *, account: str, as_of: str) -> Contact:
     return contact(record, account=account, as_of=as_of)
 
 
-def group(record: ContactRecord, *, account: str) -> Group:
+def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
     """The group of a record."""
     held = record.get("group_contacts") or {}
     children = held.get("children") or []
@@ -82,6 +82,7 @@ def group(record: ContactRecord, *, account: str) -> Group:
         "createdAt": seconds(record.get("created_at")),
         "updatedAt": seconds(record.get("updated_at")),
         "_key": GroupKey(SOURCE, vendor_id),
+        "_asOf": as_of,
         "_properties": _properties(record.get("metadata")),
         "_members": [ContactKey(SOURCE, "", child) for child in children],
         "_primary": [ContactKey(SOURCE, "", child) for child in held.get("primary") or []],

@@ -12,7 +12,7 @@ from gateway.model.property import Module, Property
 from gateway.model.source import Source
 from gateway.ports import Ability, Found, Traits, Upstream
 from gateway.upstreams.samespace import mapping
-from gateway.upstreams.samespace.client import Client
+from gateway.upstreams.samespace.client import CONTACTS_MODULE, Client
 
 PAGE: Final = 50  # the only size shown; no cap is known (samespace.md, Transport)
 SEED_ARGUMENTS: Final = frozenset({"module", "moduleName", "query"})
@@ -24,6 +24,7 @@ TRAITS: Final = Traits(
     searches=False,
     tells_updates=False,
     has_modules=True,
+    default_module=CONTACTS_MODULE,
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 50; the source states no order."),
         "contact": Ability(
@@ -60,6 +61,7 @@ class Samespace(Upstream):
         self.reads_by_id = False
         self._now = now
         self._misfit: UpstreamBadResponse | None = None
+        self._module_ids: dict[str, str] = {}  # by name, as last listed
 
     async def prepare(self) -> None:
         """Introspect once. A closed introspection is no obstacle: the published form is assumed then."""
@@ -130,11 +132,15 @@ class Samespace(Upstream):
     async def modules(self) -> list[Module]:
         """All modules."""
         self._fits()
-        return [mapping.module(record, account=self.account) for record in await self.client.get_modules()]
+        found = [mapping.module(record, account=self.account) for record in await self.client.get_modules()]
+        self._module_ids = {str(module["name"]): module["sourceId"] for module in found}
+        return found
 
     async def module_id(self, name: str) -> str | None:
-        """The id of a module, by its name."""
-        return next((found["sourceId"] for found in await self.modules() if found["name"] == name), None)
+        """The id of a module, by its name; modules are listed anew only where it is not known yet."""
+        if name not in self._module_ids:
+            await self.modules()
+        return self._module_ids.get(name)
 
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """Definitions of a module, in display order."""
@@ -144,7 +150,7 @@ class Samespace(Upstream):
             wanted = min(PAGE, offset + count - start)
             reads.append(self.client.get_properties(module, start, min(wanted + 1, PAGE)))
         if module is None:
-            module = await self.module_id("Contacts") or ""
+            module = await self.module_id(CONTACTS_MODULE) or ""
         found, short = _joined(await asyncio.gather(*reads), count)
         more = len(found) > count or not short
         items = [mapping.definition(record, account=self.account, module=module) for record in found[:count]]

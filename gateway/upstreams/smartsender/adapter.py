@@ -113,7 +113,9 @@ class SmartSender(Upstream):
         found = await _slice(
             lambda page, size: self.client.list_contact_groups(contact.id, page, size), offset, count
         )
-        return Slice([mapping.group(record, account=self.account) for record in found.items], found.more)
+        as_of = self._now()
+        groups = [mapping.group(record, account=self.account, as_of=as_of) for record in found.items]
+        return Slice(groups, found.more)
 
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """The definitions of variables."""

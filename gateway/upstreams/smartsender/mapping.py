@@ -97,7 +97,7 @@ def funnel(record: FunnelRecord, *, account: str) -> Funnel:
     }
 
 
-def group(record: GroupRecord, *, account: str) -> Group:
+def group(record: GroupRecord, *, account: str, as_of: str) -> Group:
     """The group of a record; who else is in it the source does not tell."""
     vendor_id = str(record["id"])
     return {
@@ -114,6 +114,7 @@ def group(record: GroupRecord, *, account: str) -> Group:
         "createdAt": None,
         "updatedAt": None,
         "_key": GroupKey(SOURCE, vendor_id),
+        "_asOf": as_of,
         "_properties": [],
         "_members": None,
         "_primary": None,

@@ -1,0 +1,65 @@
+# `make run` and `make test` do all the set-up themselves, on a machine with Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXPLORER := gateway/server/explorer
+ASSETS := $(EXPLORER)/assets/explorer.js
+
+.PHONY: run test check format lint types imports docs explorer browser benchmark lock clean
+
+run: $(VENV)/.run $(ASSETS)
+	@$(BIN)/gateway sandbox
+
+test: $(VENV)/.test $(ASSETS) browser
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+	$(MAKE) test
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Generated pages: settings, command line, schema.
+docs: $(VENV)/.test
+	$(BIN)/python -m docs.generate
+
+explorer: $(ASSETS)
+
+# A machine without Node gets one from PyPI, locked like everything else.
+$(ASSETS): $(EXPLORER)/package-lock.json $(EXPLORER)/build.mjs $(EXPLORER)/main.jsx $(EXPLORER)/explorer.css | $(VENV)/.run
+	@$(BIN)/python tools/explorer.py
+
+# The browser test needs Chromium; Debian's package is used where there is none.
+browser:
+	@tools/browser.sh
+
+benchmark: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@touch $@
+
+# Needs uv (`pip install uv`); the written files name no package index.
+lock:
+	for set in run node; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url requirements/$$set.in -o requirements/$$set.txt; done
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url requirements/run.in requirements/test.in -o requirements/test.txt
+
+clean:
+	rm -rf $(VENV) $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

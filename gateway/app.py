@@ -1,0 +1,252 @@
+"""Composition root: settings to a Starlette application. The only file that wires."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+from graphql import GraphQLSchema
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gateway import events
+from gateway.config import Config
+from gateway.engine import schema as engine_schema
+from gateway.engine.documents import Documents
+from gateway.federation.directory import Directory
+from gateway.federation.health import HealthBoard
+from gateway.index.crawl import Crawler
+from gateway.index.reader import Index
+from gateway.index.store import SqliteStore, Store
+from gateway.keys import Keys
+from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
+from gateway.model.source import Source
+from gateway.resilience.budget import Budget
+from gateway.server import probes
+from gateway.server.auth import authenticate
+from gateway.server.explorer import view
+from gateway.server.graphql import Endpoint
+from gateway.server.middleware import AccessLog, RequestId
+from gateway.server.problems import NotAllowed, Refusal
+from gateway.telemetry import logs
+from gateway.upstreams import UPSTREAMS, build
+from resolvers import BINDABLES
+
+INDEX_FILE: Final = "index.sqlite3"
+OPEN_CONNECTIONS: Final = 100
+KEPT_CONNECTIONS: Final = 32
+KEPT_SECONDS: Final = 20.0
+RESTART_SECONDS: Final = 30.0
+
+Transports = Callable[[Source], httpx.AsyncBaseTransport]
+
+
+def sdl() -> str:
+    """The text of schema.graphql, from the checkout or from the installed package."""
+    here = Path(__file__).parent
+    installed = here / "schema.graphql"
+    return (installed if installed.is_file() else here.parent / "schema.graphql").read_text("utf-8")
+
+
+def read_schema() -> GraphQLSchema:
+    """The executable schema."""
+    return engine_schema.build(sdl(), BINDABLES)
+
+
+def wall_clock() -> str:
+    """Now, as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def over_the_network(_: Source) -> httpx.AsyncBaseTransport:
+    """The innermost transport: connections to a source, kept for a while, with certificates checked."""
+    limits = httpx.Limits(
+        max_connections=OPEN_CONNECTIONS,
+        max_keepalive_connections=KEPT_CONNECTIONS,
+        keepalive_expiry=KEPT_SECONDS,
+    )
+    return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+
+
+class Gateway:
+    """Everything that lives as long as the process: the sources of each account, and their index."""
+
+    def __init__(self, config: Config, transports: Transports, now: Callable[[], str]) -> None:
+        self._config = config
+        self._transports = transports
+        self._now = now
+        self._store: Store = SqliteStore(_index_path(config))
+        self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
+        self.crawlers: dict[str, Crawler] = {}
+        self.directories: dict[str, Directory] = {
+            account: self._directory(account) for account in _accounts(config.keys)
+        }
+
+    def directory(self, account: str) -> Directory:
+        """The directory of an account."""
+        return self.directories[account]
+
+    async def crawl(self) -> None:
+        """Keep every index fresh, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for account, crawler in self.crawlers.items():
+                with events.heard_by(self.directories[account].health, logs.hear):
+                    tasks.create_task(_for_ever(crawler))
+
+    async def aclose(self) -> None:
+        """Close the connections and the index."""
+        await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
+        await self._store.aclose()
+
+    def _directory(self, account: str) -> Directory:
+        config = self._config
+        upstreams = {
+            source: build(
+                source,
+                settings,
+                account=account,
+                budget=self._budgets[source],
+                inner=self._transports(source),
+                now=self._now,
+            )
+            for source, settings in config.sources.items()
+            if settings.enabled
+        }
+        crawler = Crawler(
+            self._store,
+            account,
+            upstreams,
+            region=config.phone_region,
+            max_age=config.index_max_age,
+            now=self._now,
+        )
+        self.crawlers[account] = crawler
+        index = Index(
+            self._store,
+            crawler,
+            upstreams,
+            account=account,
+            region=config.phone_region,
+            max_age=config.index_max_age,
+            wait=config.index_wait,
+            now=self._now,
+        )
+        return Directory(
+            account=account,
+            region=config.phone_region,
+            upstreams=upstreams,
+            traits={source: entry.traits for source, entry in UPSTREAMS.items()},
+            index=index,
+            health=HealthBoard(self._now),
+            now=self._now,
+        )
+
+
+def create_app(
+    config: Config,
+    *,
+    transports: Transports = over_the_network,
+    now: Callable[[], str] = wall_clock,
+    crawling: bool = True,
+) -> Starlette:
+    """The application. `transports` and `now` are the parts that tests replace; so is `crawling`."""
+    schema = read_schema()
+    gateway = Gateway(config, transports, now)
+    endpoint = Endpoint(
+        schema=schema,
+        documents=Documents(
+            schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
+        ),
+        keys=config.keys,
+        directories=gateway.directory,
+        seconds=config.deadline_seconds,
+        body_bytes=config.body_bytes,
+        suggestions=config.suggestions,
+        explorer=view.explore if config.explorer else None,
+    )
+    routes: list[BaseRoute] = [
+        Route("/graphql", endpoint),
+        Route("/healthz", probes.alive),
+        Route("/readyz", probes.Ready(lambda: list(gateway.directories.values())).answer),
+    ]
+    if config.introspection:
+        routes.append(Route("/schema.graphql", _published(sdl(), config.keys)))
+    if config.explorer:
+        routes.extend(view.routes())
+    app = Starlette(
+        routes=routes,
+        middleware=[  # outermost first
+            Middleware(RequestId),
+            Middleware(AccessLog),
+        ],
+        lifespan=_open_and_close(gateway, crawling=crawling),
+    )
+    app.router.redirect_slashes = False
+    app.state.gateway = gateway
+    return app
+
+
+async def _for_ever(crawler: Crawler) -> None:
+    """Crawl until cancelled. A bug must not end it in silence: the index would grow old unnoticed."""
+    while True:
+        try:
+            await crawler.run()
+        except Exception as error:
+            logs.failure(error, "index")
+            await asyncio.sleep(RESTART_SECONDS)
+
+
+def _open_and_close(
+    gateway: Gateway, *, crawling: bool
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        crawl = asyncio.create_task(gateway.crawl()) if crawling else None
+        try:
+            yield
+        finally:
+            if crawl is not None:
+                crawl.cancel()
+                await asyncio.wait((crawl,))
+            await gateway.aclose()
+
+    return lifespan
+
+
+def _published(text: str, keys: Keys) -> Callable[[Request], Response]:
+    """The SDL, for callers who may read."""
+
+    def answer(request: Request) -> Response:
+        try:
+            caller: Caller = authenticate(request.headers, keys)
+            if not caller.may(Scope.READ):
+                raise NotAllowed("Your key lacks the scope `read`.")
+        except Refusal as refusal:
+            return PlainTextResponse(refusal.message, refusal.status, refusal.headers)
+        return PlainTextResponse(text)
+
+    return answer
+
+
+def _accounts(keys: Keys) -> list[str]:
+    named = {caller.account for caller in keys.callers.values()}
+    return sorted(named) or [DEFAULT_ACCOUNT]
+
+
+def _budget(config: Config, source: Source) -> Budget:
+    rate = config.sources[source].rate
+    return Budget(rate.requests, rate.seconds) if rate else Budget(None, 60.0)
+
+
+def _index_path(config: Config) -> Path | None:
+    if config.data_dir is None:
+        return None
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return config.data_dir / INDEX_FILE

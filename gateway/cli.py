@@ -1,0 +1,109 @@
+"""The command line: parse, call, print."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    from gateway.config import BadSetting
+
+    try:
+        return int(chosen.run(chosen))
+    except BadSetting as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"gateway: {error.strerror or type(error).__name__}: {_place()}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway", description="One GraphQL schema over Samespace, PackageX and Smart Sender."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    serve = commands.add_parser("serve", help="run the gateway, with settings from the environment")
+    serve.set_defaults(run=_serve)
+
+    sandbox = commands.add_parser("sandbox", help="run emulators of the sources and the gateway before them")
+    sandbox.add_argument("--contacts", type=_positive, default=240, metavar="N", help="people (240)")
+    sandbox.add_argument("--seed", type=int, default=1, metavar="S", help="which people (1)")
+    sandbox.add_argument("--upstreams-only", action="store_true", help="the emulators without the gateway")
+    sandbox.add_argument("--port", type=int, metavar="P", help="port of the gateway (GATEWAY_PORT, or 8000)")
+    sandbox.set_defaults(run=_sandbox)
+
+    schema = commands.add_parser("schema", help="print the schema")
+    schema.set_defaults(run=_schema)
+
+    check = commands.add_parser("check", help="read the settings, call every source once, say what works")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from gateway import config
+    from gateway.app import create_app
+    from gateway.server import running
+    from gateway.telemetry import logs
+
+    chosen = config.read(os.environ)
+    logs.configure(chosen.log_level)
+    listening = running.listen(chosen.host, chosen.port)
+    place = running.address(listening)
+    why = "" if chosen.keys.callers else " (no keys are set, so to this machine only)"
+    started = running.run(
+        [(create_app(chosen), listening)],
+        ready=lambda: print(f"The gateway answers on {place}{why}", flush=True),
+    )
+    return 0 if started else 1
+
+
+def _sandbox(chosen: argparse.Namespace) -> int:
+    from gateway import sandbox
+
+    started = sandbox.run(
+        os.environ,
+        contacts=chosen.contacts,
+        seed=chosen.seed,
+        upstreams_only=chosen.upstreams_only,
+        port=chosen.port,
+    )
+    return 0 if started else 1
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from gateway.app import sdl
+
+    print(sdl(), end="")
+    return 0
+
+
+def _check(_: argparse.Namespace) -> int:
+    import asyncio
+
+    from gateway import checkup, config
+
+    rows = asyncio.run(checkup.run(config.read(os.environ)))
+    print(checkup.table(rows))
+    return 0 if all(row.works is not False for row in rows) else 1
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("has to be at least 1")
+    return number
+
+
+def _place() -> str:
+    return f"{os.environ.get('GATEWAY_HOST', '127.0.0.1')}:{os.environ.get('GATEWAY_PORT', '8000')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Gathers the settings that each part declares, once, from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from gateway import setting
+from gateway.engine.limits import Limits
+from gateway.keys import Keys, read_keys
+from gateway.model.source import Source
+from gateway.setting import LOOPBACK, Setting
+from gateway.telemetry.logs import LEVELS
+from gateway.upstreams import UPSTREAMS
+from gateway.upstreams.declare import SourceSettings
+
+MEMORY: Final = ":memory:"
+AUTO: Final = "auto"
+
+
+class BadSetting(Exception):
+    """A setting that is missing or odd; its text names the variable and never quotes its value."""
+
+
+def _switch(value: str) -> bool | None:
+    return None if value.strip().lower() in {AUTO, ""} else setting.yes_no(value)
+
+
+def _level(value: str) -> str:
+    level = value.strip().lower()
+    if level not in LEVELS:
+        raise ValueError(f"is none of {', '.join(LEVELS)}")
+    return level
+
+
+OWN: Final = (
+    Setting("GATEWAY_HOST", setting.text, "127.0.0.1", "Address to listen on."),
+    Setting("GATEWAY_PORT", setting.port, "8000", "Port to listen on."),
+    Setting("GATEWAY_DEADLINE_SECONDS", setting.seconds, "30", "Longest time for one client operation."),
+    Setting(
+        "GATEWAY_API_KEYS",
+        read_keys,
+        "",
+        "Who may call: entries `name:sha256-hex:scopes[:account[:sources]]`, separated by `;`, lists inside "
+        "by `,`. Scopes are `read`, `write`, `import`, `raw`, `admin`. Empty: open mode, on loopback only.",
+    ),
+    Setting(
+        "GATEWAY_DATA_DIR",
+        setting.text,
+        "",
+        "Folder of the embedded store; `:memory:` keeps nothing. Empty: the user's data directory.",
+    ),
+    Setting(
+        "GATEWAY_PRODUCTION",
+        setting.yes_no,
+        "false",
+        "`true`: no introspection, explorer, suggestions or open access unless switched on one by one.",
+    ),
+    Setting(
+        "GATEWAY_INTROSPECTION",
+        _switch,
+        AUTO,
+        "Introspection and `/schema.graphql`; auto: not in production.",
+    ),
+    Setting("GATEWAY_EXPLORER", _switch, AUTO, "GraphiQL for browsers; auto: not in production."),
+    Setting("GATEWAY_SUGGESTIONS", _switch, AUTO, "Suggestions in errors; auto: not in production."),
+    Setting(
+        "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."
+    ),
+    Setting("GATEWAY_BODY_BYTES", setting.count, str(1024 * 1024), "Largest request body."),
+    Setting("GATEWAY_QUERY_TOKENS", setting.count, "10000", "Largest document, in tokens."),
+    Setting("GATEWAY_QUERY_DEPTH", setting.count, "20", "Deepest document, in fields; GraphiQL asks for 15."),
+    Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
+    Setting(
+        "GATEWAY_INDEX_MAX_AGE_SECONDS",
+        setting.seconds,
+        "300",
+        "Age at which the index counts as stale; it is read anew a little earlier.",
+    ),
+    Setting(
+        "GATEWAY_INDEX_WAIT_SECONDS",
+        setting.seconds,
+        "10",
+        "Longest wait for a scan that an answer needs; never more than half of the time left.",
+    ),
+    Setting("GATEWAY_LOG_LEVEL", _level, "info", "`debug`, `info`, `warning` or `error`."),
+)
+
+
+def all_settings() -> dict[str, Setting]:
+    """Every setting by name, the gateway's own first."""
+    return setting.declared(OWN, *(entry.settings for entry in UPSTREAMS.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings, each read and checked. `data_dir` None keeps nothing on disk."""
+
+    host: str
+    port: int
+    deadline_seconds: float
+    keys: Keys
+    data_dir: Path | None
+    introspection: bool
+    explorer: bool
+    suggestions: bool
+    body_bytes: int
+    limits: Limits
+    phone_region: str
+    index_max_age: float
+    index_wait: float
+    log_level: str
+    sources: Mapping[Source, SourceSettings]
+
+
+def read(environment: Mapping[str, str]) -> Config:
+    """The settings of an environment. Raises BadSetting, which names the variable."""
+    values = {name: _value(declared, environment) for name, declared in all_settings().items()}
+    production: bool = values["GATEWAY_PRODUCTION"]
+
+    def on(name: str) -> bool:
+        chosen: bool | None = values[name]
+        return not production if chosen is None else chosen
+
+    config = Config(
+        host=values["GATEWAY_HOST"],
+        port=values["GATEWAY_PORT"],
+        deadline_seconds=values["GATEWAY_DEADLINE_SECONDS"],
+        keys=values["GATEWAY_API_KEYS"],
+        data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
+        introspection=on("GATEWAY_INTROSPECTION"),
+        explorer=on("GATEWAY_EXPLORER"),
+        suggestions=on("GATEWAY_SUGGESTIONS"),
+        body_bytes=values["GATEWAY_BODY_BYTES"],
+        limits=Limits(tokens=values["GATEWAY_QUERY_TOKENS"], depth=values["GATEWAY_QUERY_DEPTH"]),
+        phone_region=values["GATEWAY_PHONE_REGION"],
+        index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],
+        index_wait=values["GATEWAY_INDEX_WAIT_SECONDS"],
+        log_level=values["GATEWAY_LOG_LEVEL"],
+        sources={source: entry.read(values) for source, entry in UPSTREAMS.items()},
+    )
+    _check_open_mode(config, allowed=on("GATEWAY_OPEN_ACCESS"))
+    return config
+
+
+def _value(declared: Setting, environment: Mapping[str, str]) -> Any:
+    try:
+        return declared.read(environment.get(declared.name) or declared.default)
+    except ValueError as error:
+        reason = str(error)
+        shown = reason if reason.startswith(("is ", "has ", "holds ")) else "is not of the right form"
+        raise BadSetting(f"{declared.name} {shown}. {declared.meaning}") from None
+
+
+def _data_dir(value: str) -> Path | None:
+    if value == MEMORY:
+        return None
+    return Path(value) if value else Path(platformdirs.user_data_dir("contacts-gateway", appauthor=False))
+
+
+def _check_open_mode(config: Config, *, allowed: bool) -> None:
+    if config.keys.callers:
+        return
+    if not allowed:
+        raise BadSetting("GATEWAY_API_KEYS is empty: in production the gateway does not serve without keys.")
+    if config.host not in LOOPBACK:
+        raise BadSetting(
+            "GATEWAY_HOST has to be a loopback address, such as 127.0.0.1, while GATEWAY_API_KEYS is empty."
+        )

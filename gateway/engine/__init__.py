@@ -1,0 +1,1 @@
+"""GraphQL without contacts: it could serve any schema."""

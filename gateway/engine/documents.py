@@ -1,0 +1,108 @@
+"""Documents: parsed, within limits, validated, and kept for the next time."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from gateway.engine.limits import Limits, TooComplex, check_depth
+
+MOST_ERRORS = 10
+TOO_MANY_TOKENS = "contains more than"  # words of graphql-core; it has no class for this
+LARGEST_KEPT = 64 * 1024  # signs of one document; larger ones are parsed each time
+
+
+class InvalidDocument(Exception):
+    """A document that is not valid, with all that is wrong."""
+
+    def __init__(self, code: str, errors: Sequence[GraphQLError]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document, and the kind of each of its operations by name ("" for one without)."""
+
+    node: DocumentNode
+    operations: dict[str, str]
+
+    def kind(self, name: str | None) -> str | None:
+        """`query`, `mutation` or `subscription`; None where the name does not choose one operation."""
+        if name:
+            return self.operations.get(name)
+        return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
+
+class Documents:
+    """The documents of one schema. Bounded: the one that was not asked for longest is dropped."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        *,
+        introspection: bool = True,
+        suggestions: bool = True,
+        most: int = 1_000,
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._rules = (
+            list(specified_rules) if introspection else [*specified_rules, NoSchemaIntrospectionCustomRule]
+        )
+        self._suggestions = suggestions
+        self._most = most
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+
+    def get(self, text: str) -> Document:
+        """The document of a text. Raises InvalidDocument or TooComplex."""
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+            return found
+        found = self._read(text)
+        if len(text) <= LARGEST_KEPT:
+            self._kept[text] = found
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return found
+
+    def _read(self, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
+            check_depth(node, self._limits.depth)
+            errors = validate(
+                self._schema,
+                node,
+                self._rules,
+                max_errors=MOST_ERRORS,
+                hide_suggestions=not self._suggestions,
+                allow_empty_selection_sets=False,
+            )
+        except GraphQLSyntaxError as error:
+            if TOO_MANY_TOKENS in error.message:
+                raise TooComplex(f"The document has more than {self._limits.tokens} tokens.") from error
+            raise InvalidDocument("GRAPHQL_PARSE_FAILED", [error]) from error
+        except RecursionError as error:
+            raise TooComplex("The document nests too deep.") from error
+        if errors:
+            raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
+        operations = {
+            each.name.value if each.name else "": each.operation.value
+            for each in node.definitions
+            if isinstance(each, OperationDefinitionNode)
+        }
+        return Document(node, operations)

@@ -1,0 +1,66 @@
+"""Errors as callers see them: ours with their code, everything else masked."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from gateway.errors import GatewayError
+
+MASKED = "Something went wrong inside the gateway. Tell its operator the request id."
+
+Report = Callable[[BaseException], None]
+
+
+def formatted(error: GraphQLError, request_id: str, report: Report) -> dict[str, Any]:
+    """One entry of `errors`. What is not ours is reported and masked."""
+    original = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    entry: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        entry["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path:
+        entry["path"] = list(error.path)
+    if isinstance(original, GatewayError):
+        entry["message"] = original.message
+        extensions = original.extensions
+    elif original is None:
+        extensions = {"code": "BAD_USER_INPUT"}
+    else:
+        report(original)
+        entry["message"] = MASKED
+        extensions = {"code": "INTERNAL"}
+    entry["extensions"] = {**extensions, "requestId": request_id}
+    return entry
+
+
+def invalid(errors: Iterable[GraphQLError], code: str, request_id: str) -> list[dict[str, Any]]:
+    """The entries for a document that is not valid."""
+    found = []
+    for error in errors:
+        entry = dict(error.formatted)
+        entry["extensions"] = {"code": code, "requestId": request_id}
+        found.append(entry)
+    return found
+
+
+def plain(error: GatewayError, request_id: str) -> dict[str, Any]:
+    """The entry for an error outside of any field."""
+    return {"message": error.message, "extensions": {**error.extensions, "requestId": request_id}}
+
+
+def parted(errors: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Errors, and warnings: a source that fails for an item of a list is not an error of the answer."""
+    kept: list[dict[str, Any]] = []
+    warnings: list[dict[str, Any]] = []
+    for error in errors:
+        extensions = error["extensions"]
+        within_list = any(isinstance(step, int) for step in error.get("path", ()))
+        if within_list and "source" in extensions and extensions["code"] != "FORBIDDEN":
+            told = {"message": error["message"], "path": error["path"]}
+            known = ("code", "source", "retryAfterSeconds")
+            warnings.append(told | {key: extensions[key] for key in known if key in extensions})
+        else:
+            kept.append(error)
+    return kept, warnings

@@ -1,0 +1,48 @@
+"""What a document selects below a field. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLResolveInfo,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
+
+
+def names(info: GraphQLResolveInfo[Any], *path: str) -> frozenset[str]:
+    """Names of the fields selected below this field, or below fields of it along a path of names.
+
+    Whatever may be selected counts: `@skip`, `@include` and type conditions are not looked at.
+    """
+    sets: Iterable[SelectionSetNode] = [node.selection_set for node in info.field_nodes if node.selection_set]
+    for step in path:
+        sets = [
+            field.selection_set
+            for field in _fields(sets, info.fragments)
+            if field.name.value == step and field.selection_set
+        ]
+    return frozenset(field.name.value for field in _fields(sets, info.fragments))
+
+
+def _fields(
+    sets: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode]
+) -> list[FieldNode]:
+    found: list[FieldNode] = []
+    seen: set[str] = set()
+    waiting = list(sets)
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                found.append(selection)
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in seen:
+                seen.add(selection.name.value)
+                fragment = fragments.get(selection.name.value)
+                if fragment is not None:
+                    waiting.append(fragment.selection_set)
+    return found

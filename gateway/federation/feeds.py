@@ -1,0 +1,163 @@
+"""Lists that can be read from a position on: of a source, of the index, of known members."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from gateway.federation.paging import Position
+from gateway.index.query import Question
+from gateway.index.reader import Index, State
+from gateway.model.page import Slice, pages
+
+SEARCH_BACK: Final = 20  # items looked at before a position where the last item is no longer found
+
+ReadSlice = Callable[[int, int], Awaitable[Slice[Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A stretch of a list. `after[i]` is the position behind `items[i]`, `end` that behind all that was read.
+
+    `stale`: the answer is older or less complete than asked; `held`: there may be more, but not yet.
+    """
+
+    items: list[Any]
+    after: list[Position]
+    end: Position
+    more: bool
+    held: bool = False
+    total: int | None = None
+    from_cache: bool = False
+    stale: bool = False
+    as_of: str | None = None
+
+
+class Feed(Protocol):
+    """A list that can be read from a position on. Raises what its source raises."""
+
+    async def read(self, position: Position, count: int) -> Read:
+        """Up to `count` items behind a position."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFeed:
+    """A list of a source that counts with offsets.
+
+    Where that costs no further call, the item before the position is read along and compared: when the list
+    has shifted meanwhile, the walk goes on behind the last item it has seen, wherever that is now.
+    """
+
+    read_slice: ReadSlice
+    ceiling: int
+
+    async def read(self, position: Position, count: int) -> Read:
+        """Up to `count` items behind a position."""
+        start = position.offset - self._overlap(position, count)
+        found = await self.read_slice(start, count + position.offset - start)
+        items, offset = found.items, position.offset
+        if position.last is not None:
+            seen = _place(items, position.last)
+            if seen is not None:
+                items, offset = items[seen + 1 :], start + seen + 1
+            elif start < position.offset:
+                found, offset = await self._find_again(position, count, found)
+                items = found.items
+        more = found.more or len(items) > count
+        items = items[:count]
+        after = [Position(offset + place + 1, str(item["sourceId"])) for place, item in enumerate(items)]
+        return Read(
+            items=items,
+            after=after,
+            end=after[-1] if after else Position(offset, position.last),
+            more=more,
+            total=found.total,
+            as_of=items[0].get("asOf") if items else None,
+        )
+
+    def _overlap(self, position: Position, count: int) -> int:
+        if position.last is None or not position.offset:
+            return 0
+        without = len(pages(position.offset, count, self.ceiling))
+        return int(len(pages(position.offset - 1, count + 1, self.ceiling)) == without)
+
+    async def _find_again(self, position: Position, count: int, found: Slice[Any]) -> tuple[Slice[Any], int]:
+        """The last item is not where it was: look further back, as it moves there when others are deleted."""
+        start = max(0, position.offset - SEARCH_BACK)
+        wider = await self.read_slice(start, position.offset - start + count)
+        seen = _place(wider.items, str(position.last))
+        if seen is None:  # deleted itself: what stands at its place now follows it
+            return Slice(found.items, found.more, found.total), max(0, position.offset - 1)
+        return Slice(wider.items[seen + 1 :], wider.more, wider.total), start + seen + 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFeed:
+    """Contacts of one module as the index has them, in the order in which it met them."""
+
+    index: Index
+    question: Question
+    state: State
+
+    async def read(self, position: Position, count: int) -> Read:
+        """Up to `count` rows behind a row number."""
+        rows = await self.index.store.after_rowid(self.question, position.offset, count + 1)
+        more, rows = len(rows) > count, rows[:count]
+        after = [Position(row.rowid) for row in rows]
+        return Read(
+            items=[self.index.contact(row) for row in rows],
+            after=after,
+            end=after[-1] if after else position,
+            more=more,
+            held=not more and not self.state.complete,
+            from_cache=True,
+            stale=not self.state.fresh,
+            as_of=self.state.as_of,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFeed:
+    """Items behind a known list of keys, such as members of a group; what is gone is left out."""
+
+    keys: Sequence[Any]
+    load: Callable[[Sequence[Any]], Awaitable[list[Any]]]
+
+    async def read(self, position: Position, count: int) -> Read:
+        """Up to `count` keys behind a position, or behind the last key where keys have moved."""
+        offset = position.offset
+        if position.last is not None:
+            texts = [str(key.id) for key in self.keys]
+            if position.last in texts:
+                offset = texts.index(position.last) + 1
+        keys = self.keys[offset : offset + count]
+        found = [
+            (item, Position(offset + place + 1, str(key.id)))
+            for place, (key, item) in enumerate(zip(keys, await self.load(keys), strict=True))
+            if item is not None
+        ]
+        behind = offset + len(keys)
+        return Read(
+            items=[item for item, _ in found],
+            after=[place for _, place in found],
+            end=Position(behind, str(keys[-1].id)) if keys else position,
+            more=behind < len(self.keys),
+            total=len(self.keys),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoFeed:
+    """The list of a source that cannot hold what is asked for: empty, and known to be."""
+
+    async def read(self, position: Position, count: int) -> Read:
+        """Nothing."""
+        del count
+        return Read(items=[], after=[], end=position, more=False, total=0)
+
+
+def _place(items: Sequence[Any], last: str) -> int | None:
+    for place, item in enumerate(items):
+        if str(item["sourceId"]) == last:
+            return place
+    return None

@@ -1,0 +1,72 @@
+"""How a source's answer or failure is told to callers. Pure."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Final
+
+from gateway.errors import (
+    CapabilityUnsupported,
+    DeadlineExceeded,
+    Forbidden,
+    GatewayError,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from gateway.federation.feeds import Read
+from gateway.model.outcome import SourceOutcome
+from gateway.model.source import Source
+
+STATUSES: Final[tuple[tuple[type[GatewayError], str], ...]] = (
+    (UpstreamTimeout, "TIMED_OUT"),
+    (DeadlineExceeded, "TIMED_OUT"),
+    (UpstreamRateLimited, "RATE_LIMITED"),
+    (CapabilityUnsupported, "UNSUPPORTED"),
+    (Forbidden, "FORBIDDEN"),
+)
+
+
+def answered(source: Source, reads: Sequence[Read], returned: int, *, exhausted: bool) -> SourceOutcome:
+    """The outcome of a source that answered, in one or several reads; no read means it had ended before."""
+    stale = any(read.stale for read in reads)
+    return {
+        "source": source,
+        "status": "STALE" if stale else "OK",
+        "returned": returned,
+        "exhausted": exhausted,
+        "fromCache": any(read.from_cache for read in reads),
+        "asOf": min((read.as_of for read in reads if read.as_of), default=None),
+        "retryAfterSeconds": None,
+        "code": None,
+        "message": "The index is older or less complete than asked." if stale else None,
+    }
+
+
+def failed(source: Source, error: GatewayError, returned: int = 0) -> SourceOutcome:
+    """The outcome of a source that did not answer."""
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), "UNAVAILABLE")
+    return {
+        "source": source,
+        "status": status,
+        "returned": returned,
+        "exhausted": False,
+        "fromCache": False,
+        "asOf": None,
+        "retryAfterSeconds": error.retry_after,
+        "code": error.code,
+        "message": error.message,
+    }
+
+
+def nobody(errors: Sequence[GatewayError]) -> GatewayError:
+    """The error for a list that no asked source answered."""
+    if not errors:
+        return UpstreamUnavailable(None, "No source is switched on. Set the key of at least one.")
+    if len(errors) == 1:
+        return errors[0]
+    kinds = {type(error) for error in errors}
+    combined = copy(errors[0]) if len(kinds) == 1 else UpstreamUnavailable(None, "")
+    combined.source = None
+    combined.message = " ".join(["No source answered.", *(error.message for error in errors)])
+    combined.retry_after = max((error.retry_after or 0.0 for error in errors), default=0.0) or None
+    return combined

@@ -1,0 +1,51 @@
+"""The keys of callers: only their SHA-256 is ever held."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
+from gateway.model.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The callers that are known, by the SHA-256 of their key in lower-case hex."""
+
+    callers: Mapping[str, Caller]
+
+    def find(self, key: str) -> Caller | None:
+        """The caller with this key. Every known one is compared, each in constant time."""
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        found = None
+        for known, caller in self.callers.items():
+            if hmac.compare_digest(known, digest):
+                found = caller
+        return found
+
+
+def read_keys(text: str) -> Keys:
+    """Keys out of `name:sha256-hex:scopes[:account[:sources]]`, separated by `;`, lists inside by `,`."""
+    callers: dict[str, Caller] = {}
+    for entry in text.split(";"):
+        if not entry.strip():
+            continue
+        name, digest, scopes, account, sources = (*entry.strip().split(":"), "", "")[:5]
+        digest = digest.lower()
+        if entry.count(":") not in (2, 3, 4) or not name:
+            raise ValueError("has an entry that is not name:sha256-hex:scopes[:account[:sources]]")
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            raise ValueError(f"has no SHA-256 in hex for {name}")
+        if digest in callers:
+            raise ValueError(f"has the key of {name} twice")
+        try:
+            callers[digest] = Caller(
+                name=name,
+                scopes=frozenset(Scope(scope.strip()) for scope in scopes.split(",")),
+                account=account or DEFAULT_ACCOUNT,
+                sources=frozenset(Source(each.strip()) for each in sources.split(",")) if sources else None,
+            )
+        except ValueError as error:
+            raise ValueError(f"has a scope or source for {name} that there is not") from error
+    return Keys(callers)

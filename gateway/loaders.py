@@ -1,0 +1,83 @@
+"""Batches the look-ups of one request. Keys of one turn of the loop become one call of the directory."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+from aiodataloader import DataLoader
+
+from gateway.federation.directory import Directory
+from gateway.model.caller import Caller
+from gateway.model.chat import Channel, Chat, Communication
+from gateway.model.contact import Contact, ContactKey, Funnel
+from gateway.model.group import Group, GroupKey
+from gateway.model.page import Slice
+from gateway.model.property import Property
+from gateway.model.source import Source
+from gateway.ports import Found
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Loader(Generic[K, V]):
+    """Loads values by key: each key once in a request, matched by key and never by position.
+
+    A waiter that goes away must not take the value from the others, so each load is shielded.
+    """
+
+    def __init__(self, find: Callable[[Sequence[K]], Awaitable[Found[K, V]]]) -> None:
+        async def batch(keys: list[K]) -> list[Any]:
+            found = await find(keys)
+            return [found.get(key) for key in keys]
+
+        self._loader: DataLoader[K, V | None] = DataLoader(batch_load_fn=batch)
+        self._asked: set[K] = set()
+
+    def load(self, key: K) -> Awaitable[V | None]:
+        """The value of a key; None where there is none. Raises the failure of its source."""
+        self._asked.add(key)
+        return asyncio.shield(self._loader.load(key))
+
+    def asked(self, key: K) -> bool:
+        """Whether somebody has asked for this key."""
+        return key in self._asked
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self, directory: Directory, caller: Caller, max_age: float | None) -> None:
+        self._directory = directory
+        self._caller = caller
+
+        def contacts(*, brief: bool) -> Loader[ContactKey, Contact]:
+            return Loader(lambda keys: directory.contacts(keys, caller, brief=brief, max_age=max_age))
+
+        self.contact = contacts(brief=False)
+        self.brief_contact = contacts(brief=True)
+        self.group: Loader[GroupKey, Group] = Loader(lambda keys: directory.groups(keys, caller))
+        self.chat: Loader[ContactKey, Chat] = Loader(lambda keys: directory.chats(keys, caller))
+        self.funnels: Loader[ContactKey, list[Funnel]] = Loader(lambda keys: directory.funnels(keys, caller))
+        self.channel: Loader[tuple[Source, str], Channel] = Loader(
+            lambda keys: directory.channels(keys, caller)
+        )
+        self.definitions: Loader[tuple[Source, str], dict[str, Property]] = Loader(self._definitions)
+
+    async def communications(self, key: ContactKey, offset: int, count: int) -> Slice[Communication]:
+        """The ways to reach a contact. The chat carries them too, so one that is asked for anyway answers."""
+        await asyncio.sleep(0)  # let whoever asks for the chat in this turn be seen
+        if self.chat.asked(key):
+            chat = await self.chat.load(key)
+            if chat is not None:
+                gates = chat["communications"]
+                return Slice(gates[offset : offset + count], offset + count < len(gates), len(gates))
+        return await self._directory.communications(key, self._caller, offset, count)
+
+    async def _definitions(
+        self, keys: Sequence[tuple[Source, str]]
+    ) -> Found[tuple[Source, str], dict[str, Property]]:
+        found = await asyncio.gather(
+            *(self._directory.definitions(source, module, self._caller) for source, module in keys)
+        )
+        return dict(zip(keys, found, strict=True))

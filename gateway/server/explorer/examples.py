@@ -1,0 +1,92 @@
+"""The queries that GraphiQL opens with. They work in the sandbox, and against any account."""
+
+from typing import Final
+
+from gateway.server.explorer.page import Example
+
+EXAMPLES: Final = (
+    Example(
+        name="People of all three systems",
+        query="""\
+query People {
+  contacts(first: 9) {
+    nodes {
+      source
+      displayName
+      email
+      phoneE164
+      tags { name }
+      properties { key value }
+    }
+    sources { source status returned }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+""",
+        variables="",
+    ),
+    Example(
+        name="Search, filter, sort",
+        query="""\
+query Find($name: String) {
+  contacts(first: 10, filter: { name: $name }, orderBy: { field: NAME }) {
+    totalCount
+    nodes {
+      id
+      source
+      displayName
+      email
+      company
+    }
+    sources { source status fromCache asOf }
+  }
+}
+""",
+        variables='{ "name": "an" }',
+    ),
+    Example(
+        name="Groups and their members",
+        query="""\
+query Groups {
+  groups(first: 5) {
+    nodes {
+      name
+      memberCount
+      primaryContacts { displayName }
+      members(first: 3) { nodes { displayName email } }
+    }
+  }
+}
+""",
+        variables="",
+    ),
+    Example(
+        name="Chats and messages",
+        query="""\
+query Chats {
+  contacts(first: 3, sources: [SMART_SENDER]) {
+    nodes {
+      displayName
+      chat {
+        unreadMessages
+        messages(first: 3) { nodes { sender fromContact text createdAt } }
+      }
+      communications { nodes { subscribed channel { type name } } }
+    }
+  }
+}
+""",
+        variables="",
+    ),
+    Example(
+        name="Sources, modules, properties",
+        query="""\
+query Sources {
+  sources { source name enabled status lastOkAt capabilities { operation supported caveat } }
+  modules { name properties(first: 5) { nodes { key label type options { key label } } } }
+  channels { nodes { type name active } }
+}
+""",
+        variables="",
+    ),
+)

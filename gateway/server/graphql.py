@@ -1,0 +1,213 @@
+"""The GraphQL endpoint: one HTTP request in, one answer out (GraphQL over HTTP)."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from graphql import ExecutionResult, GraphQLSchema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from gateway import deadline, events
+from gateway.context import Context
+from gateway.cost import CostMeter
+from gateway.engine import errors as graphql_errors
+from gateway.engine import executor
+from gateway.engine.documents import Document, Documents, InvalidDocument
+from gateway.errors import DeadlineExceeded, GatewayError
+from gateway.federation.directory import Directory
+from gateway.keys import Keys
+from gateway.model.caller import Caller, Scope
+from gateway.server import parameters
+from gateway.server.auth import authenticate, check_csrf
+from gateway.server.middleware import REQUEST_ID
+from gateway.server.negotiation import JSON, media_type, prefers_html, status_of_invalid
+from gateway.server.parameters import Parameters
+from gateway.server.problems import MethodNotAllowed, NotAcceptable, NotAllowed, NotJson, Refusal
+from gateway.telemetry import logs
+
+GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
+MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
+ALLOW: Final = {"allow": "GET, POST"}
+SCOPES: Final = {"query": Scope.READ, "mutation": Scope.WRITE, "subscription": Scope.READ}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Everything that answering a GraphQL request takes. `explorer` answers browsers, where it is on."""
+
+    schema: GraphQLSchema
+    documents: Documents
+    keys: Keys
+    directories: Callable[[str], Directory]
+    seconds: float
+    body_bytes: int
+    suggestions: bool
+    explorer: Callable[[Request], Response] | None
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve one request of any method."""
+        response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request; whatever goes wrong becomes an answer of the same form."""
+        request_id: str = request.scope["state"][REQUEST_ID]
+        kind = media_type(request.headers.get("accept"))
+        try:
+            if request.method == "GET" and self.explorer and prefers_html(request.headers.get("accept")):
+                return self.explorer(request)
+            caller = authenticate(request.headers, self.keys)
+            check_csrf(request.method, request.headers)
+            if kind is None:
+                raise NotAcceptable("Accept application/graphql-response+json or application/json.")
+            asked = await self._parameters(request)
+            return await self._answer(asked, caller, request, kind, request_id)
+        except Refusal as refusal:
+            entry = graphql_errors.plain(refusal, request_id)
+            return _response([entry], refusal.status, kind or JSON, request_id, refusal.headers)
+
+    async def _parameters(self, request: Request) -> Parameters:
+        if request.method == "GET":
+            return parameters.from_query(request.query_params)
+        if request.method == "POST":
+            return await parameters.from_body(request, self.body_bytes)
+        raise MethodNotAllowed("Send queries with GET or POST.", headers=ALLOW)
+
+    async def _answer(
+        self, asked: Parameters, caller: Caller, request: Request, kind: str, request_id: str
+    ) -> Response:
+        try:
+            document = self.documents.get(asked.query)
+        except InvalidDocument as invalid:
+            entries = graphql_errors.invalid(invalid.errors, invalid.code, request_id)
+            return _response(entries, status_of_invalid(kind), kind, request_id)
+        except GatewayError as error:
+            entries = [graphql_errors.plain(error, request_id)]
+            return _response(entries, status_of_invalid(kind), kind, request_id)
+        _check_operation(document, asked, caller, request.method)
+        context = Context(
+            directory=self.directories(caller.account),
+            caller=caller,
+            meter=CostMeter(),
+            max_age=max_age(request.headers.get("cache-control", "")),
+        )
+        request.scope["state"]["log"] = {"operation": asked.operation, "caller": caller.name}
+        result = await self._run(document, asked, context, _seconds(request, self.seconds))
+        strict = request.headers.get("x-partial", "").lower() == "errors"
+        return self._finished(result, context, kind, request_id, strict=strict)
+
+    async def _run(
+        self, document: Document, asked: Parameters, context: Context, seconds: float
+    ) -> ExecutionResult | GatewayError:
+        with deadline.within(seconds), events.heard_by(context.meter, context.directory.health, logs.hear):
+            try:
+                async with asyncio.timeout(seconds + GRACE):
+                    return await executor.run(
+                        self.schema,
+                        document,
+                        operation=asked.operation,
+                        variables=asked.variables,
+                        context=context,
+                        suggestions=self.suggestions,
+                    )
+            except TimeoutError:
+                return DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
+
+    def _finished(
+        self,
+        result: ExecutionResult | GatewayError,
+        context: Context,
+        kind: str,
+        request_id: str,
+        *,
+        strict: bool,
+    ) -> Response:
+        cost = context.meter.report()
+        if isinstance(result, GatewayError):
+            entry = graphql_errors.plain(result, request_id)
+            return _response([entry], 200, kind, request_id, data=None, cost=cost)
+
+        def report(error: BaseException) -> None:
+            logs.failure(error, request_id)
+
+        entries = [graphql_errors.formatted(error, request_id, report) for error in result.errors or ()]
+        if result.data is None and entries and not any("path" in entry for entry in entries):
+            return _response(entries, status_of_invalid(kind), kind, request_id)
+        warnings = context.warnings
+        if strict:
+            entries += [_as_error(warning, request_id) for warning in warnings]
+            warnings = []
+        else:
+            entries, more = graphql_errors.parted(entries)
+            warnings = [*warnings, *more]
+        return _response(entries, 200, kind, request_id, data=result.data, cost=cost, warnings=warnings)
+
+
+def max_age(cache_control: str) -> float | None:
+    """How old an answer may be, in seconds; None where the caller does not care."""
+    if "no-cache" in cache_control.lower():
+        return 0.0
+    found = MAX_AGE.search(cache_control)
+    return float(found[1]) if found else None
+
+
+def _seconds(request: Request, most: float) -> float:
+    """The time that the operation gets: what the caller gives, and never more than the setting."""
+    asked = request.headers.get("x-deadline-ms")
+    if asked is None:
+        return most
+    if not asked.isdecimal() or int(asked) == 0:
+        raise NotJson("`X-Deadline-Ms` has to be a positive whole number of milliseconds.")
+    return min(most, int(asked) / 1000)
+
+
+def _check_operation(document: Document, asked: Parameters, caller: Caller, method: str) -> None:
+    kind = document.kind(asked.operation)
+    if kind == "mutation" and method == "GET":
+        raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
+    scope = SCOPES.get(kind or "query", Scope.READ)
+    if not caller.may(scope):
+        raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
+
+
+def _as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
+    """A warning in the form of an error, for callers who prefer that."""
+    entry: dict[str, Any] = {key: warning[key] for key in ("message", "path") if key in warning}
+    extensions = {key: value for key, value in warning.items() if key not in entry}
+    entry["extensions"] = {**extensions, "requestId": request_id}
+    return entry
+
+
+_NOTHING: Final = object()
+
+
+def _response(
+    entries: list[dict[str, Any]],
+    status: int,
+    kind: str,
+    request_id: str,
+    headers: dict[str, str] | None = None,
+    *,
+    data: Any = _NOTHING,
+    cost: dict[str, Any] | None = None,
+    warnings: list[dict[str, Any]] | None = None,
+) -> Response:
+    """An answer. `data` is left out of those that come before execution."""
+    body: dict[str, Any] = {}
+    if entries:
+        body["errors"] = entries
+    if data is not _NOTHING:
+        body["data"] = data
+    extensions: dict[str, Any] = {"requestId": request_id, "cost": cost or CostMeter().report()}
+    if warnings:
+        extensions["warnings"] = warnings
+    body["extensions"] = extensions
+    sent = {"vary": "Accept", "cache-control": "private, no-store", **(headers or {})}
+    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    return Response(content, status, sent, media_type=f"{kind}; charset=utf-8")

@@ -1,0 +1,79 @@
+"""What every request passes on its way in, outermost first: an id, and a line in the access log."""
+
+import re
+import time
+import uuid
+from typing import Any, Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.telemetry.logs import access
+
+FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
+REQUEST_ID: Final = "request_id"
+
+SECURITY_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+
+
+class RequestId:
+    """Gives every request an id: its own, where that is fit for a log line, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and echo its id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = asked.decode() if FITTING_ID.fullmatch(asked) else uuid.uuid4().hex
+        scope.setdefault("state", {})[REQUEST_ID] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class AccessLog:
+    """Writes one line for every request: what was asked of which path, the status, and how long it took."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and note how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        noted: dict[str, Any] = {"status": 0}
+
+        async def send_and_note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                noted["status"] = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            state = scope.get("state", {})
+            access(
+                request_id=state.get(REQUEST_ID, ""),
+                method=scope["method"],
+                path=scope["path"],
+                status=noted["status"],
+                seconds=time.perf_counter() - started,
+                details=state.get("log", {}),
+            )

@@ -1,0 +1,58 @@
+"""Which media type an answer gets, and how statuses differ between them (GraphQL over HTTP). Pure."""
+
+from typing import Final
+
+GRAPHQL: Final = "application/graphql-response+json"
+JSON: Final = "application/json"
+HTML: Final = "text/html"
+
+# Between equals the older type wins: that is what clients that accept anything expect.
+OFFERED: Final = (JSON, GRAPHQL)
+
+
+def media_type(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | None:
+    """The best of the offered types; None where the caller accepts none of them."""
+    if accept is None or not accept.strip():
+        return offered[0]
+    ranked = [
+        (quality, specific, -place, kind)
+        for place, kind in enumerate(offered)
+        for quality, specific in [_quality(accept, kind)]
+        if quality > 0
+    ]
+    return max(ranked)[3] if ranked else None
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Whether a browser asks for a page rather than for data."""
+    if accept is None or HTML not in accept:
+        return False
+    return media_type(accept, (HTML, JSON, GRAPHQL)) == HTML
+
+
+def status_of_invalid(kind: str) -> int:
+    """The status of a document or variables that are at fault: 400, but 200 for the older type."""
+    return 400 if kind == GRAPHQL else 200
+
+
+def _quality(accept: str, kind: str) -> tuple[float, int]:
+    """How much a type is wanted, and how specifically that is said; of several ranges the most specific."""
+    main = kind.partition("/")[0]
+    best = (0.0, -1)
+    for part in accept.split(","):
+        wanted, *parameters = (piece.strip() for piece in part.split(";"))
+        specific = {"*/*": 0, f"{main}/*": 1, kind: 2}.get(wanted.lower(), -1)
+        if specific > best[1]:
+            best = (_weight(parameters), specific)
+    return best
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return max(0.0, min(1.0, float(value)))
+            except ValueError:
+                return 0.0
+    return 1.0

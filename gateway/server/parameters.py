@@ -1,0 +1,91 @@
+"""A GraphQL request out of an HTTP request: its parameters, checked for their form."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow, UnsupportedMediaType
+
+BODY_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of a GraphQL request."""
+
+    query: str
+    operation: str | None
+    variables: dict[str, Any] | None
+    extensions: dict[str, Any]
+
+
+def from_query(query: Mapping[str, str]) -> Parameters:
+    """The parameters of a GET request."""
+    members: dict[str, Any] = {
+        "query": query.get("query"),
+        "operationName": query.get("operationName") or None,
+    }
+    for name in ("variables", "extensions"):
+        if query.get(name):
+            try:
+                members[name] = orjson.loads(query[name])
+            except orjson.JSONDecodeError as error:
+                raise NotJson(f"The parameter `{name}` is not JSON.") from error
+    return checked(members)
+
+
+async def from_body(request: Request, largest: int) -> Parameters:
+    """The parameters of a POST request with a JSON body."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if kind.strip().lower() != "application/json":
+        raise UnsupportedMediaType("Send the request as application/json.")
+    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
+        raise UnsupportedMediaType("Send the body in UTF-8.")
+    try:
+        members = orjson.loads(await body(request, largest))
+    except orjson.JSONDecodeError as error:
+        raise NotJson("The body is not JSON.") from error
+    if isinstance(members, list):
+        raise NotJson("Send one operation for each request: batches are not taken.")
+    if not isinstance(members, dict):
+        raise NotJson("The body is not a JSON object.")
+    return checked(members)
+
+
+async def body(request: Request, largest: int) -> bytes:
+    """The body of a request, no larger than allowed and no slower than reasonable."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > largest:
+        raise PayloadTooLarge(f"The body has {length} bytes; at most {largest} are taken.")
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > largest:
+                    raise PayloadTooLarge(f"The body has more than {largest} bytes.")
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise TooSlow(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from error
+    except ClientDisconnect as error:
+        raise NotJson("The body ended early.") from error
+    return b"".join(chunks)
+
+
+def checked(members: Mapping[str, Any]) -> Parameters:
+    """The parameters, each of the type that it has to be."""
+    query = members.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise NotJson("There is no `query`: send the document as a text.")
+    operation = members.get("operationName")
+    if operation is not None and not isinstance(operation, str):
+        raise NotJson("`operationName` has to be a text.")
+    for name in ("variables", "extensions"):
+        if members.get(name) is not None and not isinstance(members[name], dict):
+            raise NotJson(f"`{name}` has to be an object.")
+    return Parameters(query, operation or None, members.get("variables"), members.get("extensions") or {})

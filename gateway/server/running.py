@@ -1,0 +1,98 @@
+"""Runs ASGI applications in one process until SIGINT or SIGTERM, and ends them in order."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+GRACE_SECONDS: Final = 10
+KEEP_ALIVE_SECONDS: Final = 65
+BACKLOG: Final = 2_048
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to `run`, which ends several of them in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind((host, port))
+    found.set_inheritable(True)
+    return found
+
+
+def address(found: socket.socket) -> str:
+    """The address of a listening socket as a URL."""
+    host, port = found.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> bool:
+    """Serve every application on its socket; the last one is the first to end.
+
+    `ready` is called once all of them answer. Returns whether all of them could be started.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_run(apps, ready))
+
+
+async def _run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> bool:
+    stop = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    servers = [Server(_config(app)) for app, _ in apps]
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[found]))
+        for server, (_, found) in zip(servers, apps, strict=True)
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    while not all(server.started for server in servers):
+        if any(task.done() for task in tasks):
+            break
+        await asyncio.sleep(0.01)
+    else:
+        ready()
+        await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for server, task in reversed(list(zip(servers, tasks, strict=True))):
+        server.should_exit = True
+        await task
+    return all(server.started for server in servers)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        loop="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,1 @@
+"""Listeners of what happens: the log now, metrics and traces beside it."""

@@ -1,0 +1,19 @@
+"""One file for each noun of schema.graphql. A field that is already in the value has no resolver."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ariadne.types import SchemaBindable
+
+from resolvers import chat, connection, contact, group, node, property, scalars, source
+
+BINDABLES: Final[Sequence[SchemaBindable]] = (
+    *scalars.BINDABLES,
+    *node.BINDABLES,
+    *contact.BINDABLES,
+    *group.BINDABLES,
+    *chat.BINDABLES,
+    *property.BINDABLES,
+    *source.BINDABLES,
+    *connection.BINDABLES,
+)

@@ -1,0 +1,40 @@
+"""What all connections share: edges and totals are made only when they are selected."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from ariadne import ObjectType
+
+from gateway.context import Info
+from gateway.model.outcome import Connection
+
+EDGED = (
+    "ContactConnection",
+    "GroupConnection",
+    "PropertyConnection",
+    "CommunicationConnection",
+    "ChannelConnection",
+    "MessageConnection",
+)
+COUNTED = ("ContactConnection", "GroupConnection")
+
+
+def resolve_edges(connection: Connection, info: Info) -> list[dict[str, Any]]:
+    """The nodes of a page with their cursors."""
+    return info.context.edges(connection)
+
+
+def resolve_total_count(connection: Connection, info: Info) -> Awaitable[int | None] | None:
+    """The number of items in the whole list."""
+    return info.context.total(connection)
+
+
+def _connection(name: str) -> ObjectType:
+    bound = ObjectType(name)
+    bound.set_field("edges", resolve_edges)
+    if name in COUNTED:
+        bound.set_field("totalCount", resolve_total_count)
+    return bound
+
+
+BINDABLES = tuple(_connection(name) for name in EDGED)

@@ -1,0 +1,38 @@
+"""DateTime and JSON. Upstream times are RFC 3339 texts already when they reach a resolver."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ariadne import ScalarType
+from graphql import GraphQLError
+
+date_time = ScalarType("DateTime")
+json = ScalarType("JSON")
+
+
+@date_time.serializer
+def serialize_date_time(value: str) -> str:
+    """A time of an answer, brought to UTC."""
+    if value.endswith("Z"):
+        return value
+    return _utc(datetime.fromisoformat(value))
+
+
+@date_time.value_parser
+def parse_date_time(value: Any) -> str:
+    """A time of an argument: RFC 3339, or a day."""
+    if not isinstance(value, str):
+        raise GraphQLError("A DateTime is a text such as 2025-03-04T09:15:27Z.")
+    try:
+        return _utc(datetime.fromisoformat(value))
+    except ValueError as error:
+        raise GraphQLError("This is no DateTime. Write it like 2025-03-04T09:15:27Z.") from error
+
+
+def _utc(moment: datetime) -> str:
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    text = zoned.astimezone(UTC).isoformat(timespec="milliseconds" if zoned.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+BINDABLES = (date_time, json)
