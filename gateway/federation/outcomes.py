@@ -1,7 +1,6 @@
 """How a source's answer or failure is told to callers. Pure."""
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Final
 
 from gateway.errors import (
@@ -9,6 +8,7 @@ from gateway.errors import (
     DeadlineExceeded,
     Forbidden,
     GatewayError,
+    UpstreamError,
     UpstreamRateLimited,
     UpstreamTimeout,
     UpstreamUnavailable,
@@ -64,9 +64,9 @@ def nobody(errors: Sequence[GatewayError]) -> GatewayError:
         return UpstreamUnavailable(None, "No source is switched on. Set the key of at least one.")
     if len(errors) == 1:
         return errors[0]
+    text = " ".join(["No source answered.", *(error.message for error in errors)])
     kinds = {type(error) for error in errors}
-    combined = copy(errors[0]) if len(kinds) == 1 else UpstreamUnavailable(None, "")
-    combined.source = None
-    combined.message = " ".join(["No source answered.", *(error.message for error in errors)])
-    combined.retry_after = max((error.retry_after or 0.0 for error in errors), default=0.0) or None
+    kind = kinds.pop() if len(kinds) == 1 else UpstreamUnavailable
+    combined = kind(None, text) if issubclass(kind, UpstreamError) else kind(text)
+    combined.retry_after = max(error.retry_after or 0.0 for error in errors) or None
     return combined

@@ -1,0 +1,158 @@
+"""A source that fails costs its own part of an answer and nothing else."""
+
+import httpx
+import pytest
+
+from gateway.model.source import Source
+from tests.support.world import World
+
+LIST = """{
+  contacts(first: 9) {
+    nodes { source displayName }
+    pageInfo { hasNextPage endCursor }
+    sources { source status returned code message }
+  }
+}"""
+
+
+@pytest.mark.parametrize("source", list(Source))
+async def test_a_dead_source_leaves_the_others_data_whole(world: World, source: Source) -> None:
+    world.transports[source].down = httpx.ConnectError
+    answer = await world.ask(LIST)
+    assert answer.errors == []
+    page = answer.data["contacts"]
+    assert len(page["nodes"]) == 9
+    assert {node["source"] for node in page["nodes"]} == {each.value for each in Source if each != source}
+    told = {each["source"]: each for each in page["sources"]}
+    assert told[source.value]["status"] == "UNAVAILABLE"
+    assert told[source.value]["code"] == "UPSTREAM_UNAVAILABLE"
+    assert [each["status"] for name, each in told.items() if name != source.value] == ["OK", "OK"]
+    assert [(warning["source"], warning["path"]) for warning in answer.warnings] == [
+        (source.value, ["contacts"])
+    ]
+
+
+async def test_a_list_that_nobody_answers_is_null_with_an_error(world: World) -> None:
+    for transport in world.transports.values():
+        transport.down = httpx.ConnectError
+    answer = await world.ask(LIST)
+    assert answer.data == {"contacts": None}
+    assert answer.codes == ["UPSTREAM_UNAVAILABLE"]
+
+
+async def test_a_source_that_was_down_is_caught_up_with(world: World) -> None:
+    world.packagex.switches.fail("listContacts", status=503, times=1)
+    seen: list[str] = []
+    after = None
+    while True:
+        page = (
+            await world.data(
+                "query ($after: String) { contacts(first: 50, after: $after) "
+                "{ nodes { id } pageInfo { hasNextPage endCursor } } }",
+                {"after": after},
+            )
+        )["contacts"]
+        seen += [node["id"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    total = (await world.data("{ contacts { totalCount } }"))["contacts"]["totalCount"]
+    assert len(seen) == len(set(seen)) == total
+
+
+async def test_a_single_thing_that_its_source_cannot_answer_is_null_with_an_error(world: World) -> None:
+    contact = (await world.data("{ contacts(first: 1, sources: [SMART_SENDER]) { nodes { id } } }"))[
+        "contacts"
+    ]
+    by = {"id": contact["nodes"][0]["id"]}
+    world.smartsender.switches.fail("getContactChat", status=500)
+    answer = await world.ask(
+        "query ($by: ContactBy!) { chat(contact: $by) { id } contact(by: $by) { displayName } }", {"by": by}
+    )
+    assert answer.data["chat"] is None
+    assert answer.data["contact"]["displayName"]
+    assert answer.errors[0]["path"] == ["chat"]
+    extensions = answer.errors[0]["extensions"]
+    assert extensions["code"] == "UPSTREAM_UNAVAILABLE"
+    assert extensions["source"] == "SMART_SENDER"
+    assert extensions["retryable"] is True
+
+
+async def test_a_failure_below_an_item_of_a_list_is_a_warning(world: World) -> None:
+    world.smartsender.switches.fail("getContactChat", status=500)
+    query = "{ contacts(first: 3, sources: [SMART_SENDER]) { nodes { displayName chat { id } } } }"
+    answer = await world.ask(query)
+    assert answer.errors == []
+    assert [node["chat"] for node in answer.data["contacts"]["nodes"]] == [None] * 3
+    assert [warning["path"] for warning in answer.warnings] == [
+        ["contacts", "nodes", place, "chat"] for place in range(3)
+    ]
+    assert {warning["code"] for warning in answer.warnings} == {"UPSTREAM_UNAVAILABLE"}
+
+
+async def test_callers_may_ask_for_warnings_as_errors(world: World) -> None:
+    world.transports[Source.PACKAGEX].down = httpx.ConnectError
+    answer = await world.ask(LIST, headers={"X-Partial": "errors"})
+    assert answer.warnings == []
+    assert answer.codes == ["UPSTREAM_UNAVAILABLE"]
+    assert len(answer.data["contacts"]["nodes"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ({"status": 401}, "UNAVAILABLE", "UPSTREAM_AUTH"),
+        ({"status": 403}, "UNAVAILABLE", "UPSTREAM_AUTH"),
+        ({"status": 429}, "RATE_LIMITED", "UPSTREAM_RATE_LIMITED"),
+        ({"status": 500}, "UNAVAILABLE", "UPSTREAM_UNAVAILABLE"),
+        ({"status": 503}, "UNAVAILABLE", "UPSTREAM_UNAVAILABLE"),
+        (
+            {"status": 302, "headers": {"location": "http://127.0.0.1:9/"}},
+            "UNAVAILABLE",
+            "UPSTREAM_BAD_RESPONSE",
+        ),
+        ({"body": '{"data": ['}, "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE"),
+        ({"body": "<html>", "content_type": "text/html"}, "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE"),
+        ({"body": ""}, "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE"),
+        ({"body": "[]"}, "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE"),
+        ({"body": '{"data": null}'}, "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE"),
+        ({"reset": "headers"}, "UNAVAILABLE", "UPSTREAM_UNAVAILABLE"),
+    ],
+)
+@pytest.mark.parametrize("source", list(Source))
+async def test_every_fault_has_its_status_and_code(
+    world: World, source: Source, fault: dict[str, object], status: str, code: str
+) -> None:
+    world.boards[source].fail(**fault)
+    answer = await world.ask(LIST)
+    page = answer.data["contacts"]
+    told = {each["source"]: each for each in page["sources"]}
+    assert (told[source.value]["status"], told[source.value]["code"]) == (status, code)
+    assert len(page["nodes"]) == 9
+    world.boards[source].heal()
+
+
+async def test_retry_after_is_told(world: World) -> None:
+    world.packagex.switches.fail("listContacts", status=429, headers={"retry-after": "17"})
+    page = await world.ask("{ contacts { sources { source retryAfterSeconds } } }")
+    told = {each["source"]: each["retryAfterSeconds"] for each in page.data["contacts"]["sources"]}
+    assert told == {"SAMESPACE": None, "PACKAGEX": 17.0, "SMART_SENDER": None}
+    again = await world.ask(
+        "{ contacts(sources: [PACKAGEX]) { nodes { id } } }", headers={"X-Deadline-Ms": "200"}
+    )
+    assert again.codes == ["UPSTREAM_RATE_LIMITED"]
+    assert 0 < again.errors[0]["extensions"]["retryAfterSeconds"] <= 17
+
+
+async def test_a_source_without_a_key_is_switched_off_and_says_so(new_world: object) -> None:
+    world: World = new_world(off=(Source.PACKAGEX,))  # type: ignore[operator]
+    answer = await world.ask(
+        "{ sources { source enabled status lastError } contacts { sources { source } } }"
+    )
+    sources = {each["source"]: each for each in answer.data["sources"]}
+    assert sources["PACKAGEX"]["enabled"] is False
+    assert sources["PACKAGEX"]["status"] == "UNKNOWN"
+    assert "switched off" in sources["PACKAGEX"]["lastError"]
+    assert [each["source"] for each in answer.data["contacts"]["sources"]] == ["SAMESPACE", "SMART_SENDER"]
+    named = await world.ask("{ contacts(sources: [PACKAGEX]) { nodes { id } } }")
+    assert named.codes == ["CAPABILITY_UNSUPPORTED"]

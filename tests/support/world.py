@@ -1,0 +1,169 @@
+"""The gateway with the three emulators behind it, all in one process.
+
+Only the innermost transport is replaced: requests reach the emulators without a socket. Nothing of our own
+code is mocked, and nothing waits on a clock.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from gateway import config, sandbox
+from gateway.app import Gateway, create_app
+from gateway.federation.directory import Directory
+from gateway.index.crawl import Crawler
+from gateway.model.source import Source
+from gateway.upstreams.emulation import ConnectionBroken, Switchboard
+from gateway.upstreams.packagex.emulator import Emulator as PackageX
+from gateway.upstreams.people import Population
+from gateway.upstreams.samespace.emulator import Emulator as Samespace
+from gateway.upstreams.smartsender.emulator import Emulator as SmartSender
+
+DEFAULTS = {
+    "GATEWAY_DATA_DIR": ":memory:",
+    "SMART_SENDER_RATE_LIMIT": "off",
+    "GATEWAY_INDEX_WAIT_SECONDS": "0.5",
+}
+
+
+class InProcess(httpx.AsyncBaseTransport):
+    """The way to one emulator. `down` makes it unreachable; `requests` holds what was sent."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = httpx.ASGITransport(app=app)
+        self.down: type[httpx.TransportError] | None = None
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.down is not None:
+            raise self.down("unreachable", request=request)
+        try:
+            return await self._inner.handle_async_request(request)
+        except ConnectionBroken as broken:
+            raise httpx.ReadError(str(broken), request=request) from broken
+
+
+@dataclass
+class Answer:
+    """An answer of the gateway."""
+
+    status: int
+    headers: httpx.Headers
+    body: Any
+
+    @property
+    def data(self) -> Any:
+        return self.body.get("data")
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return list(self.body.get("errors", []))
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.errors]
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        return list(self.body["extensions"].get("warnings", []))
+
+    @property
+    def calls(self) -> dict[str, int]:
+        per_source = self.body["extensions"]["cost"]["perSource"]
+        return {source: cost["calls"] for source, cost in per_source.items() if cost["calls"]}
+
+
+@dataclass
+class World:
+    """The gateway and what stands behind it."""
+
+    samespace: Samespace
+    packagex: PackageX
+    smartsender: SmartSender
+    transports: dict[Source, InProcess]
+    gateway: Gateway
+    client: httpx.AsyncClient
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def ask(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> Answer:
+        body = {"query": query, "variables": variables, **members}
+        response = await self.client.post("/graphql", json=body, headers={**self.headers, **(headers or {})})
+        return Answer(response.status_code, response.headers, response.json())
+
+    async def data(self, query: str, variables: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        answer = await self.ask(query, variables, **more)
+        assert answer.errors == []
+        return answer.data
+
+    async def scan(self, *sources: Source) -> None:
+        """Fill the index, then forget the calls that it took."""
+        for source in sources or tuple(self.crawler.progress):
+            await self.crawler.scan(source)
+        self.forget()
+
+    def forget(self) -> None:
+        for board in self.boards.values():
+            board.forget()
+        for transport in self.transports.values():
+            transport.requests.clear()
+
+    @property
+    def boards(self) -> dict[Source, Switchboard]:
+        return {
+            Source.SAMESPACE: self.samespace.switches,
+            Source.PACKAGEX: self.packagex.switches,
+            Source.SMART_SENDER: self.smartsender.switches,
+        }
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Requests that each emulator received."""
+        return {source.value: board.requests for source, board in self.boards.items() if board.requests}
+
+    @property
+    def operations(self) -> dict[str, int]:
+        return {name: count for board in self.boards.values() for name, count in board.operations.items()}
+
+    @property
+    def crawler(self) -> Crawler:
+        return next(iter(self.gateway.crawlers.values()))
+
+    @property
+    def directory(self) -> Directory:
+        return next(iter(self.gateway.directories.values()))
+
+
+def build(people: int = 240, *, seed: int = 1, off: tuple[Source, ...] = (), **settings: str) -> World:
+    """A world of its own; `settings` are environment variables, `off` are sources without a key."""
+    emulators = sandbox.emulators(Population(size=people, seed=seed))
+    environment = {**DEFAULTS, **settings}
+    for source, (url, key, path) in sandbox.PLACES.items():
+        if source not in off:
+            environment[url] = f"http://127.0.0.1:1{path}"
+            environment[key] = sandbox.SANDBOX_KEY
+    transports = {source: InProcess(emulator.app) for source, emulator in emulators.items()}
+    app = create_app(config.read(environment), transports=transports.__getitem__, crawling=False)
+    samespace, packagex, smartsender = emulators.values()
+    assert isinstance(samespace, Samespace)
+    assert isinstance(packagex, PackageX)
+    assert isinstance(smartsender, SmartSender)
+    smartsender.switches.rate_limits = False
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000")
+    return World(samespace, packagex, smartsender, transports, app.state.gateway, client)
+
+
+async def close(world: World) -> None:
+    await world.client.aclose()
+    await world.gateway.aclose()
+    await asyncio.sleep(0)
