@@ -8,6 +8,7 @@ from gateway.federation.paging import Position
 from gateway.index.query import Question
 from gateway.index.reader import Index, State
 from gateway.model.page import Slice, pages
+from gateway.model.source import Source
 
 SEARCH_BACK: Final = 20  # items looked at before a position where the last item is no longer found
 
@@ -101,6 +102,7 @@ class IndexFeed:
 
     async def read(self, position: Position, count: int) -> Read:
         """Up to `count` rows behind a row number."""
+        self.index.spared(Source(self.question.source))
         rows = await self.index.store.after_rowid(self.question, position.offset, count + 1)
         more, rows = len(rows) > count, rows[:count]
         after = [Position(row.rowid) for row in rows]

@@ -97,6 +97,8 @@ class ContactLists:
         if not questions:
             raise outcomes.nobody(list(self._refused.values()))
         after = _unsealed(self._query.after, self._mark)
+        for source in questions:
+            self._directory.index.spared(source)
         rows = await self._directory.index.store.after_key(
             [question for question, _ in questions.values()], order, after, self._query.first + 1
         )

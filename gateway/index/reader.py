@@ -95,6 +95,10 @@ class Index:
         """The modules that the index has met."""
         return self._crawler.progress[source].modules
 
+    def spared(self, source: Source) -> None:
+        """Tell that the index answers instead of a source."""
+        events.emit(events.UpstreamSpared(source=source.value, reason="index"))
+
     def contact(self, stored: Stored) -> Contact:
         """The contact of a stored row."""
         upstream = self._upstreams[Source(stored.source)]
@@ -119,7 +123,7 @@ class Index:
             if max_age is not None and self.age(row.as_of) > max_age:
                 found[key] = await self._read_again(source, row)
             else:
-                events.emit(events.UpstreamSpared(source=source.value, reason="index"))
+                self.spared(source)
                 found[key] = self.contact(row)
         return found
 

@@ -1,6 +1,6 @@
 """Every endpoint of Samespace, one method each (samespace.md, Operations).
 
-Queries asked within one turn of the event loop travel as root fields of one document.
+Queries that one operation asks at the same moment travel as root fields of one document.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from gateway.upstreams.samespace.records import (
 )
 
 CONTACTS_MODULE: Final = "Contacts"
+TURNS: Final = 4  # of the event loop: fields of one operation get here by ways of different length
 GRAPHQL: Final = ("crm", "api")
 UPLOAD: Final = ("manage", "api", "v3", "csv", "upload")
 
@@ -186,7 +187,8 @@ class Client:
         return value
 
     async def _send_document(self, work: object, fields: list[RootField]) -> tuple[list[str], Any]:
-        await asyncio.sleep(0)  # whoever asks within this turn of the loop comes along
+        for _ in range(TURNS):  # whoever asks within these turns of the loop comes along
+            await asyncio.sleep(0)
         del self._waiting[work]
         names, body = document("query", fields)
         operation = "+".join(dict.fromkeys(field.name for field in fields))
