@@ -109,7 +109,7 @@ class ContactLists:
     ) -> Connection:
         more, rows = len(rows) > self._query.first, rows[: self._query.first]
         incomplete = any(not state.complete for _, state in questions.values())
-        cursors = [paging.seal([paging.VERSION, self._mark, row.sort or None, row.rowid]) for row in rows]
+        cursors = [paging.seal([paging.VERSION, self._mark, row.sort, row.rowid]) for row in rows]
         told = {source: outcomes.failed(source, error) for source, error in self._refused.items()}
         for source, (_, state) in questions.items():
             read = Read(

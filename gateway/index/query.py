@@ -1,5 +1,6 @@
 """A filter, a search and an order as SQL. Pure: texts and parameters, nothing is run here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,10 +31,15 @@ class Question:
 
 @dataclass(slots=True)
 class Conditions:
-    """SQL conditions on `contact`, and their parameters."""
+    """SQL conditions on `contact`, their parameters, and the phrases that the trigram index has to find.
+
+    `keyed`: some of them name rows through an index of their own, so that of the place would only be slower.
+    """
 
     texts: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
+    phrases: list[str] = field(default_factory=list)
+    keyed: bool = False
 
     def add(self, text: str, *values: Any) -> None:
         """One more condition that has to hold."""
@@ -45,31 +51,41 @@ class Conditions:
         part = folded(wanted)
         if len(part) >= SHORTEST_TRIGRAM:
             phrase = part.replace('"', '""')
-            self.add(
-                "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
-                f'{column} : "{phrase}"',
-            )
+            self.phrases.append(f'{column} : "{phrase}"')
         else:
             self.add(f"instr({column}, ?) > 0", part)
 
 
-def conditions(question: Question) -> Conditions:
-    """The conditions of a question."""
+def conditions(question: Question, *, in_order: bool = False) -> Conditions:
+    """The conditions of a question; `in_order` when the rows are read along the index of a sort order."""
     found = Conditions()
-    found.add("account = ? AND source = ? AND module = ?", question.account, question.source, question.module)
     for term in (question.search or "").split():
         found.contains("text", term)
     if question.filter is not None:
-        _filter(found, question.filter)
+        _filter(found, question.account, question.filter)
+    if found.phrases:
+        found.keyed = True
+        found.add(
+            "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
+            " AND ".join(found.phrases),
+        )
+    index = "+" if found.keyed or in_order else ""  # a plus sign keeps SQLite from using the index of the place
+    found.add(
+        f"{index}account = ? AND {index}source = ? AND {index}module = ?",
+        question.account,
+        question.source,
+        question.module,
+    )
     return found
 
 
-def _filter(found: Conditions, wanted: Filter) -> None:
+def _filter(found: Conditions, account: str, wanted: Filter) -> None:
     for kind, value in (("email", wanted.email), ("phone", wanted.phone), ("tag", wanted.tag)):
         if value is not None:
+            found.keyed = True
             found.add(
                 "rowid IN (SELECT contact FROM contact_key WHERE account = ? AND kind = ? AND value = ?)",
-                found.values[0],
+                account,
                 kind,
                 value,
             )
@@ -118,34 +134,33 @@ def after_rowid(question: Question, rowid: int, limit: int) -> tuple[str, list[A
 
 
 def after_key(
-    questions: list[Question], order: Order, after: tuple[Any, int] | None, limit: int
-) -> tuple[str, list[Any]]:
-    """Rows of several sources in a sort order; empty ones come last. `after` is (sort value, rowid).
+    questions: Sequence[Question], order: Order, after: tuple[Any, int] | None, limit: int
+) -> list[tuple[str, list[Any]]]:
+    """Rows of several sources in a sort order: those that have the field, then those that lack it.
 
-    A sort value of None means that the walk has come to the rows that lack the field.
+    Two statements, to be read one after the other until there are enough. `after` is (sort value, rowid); a
+    sort value of None means that the walk has come to the rows that lack the field.
     """
-    column = COLUMNS[order.field]
-    parts, values = [], []
+    parts, values, keyed = [], [], True
     for question in questions:
-        found = conditions(question)
+        found = conditions(question, in_order=True)
+        keyed = keyed and found.keyed
         parts.append(f"({' AND '.join(found.texts)})")
         values.extend(found.values)
-    texts = [f"({' OR '.join(parts)})"]
-    lacks = f"({column} IS NULL OR {column} = '')"
+    fits = f"({' OR '.join(parts)})"
+    column = ("+" if keyed else "") + COLUMNS[order.field]  # few rows are sorted, many are read in order
     way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
-    if after is not None:
-        value, rowid = after
-        if value is None:
-            texts.append(f"({lacks} AND rowid > ?)")
-            values.append(rowid)
-        else:
-            texts.append(f"({lacks} OR {column} {sign} ? OR ({column} = ? AND rowid > ?))")
-            values.extend((value, value, rowid))
-    sql = (
-        f"SELECT rowid, source, module, id, position, as_of, record, {column} FROM contact "  # noqa: S608
-        f"WHERE {' AND '.join(texts)} ORDER BY {lacks}, {column} {way}, rowid LIMIT ?"
-    )
-    return sql, [*values, limit]
+    value, rowid = after if after is not None else (None, 0)
+    statements: list[tuple[str, list[Any]]] = []
+    if after is None or value is not None:
+        behind = f" AND ({column}, rowid) {sign} (?, ?)" if after is not None else ""
+        more = [value, rowid] if after is not None else []
+        text = f"{fits} AND {column} IS NOT NULL{behind} ORDER BY {column} {way}, rowid {way}"
+        statements.append((f"{_SELECT}, {column} FROM contact WHERE {text} LIMIT ?", [*values, *more, limit]))
+        rowid = 0
+    text = f"{fits} AND {column} IS NULL AND rowid > ? ORDER BY rowid"
+    statements.append((f"{_SELECT}, NULL FROM contact WHERE {text} LIMIT ?", [*values, rowid, limit]))
+    return statements
 
 
 def count(question: Question) -> tuple[str, list[Any]]:
@@ -155,8 +170,8 @@ def count(question: Question) -> tuple[str, list[Any]]:
 
 
 def _select(found: Conditions, order: str, limit: int) -> tuple[str, list[Any]]:
-    sql = (
-        "SELECT rowid, source, module, id, position, as_of, record, NULL FROM contact "  # noqa: S608
-        f"WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
-    )
-    return sql, [*found.values, limit]
+    text = f"{_SELECT}, NULL FROM contact WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
+    return text, [*found.values, limit]
+
+
+_SELECT: Final = "SELECT rowid, source, module, id, position, as_of, record"

@@ -24,13 +24,15 @@ SCHEMA: Final = """
 CREATE TABLE contact (
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
     position INTEGER NOT NULL, generation INTEGER NOT NULL, as_of TEXT NOT NULL, record BLOB NOT NULL,
-    name TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, company TEXT NOT NULL, email TEXT NOT NULL,
+    name TEXT, first TEXT NOT NULL, last TEXT NOT NULL, company TEXT NOT NULL, email TEXT,
     created TEXT, updated TEXT, properties BLOB NOT NULL, text TEXT NOT NULL
 );
 CREATE UNIQUE INDEX contact_id ON contact (account, source, id);
 CREATE INDEX contact_place ON contact (account, source, module);
-CREATE INDEX contact_name ON contact (account, name);
-CREATE INDEX contact_created ON contact (account, created);
+CREATE INDEX contact_name ON contact (name);
+CREATE INDEX contact_email ON contact (email);
+CREATE INDEX contact_created ON contact (created);
+CREATE INDEX contact_updated ON contact (updated);
 CREATE TABLE contact_key (
     account TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, contact INTEGER NOT NULL,
     PRIMARY KEY (account, kind, value, contact)
@@ -203,7 +205,11 @@ class SqliteStore(Store):
         self, questions: Sequence[Question], order: Order, after: tuple[Any, int] | None, limit: int
     ) -> list[Stored]:
         """Rows of several sources that fit, in a sort order."""
-        return await self._rows(*query.after_key(list(questions), order, after, limit))
+        found: list[Stored] = []
+        for sql, values in query.after_key(questions, order, after, limit):
+            if len(found) < limit:
+                found += await self._rows(sql, values)
+        return found[:limit]
 
     async def count(self, question: Question) -> int:
         """How many rows fit."""
@@ -256,8 +262,8 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:
     held = (
-        row.module, row.position, generation, row.as_of, row.record, row.name, row.first, row.last,
-        row.company, row.email, row.created, row.updated, row.properties, row.text,
+        row.module, row.position, generation, row.as_of, row.record, row.name or None, row.first, row.last,
+        row.company, row.email or None, row.created, row.updated, row.properties, row.text,
     )  # fmt: skip
     place = (account, row.source, row.id)
     found = db.execute(
