@@ -195,7 +195,7 @@ def create_app(
 
 async def _for_ever(crawler: Crawler) -> None:
     """Crawl until cancelled. A bug must not end it in silence: the index would grow old unnoticed."""
-    while True:
+    while crawler.progress:
         try:
             await crawler.run()
         except Exception as error:

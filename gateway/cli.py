@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     from gateway.config import BadSetting
 
     try:
@@ -22,11 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    found = argparse.ArgumentParser(
         prog="gateway", description="One GraphQL schema over Samespace, PackageX and Smart Sender."
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
+    commands = found.add_subparsers(required=True, metavar="command")
 
     serve = commands.add_parser("serve", help="run the gateway, with settings from the environment")
     serve.set_defaults(run=_serve)
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="read the settings, call every source once, say what works")
     check.set_defaults(run=_check)
-    return parser
+    return found
 
 
 def _serve(_: argparse.Namespace) -> int:

@@ -69,7 +69,9 @@ def conditions(question: Question, *, in_order: bool = False) -> Conditions:
             "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
             " AND ".join(found.phrases),
         )
-    index = "+" if found.keyed or in_order else ""  # a plus sign keeps SQLite from using the index of the place
+    index = (
+        "+" if found.keyed or in_order else ""
+    )  # a plus sign keeps SQLite from using the index of the place
     found.add(
         f"{index}account = ? AND {index}source = ? AND {index}module = ?",
         question.account,

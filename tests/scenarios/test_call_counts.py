@@ -1,5 +1,6 @@
 """What a query costs: the calls that each emulator received, and nothing more."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -150,8 +151,6 @@ async def test_sources_are_told_without_asking_them(world: World) -> None:
 
 
 async def test_requests_of_one_moment_share_their_calls(world: World) -> None:
-    import asyncio
-
     (one,) = await ids(world, "PACKAGEX", 1)
     world.packagex.switches.fail("getContact", latency=0.01)
     query = "query ($id: ID!) { contact(by: { id: $id }) { phone } }"

@@ -1,0 +1,118 @@
+"""GraphiQL in a real browser: type a query, run it, see the answer; and nothing leaves our origin."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from gateway.server.explorer.page import assets_built
+from tests.support.process import sandbox
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+NAMES = ("query People", "query Find", "query Groups", "query Chats", "query Sources")
+QUERY = "query Mine { contacts(first: 2) { nodes { source displayName } } sources { name status } }"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        (CHROMIUM is None or not assets_built()) and not os.environ.get("CI"),
+        reason="needs Chromium and `make explorer`",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with sandbox() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    found = browser.new_page(viewport={"width": 1400, "height": 900})
+    found.set_default_timeout(20_000)
+    yield found
+    found.close()
+
+
+def type_query(page: Page, query: str) -> None:
+    page.locator(".graphiql-query-editor .view-lines").first.click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.press("Delete")
+    page.keyboard.type(query, delay=2)
+    page.keyboard.press("Escape")
+
+
+def run(page: Page) -> None:
+    page.get_by_role("button", name="Execute query").click()
+
+
+def result(page: Page) -> str:
+    return page.locator(".result-window .view-lines").inner_text()
+
+
+def test_a_query_is_typed_run_and_answered_without_leaving_the_origin(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    requests: list[str] = []
+    complaints: list[str] = []
+
+    def note_request(request: Request) -> None:
+        requests.append(request.url)
+
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    page.on("request", note_request)
+    page.on("console", note_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/")
+    expect(page.locator(".graphiql-query-editor .view-lines").first).to_contain_text("contacts")
+    type_query(page, QUERY)
+    run(page)
+    expect(page.locator(".result-window .view-lines")).to_contain_text("Smart Sender")
+    expect(page.locator(".result-window .view-lines")).to_contain_text("displayName")
+    page.screenshot(path=tmp_path / "explorer.png")
+    assert complaints == []
+    origin = urlsplit(address).netloc
+    assert {urlsplit(url).netloc for url in requests if not url.startswith(("data:", "blob:"))} == {origin}
+
+
+def test_the_example_queries_open_and_work(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    tabs = page.locator(".graphiql-tab-button")
+    expect(tabs).to_have_count(len(NAMES))
+    for place in range(len(NAMES)):
+        tabs.nth(place).click()
+        expect(page.locator(".graphiql-query-editor .view-lines").first).to_contain_text(NAMES[place])
+        run(page)
+        expect(page.locator(".result-window .view-lines")).to_contain_text('"data"')
+        assert '"errors"' not in result(page)
+
+
+def test_the_explorer_plug_in_shows_the_schema(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    page.get_by_role("button", name="Show GraphiQL Explorer").click()
+    expect(page.locator(".docExplorerWrap")).to_contain_text("contacts")

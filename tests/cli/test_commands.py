@@ -1,0 +1,114 @@
+"""The commands as processes: what they print, how they end."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.support.process import PATIENCE, running, sandbox
+
+CONTACTS = "{ contacts(first: 9) { nodes { source displayName } sources { source status } } }"
+
+
+def ask(address: str, query: str) -> Any:
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return json.load(answer)
+
+
+def gateway(*arguments: str, settings: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={"PATH": "", "HOME": "/nonexistent", "GATEWAY_DATA_DIR": ":memory:", **(settings or {})},
+    )
+
+
+def test_the_sandbox_answers_with_people_of_all_three_systems() -> None:
+    with sandbox() as address:
+        answer = ask(address, CONTACTS)
+        assert {node["source"] for node in answer["data"]["contacts"]["nodes"]} == {
+            "SAMESPACE",
+            "PACKAGEX",
+            "SMART_SENDER",
+        }
+        with urllib.request.urlopen(f"{address}/readyz", timeout=PATIENCE) as ready:
+            assert json.load(ready)["status"] == "ready"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_ends_cleanly_with_everything_it_started(number: signal.Signals) -> None:
+    with running("sandbox") as found:
+        emulator = found.line(r"^PACKAGEX_URL=(\S+)")[1]
+        found.line("The gateway answers on")
+        assert found.stop(number) == 0
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"{emulator}/contacts", timeout=1)
+
+
+def test_the_emulators_alone_print_their_addresses_first() -> None:
+    with running("sandbox", "--upstreams-only") as found:
+        addresses = {
+            name: found.line(rf"^{name}=(http://127\.0\.0\.1:\d+\S*)$")[1]
+            for name in ("SAMESPACE_URL", "PACKAGEX_URL", "SMART_SENDER_URL")
+        }
+        assert "".join(found.printed).startswith("SAMESPACE_URL=")
+        checked = gateway(
+            "check", settings={**addresses, "PACKAGEX_API_KEY": "any", "SMART_SENDER_TOKEN": "any"}
+        )
+        assert checked.returncode == 0
+        assert "switched off" in checked.stdout
+        assert checked.stdout.count("ok") >= 8
+
+
+def test_checking_says_what_does_not_work_and_fails() -> None:
+    settings = {"PACKAGEX_URL": "http://127.0.0.1:9/v1", "PACKAGEX_API_KEY": "px-secret"}
+    checked = gateway("check", settings=settings)
+    assert checked.returncode == 1
+    assert "UPSTREAM_UNAVAILABLE" in checked.stdout
+    assert "px-secret" not in checked.stdout + checked.stderr
+
+
+def test_the_gateway_serves_without_any_source_and_ends_cleanly() -> None:
+    with running("serve", settings={"GATEWAY_DATA_DIR": ":memory:"}) as found:
+        address = found.line(r"The gateway answers on (\S+) \(no keys are set")[1]
+        answer = ask(address, "{ sources { enabled } contacts { nodes { id } } }")
+        assert [source["enabled"] for source in answer["data"]["sources"]] == [False] * 3
+        assert answer["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+        assert found.stop() == 0
+
+
+def test_an_odd_setting_stops_the_start_and_is_named() -> None:
+    for settings, name in (
+        ({"GATEWAY_PORT": "eighty"}, "GATEWAY_PORT"),
+        ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_HOST"),
+        ({"PACKAGEX_URL": "http://packagex.example"}, "PACKAGEX_URL"),
+        ({"GATEWAY_API_KEYS": "a:b"}, "GATEWAY_API_KEYS"),
+    ):
+        refused = gateway("serve", settings=settings)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"gateway: {name} ")
+
+
+def test_a_port_that_is_taken_is_said_plainly() -> None:
+    with sandbox() as address:
+        port = address.rpartition(":")[2]
+        refused = gateway("serve", settings={"GATEWAY_PORT": port})
+        assert refused.returncode == 1
+        assert port in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_the_schema_is_printed_as_it_is_served() -> None:
+    printed = gateway("schema").stdout
+    with sandbox() as address, urllib.request.urlopen(f"{address}/schema.graphql") as served:
+        assert served.read().decode() == printed
