@@ -18,26 +18,26 @@ communication = ObjectType("Communication")
 @query.field("channels")
 def resolve_channels(_: object, info: Info, **arguments: Any) -> Awaitable[Connection]:
     """The messenger channels."""
-    return info.context.channels(arguments)
+    return info.context.chats.channels(arguments)
 
 
 @query.field("chat")
 def resolve_chat(_: object, info: Info, *, contact: dict[str, Any]) -> Awaitable[Chat | None]:
     """The chat of a contact."""
-    return info.context.chat_by(contact)
+    return info.context.chats.by(contact)
 
 
 @chat.field("messages")
 def resolve_messages(chat: Chat, info: Info, **arguments: Any) -> Awaitable[Connection]:
     """The messages of a chat."""
-    return info.context.messages(chat, arguments)
+    return info.context.chats.messages(chat, arguments)
 
 
 @chat.field("contact")
 @communication.field("contact")
 def resolve_contact(held: Chat | Communication, info: Info) -> Awaitable[Contact | None]:
     """The contact on the other side."""
-    return info.context.contact(held["_contact"])
+    return info.context.contacts.get(held["_contact"])
 
 
 BINDABLES = (query, chat, communication)

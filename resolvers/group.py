@@ -17,13 +17,13 @@ group = ObjectType("Group")
 @query.field("group")
 def resolve_group(_: object, info: Info, *, by: dict[str, Any]) -> Awaitable[Group | None]:
     """One group."""
-    return info.context.group_by(by)
+    return info.context.groups.by(by)
 
 
 @query.field("groups")
 def resolve_groups(_: object, info: Info, **arguments: Any) -> Awaitable[Connection]:
     """Groups of all sources that can list them."""
-    return info.context.groups(arguments, info)
+    return info.context.groups.page(arguments, info)
 
 
 @group.field("properties")
@@ -31,19 +31,19 @@ def resolve_properties(
     group: Group, info: Info, *, keys: Sequence[str] | None = None
 ) -> list[ContactProperty]:
     """The properties of a group."""
-    return info.context.chosen(group["_properties"], keys)
+    return info.context.groups.properties(group, keys)
 
 
 @group.field("members")
 def resolve_members(group: Group, info: Info, **arguments: Any) -> Awaitable[Connection | None]:
     """The members of a group."""
-    return info.context.members(group, arguments, info)
+    return info.context.groups.members(group, arguments, info)
 
 
 @group.field("primaryContacts")
 def resolve_primary_contacts(group: Group, info: Info) -> Awaitable[list[Contact] | None]:
     """The members who answer for a group."""
-    return info.context.primary_contacts(group, info)
+    return info.context.groups.primary_contacts(group, info)
 
 
 BINDABLES = (query, group)

@@ -14,8 +14,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway import deadline, events
-from gateway.context import Context
-from gateway.cost import CostMeter
+from gateway.context import Context, CostMeter
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor
 from gateway.engine.documents import Document, Documents, InvalidDocument
@@ -92,10 +91,9 @@ class Endpoint:
             return _response(entries, status_of_invalid(kind), kind, request_id)
         _check_operation(document, asked, caller, request.method)
         context = Context(
-            directory=self.directories(caller.account),
-            caller=caller,
-            meter=CostMeter(),
-            max_age=max_age(request.headers.get("cache-control", "")),
+            self.directories(caller.account),
+            caller,
+            max_age(request.headers.get("cache-control", "")),
         )
         request.scope["state"]["log"] = {"operation": asked.operation, "caller": caller.name}
         result = await self._run(document, asked, context, _seconds(request, self.seconds))
@@ -103,16 +101,17 @@ class Endpoint:
         return self._finished(result, context, kind, request_id, strict=strict)
 
     async def _run(
-        self, document: Document, asked: Parameters, context: Context, seconds: float
+        self, document: Document, sent: Parameters, context: Context, seconds: float
     ) -> ExecutionResult | GatewayError:
-        with deadline.within(seconds), events.heard_by(context.meter, context.directory.health, logs.hear):
+        asked = context.asked
+        with deadline.within(seconds), events.heard_by(asked.meter, asked.directory.health, logs.hear):
             try:
                 async with asyncio.timeout(seconds + GRACE):
                     return await executor.run(
                         self.schema,
                         document,
-                        operation=asked.operation,
-                        variables=asked.variables,
+                        operation=sent.operation,
+                        variables=sent.variables,
                         context=context,
                         suggestions=self.suggestions,
                     )
@@ -128,7 +127,7 @@ class Endpoint:
         *,
         strict: bool,
     ) -> Response:
-        cost = context.meter.report()
+        cost = context.asked.meter.report()
         if isinstance(result, GatewayError):
             entry = graphql_errors.plain(result, request_id)
             return _response([entry], 200, kind, request_id, data=None, cost=cost)
@@ -139,7 +138,7 @@ class Endpoint:
         entries = [graphql_errors.formatted(error, request_id, report) for error in result.errors or ()]
         if result.data is None and entries and not any("path" in entry for entry in entries):
             return _response(entries, status_of_invalid(kind), kind, request_id)
-        warnings = context.warnings
+        warnings = context.asked.warnings
         if strict:
             entries += [_as_error(warning, request_id) for warning in warnings]
             warnings = []

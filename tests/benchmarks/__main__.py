@@ -1,4 +1,4 @@
-"""Measures the gateway as it ships, over real sockets, against the sandbox's emulators in a process of their own.
+"""Measures the gateway as it ships, over real sockets, against emulators in a process of their own.
 
 Prints, for each shape: requests a second, CPU milliseconds of the gateway process for each request, upstream
 calls, and latencies. Medians over the rounds; timings of a shared machine are noisy.

@@ -51,12 +51,14 @@ JOBS = (
     Job(
         "20 Smart Sender contacts with chat and communications",
         "{ contacts(first: 20, sources: [SMART_SENDER]) { nodes { id displayName "
-        "chat { id name unreadMessages } communications { nodes { id subscribed channel { name type } } } } } }",
+        "chat { id name unreadMessages } "
+        "communications { nodes { id subscribed channel { name type } } } } } }",
         _nothing,
     ),
     Job(
         "50 Samespace contacts with all properties (18 defined)",
-        "{ contacts(first: 50, sources: [SAMESPACE]) { nodes { id displayName properties { key value type } } } }",
+        "{ contacts(first: 50, sources: [SAMESPACE]) "
+        "{ nodes { id displayName properties { key value type } } } }",
         _nothing,
     ),
 )

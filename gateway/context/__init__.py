@@ -1,0 +1,6 @@
+"""What a resolver may ask for: the verbs of one request, by noun."""
+
+from gateway.context.cost import CostMeter
+from gateway.context.reading import Context, Info
+
+__all__ = ["Context", "CostMeter", "Info"]

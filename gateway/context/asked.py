@@ -1,0 +1,119 @@
+"""What the verbs of one request share: who asks, how fresh answers have to be, what is known already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from gateway.context.cost import CostMeter
+from gateway.context.loaders import Loaders
+from gateway.errors import BadInput
+from gateway.federation import asking
+from gateway.federation.asking import Arguments, ModuleRef
+from gateway.federation.directory import Directory
+from gateway.model import ids
+from gateway.model.caller import Caller
+from gateway.model.contact import Contact, ContactKey
+from gateway.model.outcome import Connection
+from gateway.model.source import Source
+from gateway.ports import Upstream
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request. `warnings` is told beside the data; `known` are contacts that a list has brought."""
+
+    directory: Directory
+    caller: Caller
+    meter: CostMeter
+    max_age: float | None = None
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    known: dict[ContactKey, Contact] = field(default_factory=dict)
+    _loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """The loaders of this request, made when first needed."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.directory, self.caller, self.max_age)
+        return self._loaders
+
+    def upstream(self, source: Source) -> Upstream:
+        """A source that the caller may read. Raises Forbidden or CapabilityUnsupported."""
+        return self.directory.upstream(source, self.caller)
+
+    def able(self, source: Source, ability: str) -> Upstream | None:
+        """A source that the caller may read, where it has an ability."""
+        return self.directory.able(source, self.caller, ability)
+
+    async def contact(self, key: ContactKey, *, brief: bool = False) -> Contact | None:
+        """A contact by its key. `brief`: properties and raw record are not needed."""
+        known = self.known.get(key)
+        if known is not None:
+            return known
+        if brief and not self.loaders.contact.asked(key):
+            return self._marked(await self.loaders.brief_contact.load(key))
+        return self._marked(await self.loaders.contact.load(key))
+
+    async def contact_key(self, by: Arguments) -> ContactKey:
+        """The key that a `ContactBy` names."""
+        account = self.directory.account
+        if by.get("id") is not None:
+            named = ids.expect(by["id"], "Contact", account)
+            return ContactKey(named.source, named.parts[0], named.parts[1])
+        source, vendor_id = self.named(by["sourceId"], "contact")
+        module = asking.module(by["sourceId"].get("module"), account)
+        return ContactKey(source, await self.module_id(source, module) or "", vendor_id)
+
+    def named(self, by: Arguments, kind: str) -> tuple[Source, str]:
+        """The source and vendor id of a `SourceIdInput`, checked for their form."""
+        source, vendor_id = Source(by["source"]), str(by["sourceId"])
+        self.upstream(source).check_id(kind, vendor_id)
+        return source, vendor_id
+
+    async def module_id(self, source: Source, module: ModuleRef | None) -> str | None:
+        """The vendor id of a module; None where none is named."""
+        if module is None:
+            return None
+        upstream = self.upstream(source)
+        if not upstream.traits.has_modules:
+            raise BadInput(f"{upstream.traits.name} has no modules: leave `module` out.")
+        found = module.id or await upstream.module_id(module.name or "")
+        if found is None:
+            raise BadInput(f"{upstream.traits.name} has no module named {module.name!r}.")
+        return found
+
+    def told(self, page: Connection, info: GraphQLResolveInfo[Any]) -> Connection:
+        """Note in the warnings which sources did not answer for a page."""
+        for outcome in page["sources"]:
+            if outcome["code"] is not None:
+                warning: dict[str, Any] = {
+                    "message": outcome["message"],
+                    "path": info.path.as_list(),
+                    "code": outcome["code"],
+                    "source": outcome["source"].value,
+                }
+                if outcome["retryAfterSeconds"] is not None:
+                    warning["retryAfterSeconds"] = outcome["retryAfterSeconds"]
+                self.warnings.append(warning)
+        return page
+
+    def _marked(self, contact: Contact | None) -> Contact | None:
+        if contact is not None and contact.get("_stale"):
+            self.warnings.append(
+                {
+                    "message": "The source has moved this contact; this is how it was last seen.",
+                    "code": "STALE",
+                    "source": contact["source"].value,
+                }
+            )
+        return contact
+
+
+def chosen(held: list[Any], keys: Sequence[str] | None) -> list[Any]:
+    """All properties, or those named, in the order named."""
+    if keys is None:
+        return held
+    by_key: Mapping[str, Any] = {each["key"]: each for each in held}
+    return [by_key[key] for key in dict.fromkeys(keys) if key in by_key]

@@ -1,0 +1,92 @@
+"""Contacts: by name, as a list, and what hangs on one."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLResolveInfo
+
+from gateway.context.asked import Asked, chosen
+from gateway.engine import selection
+from gateway.errors import Forbidden
+from gateway.federation import asking, lists
+from gateway.federation.asking import Arguments
+from gateway.model.caller import Scope
+from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
+from gateway.model.outcome import Connection
+from gateway.model.property import Property
+from gateway.model.text import e164
+
+# What the simple form of a contact cannot tell.
+DETAILS: Final = frozenset({"properties", "property", "raw", "emails", "phones"})
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """The verbs of contacts."""
+
+    asked: Asked
+
+    async def by(self, by: Arguments, info: GraphQLResolveInfo[Any]) -> Contact | None:
+        """The contact that a `ContactBy` names; in its simple form where the selection allows that."""
+        brief = not (selection.names(info) & DETAILS)
+        return await self.asked.contact(await self.asked.contact_key(by), brief=brief)
+
+    def get(self, key: ContactKey) -> Awaitable[Contact | None]:
+        """A contact by its key."""
+        return self.asked.contact(key)
+
+    async def page(self, arguments: Arguments, info: GraphQLResolveInfo[Any]) -> Connection:
+        """A page of contacts."""
+        asked = self.asked
+        query = asking.contacts(arguments, asked.directory.account, asked.directory.region)
+        page = await lists.contacts(asked.directory, query, asked.caller, asked.max_age)
+        asked.known.update((node["_key"], node) for node in page["nodes"])
+        return asked.told(page, info)
+
+    def properties(
+        self, contact: Contact, keys: Sequence[str] | None
+    ) -> Awaitable[list[ContactProperty]] | list[ContactProperty]:
+        """The properties of a contact, all or those named, in the order named."""
+        held = contact["_properties"]
+        return self._read_properties(contact, keys) if held is None else chosen(held, keys)
+
+    async def property(self, contact: Contact, key: str) -> ContactProperty | None:
+        """One property of a contact."""
+        return next((each for each in await self._held(contact) if each["key"] == key), None)
+
+    async def definition(self, held: ContactProperty) -> Property | None:
+        """The definition of a contact's property."""
+        found = await self.asked.loaders.definitions.load((held["_source"], held["_module"]))
+        return (found or {}).get(held["key"])
+
+    def phone_e164(self, contact: Contact) -> str | None:
+        """The main phone of a contact as E.164."""
+        return e164(contact["phone"], self.asked.directory.region) if contact["phone"] else None
+
+    def raw(self, contact: Contact) -> Any:
+        """The record of a contact, for callers with the scope."""
+        if not self.asked.caller.may(Scope.RAW):
+            raise Forbidden("Your key lacks the scope `raw`.")
+        return contact["_raw"]
+
+    def funnels(self, contact: Contact) -> Awaitable[list[Funnel]] | list[Funnel]:
+        """The funnels of a contact; asked for only where its record does not carry them."""
+        if contact["funnels"] or "funnels" in contact["_raw"]:
+            return contact["funnels"]
+        if not self.asked.directory.traits[contact["source"]].can("Contact.funnels"):
+            return []
+        return self._read_funnels(contact)
+
+    async def _read_funnels(self, contact: Contact) -> list[Funnel]:
+        return await self.asked.loaders.funnels.load(contact["_key"]) or []
+
+    async def _read_properties(self, contact: Contact, keys: Sequence[str] | None) -> list[ContactProperty]:
+        return chosen(await self._held(contact), keys)
+
+    async def _held(self, contact: Contact) -> list[ContactProperty]:
+        held = contact["_properties"]
+        if held is None:
+            full = await self.asked.loaders.contact.load(contact["_key"])
+            held = full["_properties"] if full else None
+        return held or []

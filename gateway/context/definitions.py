@@ -1,0 +1,74 @@
+"""Modules, and definitions of what contacts can hold."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from gateway.context.asked import Asked
+from gateway.errors import GatewayError
+from gateway.federation import asking, lists
+from gateway.federation.asking import Arguments
+from gateway.model.contact import Contact
+from gateway.model.outcome import Connection
+from gateway.model.property import Module, Property
+from gateway.model.source import Source
+
+
+@dataclass(slots=True)
+class Definitions:
+    """The verbs of modules and definitions."""
+
+    asked: Asked
+    _modules: "asyncio.Task[dict[str, Module]] | None" = None
+
+    async def modules(self) -> list[Module]:
+        """All modules."""
+        return list((await self._all_modules()).values())
+
+    async def module(self, vendor_id: str) -> Module | None:
+        """A module by its id; the empty text is the default one."""
+        found = await self._all_modules()
+        if vendor_id:
+            return found.get(vendor_id)
+        defaults = {traits.default_module for traits in self.asked.directory.traits.values()}
+        return next((module for module in found.values() if module["name"] in defaults), None)
+
+    def module_of(self, contact: Contact) -> Awaitable[Module | None] | None:
+        """The module that a contact lies in; None where its source has no modules."""
+        key = contact["_key"]
+        return self.module(key.module) if self.asked.directory.traits[key.source].has_modules else None
+
+    async def page(self, source: Source, by: Arguments | None, arguments: Arguments) -> Connection:
+        """What contacts of a source hold."""
+        upstream = self.asked.upstream(source)
+        wanted = asking.module(by, self.asked.directory.account)
+        module = await self.asked.module_id(source, wanted)
+        return await lists.single(
+            source,
+            lambda offset, count: upstream.properties(module, offset, count),
+            ceiling=upstream.traits.page_ceiling,
+            arguments=arguments,
+            mark=("properties", self.asked.directory.account, source, module),
+        )
+
+    async def page_of(self, module: Module, arguments: Arguments) -> Connection:
+        """What contacts of a module hold."""
+        return await self.page(module["source"], {"id": module["id"]}, arguments)
+
+    async def definition(self, source: Source, module: str, text: str) -> Property | None:
+        """One definition, by its global id."""
+        held = await self.asked.loaders.definitions.load((source, module))
+        return next((each for each in (held or {}).values() if each["id"] == text), None)
+
+    async def _all_modules(self) -> dict[str, Module]:
+        if self._modules is None:
+            self._modules = asyncio.create_task(self._read_modules())
+        return await asyncio.shield(self._modules)
+
+    async def _read_modules(self) -> dict[str, Module]:
+        found: dict[str, Module] = {}
+        for answer in (await self.asked.directory.modules(self.asked.caller)).values():
+            if isinstance(answer, GatewayError):
+                raise answer
+            found.update((module["sourceId"], module) for module in answer)
+        return found

@@ -1,0 +1,100 @@
+"""The verbs of one request, gathered."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final
+
+from graphql import GraphQLResolveInfo
+
+from gateway.context.asked import Asked
+from gateway.context.chats import Chats
+from gateway.context.contacts import Contacts
+from gateway.context.cost import CostMeter
+from gateway.context.definitions import Definitions
+from gateway.context.groups import Groups
+from gateway.errors import BadInput
+from gateway.federation import walk
+from gateway.federation.directory import Directory
+from gateway.model import ids
+from gateway.model.caller import Caller
+from gateway.model.contact import ContactKey
+from gateway.model.group import GroupKey
+from gateway.model.outcome import Connection
+from gateway.model.source import Source
+
+MOST_NODES: Final = 100
+
+
+class Context:
+    """What a resolver may ask for: the verbs of each noun, and those that belong to none."""
+
+    def __init__(self, directory: Directory, caller: Caller, max_age: float | None = None) -> None:
+        self.asked = Asked(directory, caller, CostMeter(), max_age)
+        self.contacts = Contacts(self.asked)
+        self.groups = Groups(self.asked)
+        self.chats = Chats(self.asked)
+        self.definitions = Definitions(self.asked)
+
+    async def node(self, text: str) -> Any:
+        """Whatever a global id names; None where nothing is found."""
+        named = ids.decode(text)
+        if named.account != self.asked.directory.account:
+            raise BadInput("This is not an id of your account.")
+        source, parts = named.source, named.parts
+        match named.type:
+            case "Contact":
+                return await self.contacts.get(ContactKey(source, parts[0], parts[1]))
+            case "Group":
+                return await self.groups.get(GroupKey(source, parts[0]))
+            case "Chat":
+                return await self.chats.get(ContactKey(source, "", parts[0]))
+            case "Communication":
+                return await self.chats.communication(ContactKey(source, "", parts[0]), text)
+            case "Channel":
+                return await self.chats.channel(source, parts[0])
+            case "Module":
+                return await self.definitions.module(parts[0])
+            case "Property":
+                return await self.definitions.definition(source, parts[0], text)
+        raise BadInput(f"A {named.type} cannot be read by itself, only with what it belongs to.")
+
+    async def nodes(self, texts: Sequence[str]) -> list[Any]:
+        """Things by global id, in the order asked. One that fails is an error at its own place."""
+        if len(texts) > MOST_NODES:
+            raise BadInput(f"ids holds {len(texts)} ids; at most {MOST_NODES} are allowed.")
+        for text in texts:
+            ids.decode(text)
+        return await asyncio.gather(*(self.node(text) for text in texts), return_exceptions=True)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """State and abilities of every source."""
+        return [self._source(source) for source in Source]
+
+    def edges(self, connection: Connection) -> list[dict[str, Any]]:
+        """The nodes of a page with their cursors."""
+        return walk.edges(connection)
+
+    def total(self, connection: Connection) -> Awaitable[int | None] | None:
+        """The number of items of a whole list."""
+        count = connection["_total"]
+        return None if count is None else count()
+
+    def _source(self, source: Source) -> dict[str, Any]:
+        directory = self.asked.directory
+        traits, health = directory.traits[source], directory.health.of(source.value)
+        enabled = source in directory.upstreams
+        return {
+            "source": source,
+            "name": traits.name,
+            "enabled": enabled,
+            "status": health.status if enabled else "UNKNOWN",
+            "lastError": health.last_error if enabled else "It is switched off: it has no key or no address.",
+            "lastOkAt": health.last_ok_at,
+            "capabilities": [
+                {"operation": name, "supported": ability.supported, "caveat": ability.caveat}
+                for name, ability in traits.abilities.items()
+            ],
+        }
+
+
+Info = GraphQLResolveInfo[Context]
