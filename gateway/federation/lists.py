@@ -83,7 +83,7 @@ class ContactLists:
         """The list in a sort order over all sources, from the index."""
         await self._resolve_group()
         upstreams = self._able(order)
-        answers = await ask({source: self._question(upstream) for source, upstream in upstreams.items()})
+        answers = await ask({source: self._settled(upstream) for source, upstream in upstreams.items()})
         questions: dict[Source, tuple[Question, State]] = {}
         for source, answer in answers.items():
             if isinstance(answer, BadInput):
@@ -189,7 +189,7 @@ class ContactLists:
             return NoFeed()
         live = wanted is None and (search is None or upstream.traits.searches)
         if not live:
-            question, state = await self._question(upstream)
+            question, state = await self._settled(upstream)
             if not state.complete and state.error is not None:
                 raise state.error
             return IndexFeed(self._directory.index, question, state)
@@ -199,19 +199,26 @@ class ContactLists:
             upstream.traits.page_ceiling,
         )
 
-    async def _question(self, upstream: Upstream) -> tuple[Question, State]:
+    async def _settled(self, upstream: Upstream) -> tuple[Question, State]:
+        """The question to the index of a source, and its state after waiting for a scan that is needed."""
+        question = await self._question(upstream)
+        return question, await self._directory.index.settled(upstream.source, question.module, self._max_age)
+
+    def _state(self, question: Question) -> State:
+        return self._directory.index.state(Source(question.source), question.module, self._max_age)
+
+    async def _question(self, upstream: Upstream) -> Question:
         module = await self._module(upstream) if upstream.traits.has_modules else ""
         wanted = self._filter
         if wanted is not None and _cannot_hold(wanted, upstream.source):
             wanted = replace(wanted, members=())
-        question = Question(
+        return Question(
             account=self._directory.account,
             source=upstream.source.value,
             module=module,
             search=self._query.search,
             filter=wanted,
         )
-        return question, await self._directory.index.settled(upstream.source, module, self._max_age)
 
     async def _module(self, upstream: Upstream) -> str:
         """The vendor id of the module that is meant."""
@@ -241,7 +248,8 @@ class ContactLists:
             return await self._count([(feed.question, feed.state)])
         if told is not None or self._query.search is not None or isinstance(feed, _Failing):
             return told
-        return await self._count([await self._question(self._directory.upstreams[source])])
+        question = await self._question(self._directory.upstreams[source])
+        return await self._count([(question, self._state(question))])  # a total is worth no wait
 
     async def _count(self, questions: Sequence[tuple[Question, State]]) -> int | None:
         if any(not (state.complete and state.fresh) for _, state in questions):
