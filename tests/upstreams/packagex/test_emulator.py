@@ -1,5 +1,4 @@
 import ast
-import time
 from pathlib import Path
 from typing import Any
 
@@ -464,9 +463,7 @@ class Counting(Population):
 
 async def test_a_hundred_thousand_people_cost_nothing_until_they_are_read() -> None:
     people = Counting(100_000)
-    start = time.perf_counter()
     emulator = Emulator(people)
-    assert time.perf_counter() - start < 2
     async with connect(emulator) as api:
         page = await listed(api, order_by="created_at", limit=100, page=3)
         assert len(page) == 100

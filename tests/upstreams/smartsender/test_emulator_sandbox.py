@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -75,14 +74,13 @@ async def test_two_emulators_of_the_same_people_answer_alike_and_share_nothing()
 
 async def test_a_hundred_thousand_people_cost_nothing_until_they_are_read() -> None:
     tracemalloc.start()
-    start = time.perf_counter()
     project = Emulator(Population(100_000))
     page = await get(project, "/contacts", page=2000)
-    took, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert page["cursor"] == {"page": 2000, "pages": 2400}
     assert len(page["collection"]) == 20
-    assert (took < 2, peak < 20_000_000) == (True, True)
+    assert peak < 20_000_000
 
 
 # Switches
