@@ -11,13 +11,14 @@ from typing import Final
 import httpx
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import events
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from gateway.engine import schema as engine_schema
 from gateway.engine.documents import Documents
 from gateway.federation.directory import Directory
@@ -33,8 +34,8 @@ from gateway.server import probes
 from gateway.server.auth import authenticate
 from gateway.server.explorer import view
 from gateway.server.graphql import Endpoint
-from gateway.server.middleware import AccessLog, RequestId
-from gateway.server.problems import NotAllowed, Refusal
+from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
+from gateway.server.problems import NotAllowed, Refusal, answer, told
 from gateway.telemetry import logs
 from gateway.upstreams import UPSTREAMS, build
 from resolvers import BINDABLES
@@ -98,7 +99,8 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             for account, crawler in self.crawlers.items():
                 with events.heard_by(self.directories[account].health, logs.hear):
-                    tasks.create_task(_for_ever(crawler))
+                    for source in crawler.progress:
+                        tasks.create_task(_for_ever(crawler, source))
 
     async def aclose(self) -> None:
         """Close the connections and the index."""
@@ -185,7 +187,10 @@ def create_app(
         middleware=[  # outermost first
             Middleware(RequestId),
             Middleware(AccessLog),
+            Middleware(HeaderLimit),
+            *([] if config.keys.callers else [Middleware(OpenModeGuard)]),
         ],
+        exception_handlers={HTTPException: told},
         lifespan=_open_and_close(gateway, crawling=crawling),
     )
     app.router.redirect_slashes = False
@@ -193,11 +198,11 @@ def create_app(
     return app
 
 
-async def _for_ever(crawler: Crawler) -> None:
-    """Crawl until cancelled. A bug must not end it in silence: the index would grow old unnoticed."""
-    while crawler.progress:
+async def _for_ever(crawler: Crawler, source: Source) -> None:
+    """Crawl a source until cancelled. A bug must not end that in silence: the index would grow old."""
+    while True:
         try:
-            await crawler.run()
+            await crawler.keep(source)
         except Exception as error:
             logs.failure(error, "index")
             await asyncio.sleep(RESTART_SECONDS)
@@ -223,16 +228,16 @@ def _open_and_close(
 def _published(text: str, keys: Keys) -> Callable[[Request], Response]:
     """The SDL, for callers who may read."""
 
-    def answer(request: Request) -> Response:
+    def publish(request: Request) -> Response:
         try:
             caller: Caller = authenticate(request.headers, keys)
             if not caller.may(Scope.READ):
                 raise NotAllowed("Your key lacks the scope `read`.")
         except Refusal as refusal:
-            return PlainTextResponse(refusal.message, refusal.status, refusal.headers)
+            return answer(refusal, request.scope)
         return PlainTextResponse(text)
 
-    return answer
+    return publish
 
 
 def _accounts(keys: Keys) -> list[str]:
@@ -248,5 +253,8 @@ def _budget(config: Config, source: Source) -> Budget:
 def _index_path(config: Config) -> Path | None:
     if config.data_dir is None:
         return None
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error.strerror}.") from None
     return config.data_dir / INDEX_FILE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from gateway import deadline, events
-from gateway.errors import DeadlineExceeded
+from gateway.errors import DeadlineExceeded, UpstreamRateLimited
 
 T = TypeVar("T")
 
@@ -26,7 +26,22 @@ class Flights:
         self._flights: dict[Hashable, _Flight] = {}
 
     async def share(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
-        """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline."""
+        """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline.
+
+        A flight has the deadline of whoever began it: one that ends for want of time is begun anew by a
+        joiner who has more. Scans and callers who wait do not share, as their budgets differ.
+        """
+        held = deadline.current()
+        key = (held is not None and held.background, key)
+        while True:
+            joined = key in self._flights
+            try:
+                return await self._join(key, fetch)
+            except (DeadlineExceeded, UpstreamRateLimited):
+                if not joined or deadline.seconds_left(float("inf")) <= 0:
+                    raise
+
+    async def _join(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._start(key, fetch)

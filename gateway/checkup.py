@@ -66,10 +66,9 @@ async def _source(config: Config, source: Source) -> list[Row]:
 
 def _calls(upstream: Upstream) -> list[tuple[str, Callable[[], Awaitable[Any]]]]:
     traits = upstream.traits
-    calls: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
-        ("endpoint", upstream.prepare),
-        ("contacts", lambda: upstream.contacts(0, 1)),
-    ]
+    calls: list[tuple[str, Callable[[], Awaitable[Any]]]] = [("contacts", lambda: upstream.contacts(0, 1))]
+    if traits.introspects:
+        calls.insert(0, ("endpoint", upstream.prepare))
     if traits.can("groups"):
         calls.append(("groups", lambda: upstream.groups(0, 1)))
     if traits.has_modules:

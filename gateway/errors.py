@@ -39,6 +39,7 @@ class GatewayError(Exception):
         known: dict[str, object] = {"code": self.code}
         if self.source is not None:
             known["source"] = self.source
+        if self.source is not None or self.retryable:
             known["retryable"] = self.retryable
         if self.retry_after is not None:
             known["retryAfterSeconds"] = round(self.retry_after, 3)

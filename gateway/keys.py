@@ -48,4 +48,6 @@ def read_keys(text: str) -> Keys:
             )
         except ValueError as error:
             raise ValueError(f"has a scope or source for {name} that there is not") from error
+    if text.strip() and not callers:
+        raise ValueError("has no entry")
     return Keys(callers)

@@ -33,7 +33,7 @@ class Traits:
 
     `page_ceiling`: most items in one page. `searches`, `tells_updates`: whether the source itself can search
     contacts, and knows when one was updated. `has_modules`: whether contacts lie in modules; `default_module`
-    is the name of the one that is meant where none is named.
+    is the name of the one that is meant where none is named. `introspects`: whether `prepare` asks it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Traits:
     tells_updates: bool
     has_modules: bool
     default_module: str | None = None
+    introspects: bool = False
     abilities: Mapping[str, Ability]
 
     def can(self, ability: str) -> bool:

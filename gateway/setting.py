@@ -98,7 +98,7 @@ def address(value: str) -> str:
     if not url:
         return ""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("is not an http address")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("holds more than scheme, host, port and path")

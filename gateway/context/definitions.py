@@ -56,7 +56,9 @@ class Definitions:
         return await self.page(module["source"], {"id": module["id"]}, arguments)
 
     async def definition(self, source: Source, module: str, text: str) -> Property | None:
-        """One definition, by its global id."""
+        """One definition, by its global id; None also where there is no such module."""
+        if module and await self.module(module) is None:
+            return None
         held = await self.asked.loaders.definitions.load((source, module))
         return next((each for each in (held or {}).values() if each["id"] == text), None)
 

@@ -9,6 +9,7 @@ from graphql import GraphQLResolveInfo
 
 from gateway.context.asked import Asked, chosen
 from gateway.engine import selection
+from gateway.errors import BadInput
 from gateway.federation import asking, lists
 from gateway.federation.asking import Arguments
 from gateway.model import ids
@@ -33,6 +34,8 @@ class Groups:
         if by.get("id") is not None:
             named = ids.expect(by["id"], "Group", self.asked.directory.account)
             return await self.get(GroupKey(named.source, named.parts[0]))
+        if by["sourceId"].get("module") is not None:
+            raise BadInput("Groups lie in no module: leave `module` out.")
         return await self.get(GroupKey(*self.asked.named(by["sourceId"], "group")))
 
     async def get(self, key: GroupKey) -> Group | None:

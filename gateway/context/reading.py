@@ -67,8 +67,8 @@ class Context:
         return await asyncio.gather(*(self.node(text) for text in texts), return_exceptions=True)
 
     def sources(self) -> list[dict[str, Any]]:
-        """State and abilities of every source."""
-        return [self._source(source) for source in Source]
+        """State and abilities of every source that the caller may read."""
+        return [self._source(source) for source in Source if self.asked.caller.may_read(source)]
 
     def edges(self, connection: Connection) -> list[dict[str, Any]]:
         """The nodes of a page with their cursors."""

@@ -9,6 +9,8 @@ from gateway.errors import GatewayError
 
 MASKED = "Something went wrong inside the gateway. Tell its operator the request id."
 
+ARGUMENT = "Argument "  # how graphql-core begins what it says of arguments; it has no class for this
+
 Report = Callable[[BaseException], None]
 
 
@@ -25,10 +27,10 @@ def formatted(error: GraphQLError, request_id: str, report: Report) -> dict[str,
     if isinstance(original, GatewayError):
         entry["message"] = original.message
         extensions = original.extensions
-    elif original is None:
+    elif original is None and (not error.path or error.message.startswith(ARGUMENT)):
         extensions = {"code": "BAD_USER_INPUT"}
-    else:
-        report(original)
+    else:  # also a value that does not fit its type: graphql-core's text would quote it
+        report(original or error)
         entry["message"] = MASKED
         extensions = {"code": "INTERNAL"}
     entry["extensions"] = {**extensions, "requestId": request_id}

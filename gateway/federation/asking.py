@@ -1,5 +1,6 @@
 """What callers ask for, checked and put into the core's words. No source is asked for any of it."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -69,7 +70,7 @@ def text(value: str | None, what: str) -> str | None:
         raise BadInput(f"{what} is empty: leave it out instead.")
     if len(value) > LONGEST_TEXT:
         raise BadInput(f"{what} is longer than {LONGEST_TEXT} signs.")
-    if not value.isprintable():
+    if any(unicodedata.category(sign) == "Cc" for sign in value):
         raise BadInput(f"{what} holds control characters.")
     return value
 
@@ -139,7 +140,7 @@ def _phone(phone: str | None, region: str) -> str | None:
 
 def _condition(each: Arguments) -> PropertyCondition:
     key = text(each["key"], "filter.properties.key")
-    if each.keys() == {"key"}:
+    if "equals" not in each and each.get("contains") is None and each.get("exists") is None:
         raise BadInput("A condition on a property needs equals, contains or exists.")
     return PropertyCondition(
         key=key or "",

@@ -150,12 +150,11 @@ class Directory:
 
     async def modules(self, caller: Caller) -> dict[Source, list[Module] | GatewayError]:
         """The modules of every source that has some."""
-        able = {
-            source: upstream
-            for source, upstream in self.upstreams.items()
-            if upstream.traits.has_modules and caller.may_read(source)
-        }
-        return await ask({source: upstream.modules() for source, upstream in able.items()})
+        able = [source for source, traits in self.traits.items() if traits.has_modules]
+        return await ask({source: self._modules_of(source, caller) for source in able})
+
+    async def _modules_of(self, source: Source, caller: Caller) -> list[Module]:
+        return await self.upstream(source, caller).modules()
 
     async def definitions(self, source: Source, module: str, caller: Caller) -> dict[str, Property]:
         """The definitions of one module by property key."""

@@ -134,7 +134,7 @@ class ContactLists:
             "sources": [told[source] for source in Source if source in told],
             "_cursors": lambda: cursors,
             "_totals": {},
-            "_total": lambda: self._count([questions[source] for source in questions]),
+            "_total": lambda: self._count_sorted(list(questions.values())),
         }
 
     def _able(self, order: Order | None = None) -> dict[Source, Upstream]:
@@ -224,6 +224,10 @@ class ContactLists:
         """The vendor id of the module that is meant."""
         wanted = self._query.module
         if wanted is not None and wanted.id is not None:
+            if wanted.id in self._directory.index.modules(upstream.source):
+                return wanted.id
+            if all(wanted.id != module["sourceId"] for module in await upstream.modules()):
+                raise BadInput(f"{upstream.traits.name} has no such module.")
             return wanted.id
         name = wanted.name if wanted is not None and wanted.name else upstream.traits.default_module
         found = await upstream.module_id(name or "")
@@ -233,7 +237,7 @@ class ContactLists:
 
     async def _total(self, feeds: Mapping[Source, Feed], totals: Mapping[Source, int | None]) -> int | None:
         """The number of contacts in the whole list; None where one source cannot tell."""
-        if any(not isinstance(error, Forbidden) for error in self._refused.values()):
+        if self._lacks_a_source():
             return None
         total = 0
         for source, feed in feeds.items():
@@ -250,6 +254,13 @@ class ContactLists:
             return told
         question = await self._question(self._directory.upstreams[source])
         return await self._count([(question, self._state(question))])  # a total is worth no wait
+
+    async def _count_sorted(self, questions: Sequence[tuple[Question, State]]) -> int | None:
+        return None if self._lacks_a_source() else await self._count(questions)
+
+    def _lacks_a_source(self) -> bool:
+        """Whether a source that counts is missing; one that the caller may not read is as if not there."""
+        return any(not isinstance(error, Forbidden) for error in self._refused.values())
 
     async def _count(self, questions: Sequence[tuple[Question, State]]) -> int | None:
         if any(not (state.complete and state.fresh) for _, state in questions):
@@ -335,7 +346,7 @@ def _unsealed(after: str | None, mark: str) -> tuple[Any, int] | None:
     if after is None:
         return None
     value, rowid = paging.unseal(after, mark, INDEX_COLUMN_ORDER_LENGTH)[2:]
-    if not isinstance(rowid, int) or not isinstance(value, str | None):
+    if not isinstance(rowid, int) or not 0 <= rowid < paging.LARGEST or not isinstance(value, str | None):
         raise CursorInvalid(paging.BROKEN)
     return value, rowid
 

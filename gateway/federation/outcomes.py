@@ -67,6 +67,8 @@ def nobody(errors: Sequence[GatewayError]) -> GatewayError:
     text = " ".join(["No source answered.", *(error.message for error in errors)])
     kinds = {type(error) for error in errors}
     kind = kinds.pop() if len(kinds) == 1 else UpstreamUnavailable
+    if kinds and kinds <= {CapabilityUnsupported, Forbidden}:
+        kind = CapabilityUnsupported
     combined = kind(None, text) if issubclass(kind, UpstreamError) else kind(text)
     combined.retry_after = max(error.retry_after or 0.0 for error in errors) or None
     return combined

@@ -20,6 +20,7 @@ from gateway.errors import CursorInvalid
 
 VERSION: Final = 1
 LONGEST: Final = 4_096
+LARGEST: Final = 2**53  # offset or row number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ class Cursor:
 
 def fingerprint(*parts: Any) -> str:
     """A short text that differs for lists that differ; a cursor fits its own list only."""
-    packed = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(packed, digest_size=6).hexdigest()
+    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 def encode(cursor: Cursor, mark: str) -> str:
@@ -63,7 +63,7 @@ def decode(text: str, mark: str) -> Cursor:
         positions = {str(source): _position(*place) for source, place in places.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise CursorInvalid(BROKEN) from error
-    if turn is not None and turn not in positions:
+    if turn is not None and (not isinstance(turn, str) or turn not in positions):
         raise CursorInvalid(BROKEN)
     return Cursor(positions, turn)
 
@@ -93,7 +93,7 @@ def unseal(text: str, mark: str, length: int) -> list[Any]:
 
 
 def _position(offset: Any, last: Any, done: Any) -> Position:
-    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < 2**53:
+    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < LARGEST:
         raise ValueError("no offset")
     if last is not None and not isinstance(last, str):
         raise TypeError("no id")
@@ -176,8 +176,7 @@ def shares(buffers: Mapping[str, Buffer], turn: str | None, first: int) -> dict[
         return {}
     if not have:
         base, extra = divmod(first, len(live))
-        wanted = {name: base + (place < extra) for place, name in enumerate(live)}
-        return {name: count for name, count in wanted.items() if count}
+        return {name: max(1, base + (place < extra)) for place, name in enumerate(live)}
     # A later round: even out, so that no open source runs dry before the page is full.
     dead = have - sum(len(buffers[name].items) for name in live)
     target = -(-(first - dead) // len(live))

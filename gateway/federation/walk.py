@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.errors import GatewayError
+from gateway.errors import CapabilityUnsupported, GatewayError
 from gateway.federation import outcomes, paging
 from gateway.federation.fanout import ask
 from gateway.federation.feeds import Feed, Read
@@ -71,6 +71,9 @@ def wanted_anything(feeds: Mapping[Source, Feed], errors: Mapping[Source, Gatewa
 
 
 def _fill(buffer: Buffer, answer: Read | GatewayError) -> None:
+    if isinstance(answer, CapabilityUnsupported):
+        buffer.more = False  # it never can, so there is nothing to come back for
+        return
     if isinstance(answer, GatewayError):
         buffer.held = True
         return

@@ -31,6 +31,7 @@ class Progress:
     """How far one source has come. `scanned` is set at the end of each scan and replaced by a new event."""
 
     modules: tuple[str, ...] = ()
+    running: bool = False
     error: GatewayError | None = None
     scanned: asyncio.Event = field(default_factory=asyncio.Event)
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,16 +60,11 @@ class Crawler:
         self._sleep = sleep
         self.progress = {source: Progress() for source in upstreams}
 
-    async def run(self) -> None:
-        """Keep every source fresh, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for source in self._upstreams:
-                tasks.create_task(self._keep(source))
-
     def want(self, source: Source) -> asyncio.Event:
         """Ask for a scan now, unless one is running; the event tells when the next one ends."""
         progress = self.progress[source]
-        progress.due.set()
+        if not progress.running:
+            progress.due.set()
         return progress.scanned
 
     async def scan(self, source: Source) -> int:
@@ -78,6 +74,7 @@ class Crawler:
         started = loop.time()
         total = 0
         failed: GatewayError | None = None
+        progress.running = True
         try:
             with deadline.within(float("inf"), background=True):
                 progress.modules = await self._modules(source)
@@ -87,6 +84,7 @@ class Crawler:
             failed = error
             raise
         finally:
+            progress.running = False
             progress.error = failed
             done, progress.scanned = progress.scanned, asyncio.Event()
             done.set()
@@ -100,7 +98,8 @@ class Crawler:
             )
         return total
 
-    async def _keep(self, source: Source) -> None:
+    async def keep(self, source: Source) -> None:
+        """Keep one source fresh, until cancelled."""
         progress = self.progress[source]
         pause = FIRST_PAUSE
         prepared = False

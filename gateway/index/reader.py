@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,12 +12,13 @@ from gateway import deadline, events
 from gateway.errors import DeadlineExceeded, GatewayError
 from gateway.index.crawl import Crawler
 from gateway.index.rows import row_of
-from gateway.index.store import Scan, Store, Stored
+from gateway.index.store import Store, Stored
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.source import Source
 from gateway.ports import Found, Upstream
 
 TAIL: Final = 50  # contacts looked at behind the last known one, for those that came since
+SCANS_WAITED_FOR: Final = 2  # the one that may be running when the question comes, and the next
 NEARBY: Final = 25  # contacts looked at on both sides of a remembered position
 
 
@@ -67,19 +68,26 @@ class Index:
         if scan is None or scan.finished is None:
             return State(complete=False, fresh=False, as_of=None, contacts=0, error=error)
         allowed = self._max_age if max_age is None else min(max_age, self._max_age)
-        fresh = self.age(_began(scan)) <= allowed
-        return State(complete=True, fresh=fresh, as_of=_began(scan), contacts=scan.contacts, error=error)
+        fresh = self.age(scan.began or "") <= allowed
+        return State(complete=True, fresh=fresh, as_of=scan.began, contacts=scan.contacts, error=error)
 
     def age(self, stamp: str) -> float:
         """Seconds since a time."""
         return (datetime.fromisoformat(self._now()) - datetime.fromisoformat(stamp)).total_seconds()
 
     async def settled(self, source: Source, module: str, max_age: float | None = None) -> State:
-        """The state of a module, after waiting within reason for a scan that makes it fresh."""
+        """The state of a module, after waiting within reason for a scan that makes it fresh.
+
+        Whatever age is asked for, a scan that began after the question is fresh enough: at most the one that
+        is running and the one after it are waited for.
+        """
+        asked_at = self._now()
         loop = asyncio.get_running_loop()
         until = loop.time() + max(0.0, min(self._wait, deadline.seconds_left(float("inf")) / 2))
-        while True:
+        for _ in range(SCANS_WAITED_FOR):
             state = self.state(source, module, max_age)
+            if state.as_of is not None and state.as_of >= asked_at:
+                state = replace(state, fresh=True)
             if state.fresh:
                 return state
             scanned = self._crawler.want(source)
@@ -89,7 +97,10 @@ class Index:
                 async with asyncio.timeout_at(until):
                     await scanned.wait()
             except TimeoutError:
-                return self.state(source, module, max_age)
+                break
+        state = self.state(source, module, max_age)
+        began_since = state.as_of is not None and state.as_of >= asked_at
+        return replace(state, fresh=True) if began_since else state
 
     def modules(self, source: Source) -> tuple[str, ...]:
         """The modules that the index has met."""
@@ -164,8 +175,9 @@ class Index:
         scan = self.store.scan(self._account, source.value, module)
         if scan is None:
             return
-        page = await self._upstreams[source].contacts(scan.contacts, TAIL, module=module or None)
-        await self._keep(page.items, scan.contacts, scan.generation)
+        start = max(0, scan.contacts - TAIL)  # further back by as many as may have been deleted since
+        page = await self._upstreams[source].contacts(start, 2 * TAIL, module=module or None)
+        await self._keep(page.items, start, scan.generation)
 
     async def _read_again(self, source: Source, row: Stored) -> Contact | GatewayError:
         """Read a contact at its remembered position; where it has moved, the old one is marked as stale."""
@@ -192,7 +204,3 @@ class Index:
                 generation = scan.generation if scan else 0
             row = row_of(contact, position + place, self._region)
             await self.store.put(self._account, [row], generation)
-
-
-def _began(scan: Scan) -> str:
-    return scan.finished or scan.started or ""

@@ -16,7 +16,7 @@ from gateway.model.text import folded
 
 T = TypeVar("T")
 
-VERSION: Final = 1  # of the tables; an index of another version is filled anew
+VERSION: Final = 2  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 16_384
 
@@ -41,7 +41,7 @@ CREATE INDEX contact_key_of ON contact_key (contact);
 CREATE VIRTUAL TABLE contact_text USING fts5 (first, last, name, company, text, tokenize = 'trigram');
 CREATE TABLE scan (
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL,
-    generation INTEGER NOT NULL, started TEXT, finished TEXT, contacts INTEGER NOT NULL,
+    generation INTEGER NOT NULL, started TEXT, began TEXT, finished TEXT, contacts INTEGER NOT NULL,
     PRIMARY KEY (account, source, module)
 ) WITHOUT ROWID;
 """
@@ -63,10 +63,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The last scan of a module: `finished` is None until one has come to the end. Times are RFC 3339."""
+    """The scans of a module: `started` is that of the latest, `began` and `finished` are those of the latest
+    that has come to its end, and None before the first has. Times are RFC 3339.
+    """
 
     generation: int
     started: str | None
+    began: str | None
     finished: str | None
     contacts: int
 
@@ -122,8 +125,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: Path | None) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
-        self._writer = _connect(path)
-        _prepare(self._writer)
+        self._writer = _opened(path)
         self._reader = self._writer if path is None else _connect(path)
 
     def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
@@ -138,7 +140,7 @@ class SqliteStore(Store):
     def scan(self, account: str, source: str, module: str) -> Scan | None:
         """The last scan of a module."""
         sql = (
-            "SELECT generation, started, finished, contacts FROM scan "
+            "SELECT generation, started, began, finished, contacts FROM scan "
             "WHERE account = ? AND source = ? AND module = ?"
         )
         row = self._reader.execute(sql, (account, source, module)).fetchone()
@@ -150,7 +152,7 @@ class SqliteStore(Store):
         def run() -> int:
             with self._writer as db:
                 db.execute(
-                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, 0) ON CONFLICT DO UPDATE "
+                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, NULL, 0) ON CONFLICT DO UPDATE "
                     "SET generation = generation + 1, started = excluded.started",
                     (account, source, module, started),
                 )
@@ -189,7 +191,7 @@ class SqliteStore(Store):
                 sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
                 left = int(db.execute(sql, place).fetchone()[0])
                 db.execute(
-                    "UPDATE scan SET finished = ?, contacts = ? "
+                    "UPDATE scan SET began = started, finished = ?, contacts = ? "
                     "WHERE account = ? AND source = ? AND module = ? AND generation = ?",
                     (finished, left, *place, generation),
                 )
@@ -229,6 +231,20 @@ class SqliteStore(Store):
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """A connection with all tables. A file that is broken is put aside: an index can be filled anew."""
+    try:
+        db = _connect(path)
+        _prepare(db)
+    except sqlite3.DatabaseError:
+        if path is None:
+            raise
+        path.replace(path.with_suffix(".broken"))
+        db = _connect(path)
+        _prepare(db)
+    return db
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

@@ -54,7 +54,7 @@ class Property(TypedDict):
     type: str
     sourceType: str | None
     description: str | None
-    options: list[PropertyOption] | None
+    options: list[PropertyOption]
     optionsType: str | None
     required: bool | None
     builtIn: bool | None

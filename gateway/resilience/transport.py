@@ -5,6 +5,7 @@ the answer. It knows no vendor; what differs between vendors comes in as `Limits
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ from gateway.resilience.budget import Budget
 
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
 LEAST_WAIT: Final = 0.001
+LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
+NUMBER: Final = re.compile(r"[0-9]{1,9}")
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -154,13 +157,14 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     def _learn(self, response: httpx.Response, now: float) -> None:
         remaining = response.headers.get("x-rate-limit")
-        if remaining is not None and remaining.isdecimal():
+        if remaining is not None and NUMBER.fullmatch(remaining):
             self.budget.told_remaining(int(remaining), now)
         if response.status_code == 429:
-            self.budget.told_to_wait(retry_after(response) or UNKNOWN_LOCK, now)
+            wait = retry_after(response)
+            self.budget.told_to_wait(UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT), now)
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds of a `Retry-After` header; None without one, or where it is a date."""
+    """Seconds of a `Retry-After` header, an hour at most; None without one, or where it is a date."""
     text = response.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None
+    return min(float(text), LONGEST_LOCK) if NUMBER.fullmatch(text) else None

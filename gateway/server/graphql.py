@@ -1,6 +1,7 @@
 """The GraphQL endpoint: one HTTP request in, one answer out (GraphQL over HTTP)."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,14 +25,23 @@ from gateway.keys import Keys
 from gateway.model.caller import Caller, Scope
 from gateway.server import parameters
 from gateway.server.auth import authenticate, check_csrf
-from gateway.server.middleware import REQUEST_ID
 from gateway.server.negotiation import JSON, media_type, prefers_html, status_of_invalid
 from gateway.server.parameters import Parameters
-from gateway.server.problems import MethodNotAllowed, NotAcceptable, NotAllowed, NotJson, Refusal
+from gateway.server.problems import (
+    REQUEST_ID,
+    Failed,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotAllowed,
+    NotJson,
+    Refusal,
+)
 from gateway.telemetry import logs
 
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
 MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
+MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
+LONGEST_NAME: Final = 100  # signs of an operation name in the log
 ALLOW: Final = {"allow": "GET, POST"}
 SCOPES: Final = {"query": Scope.READ, "mutation": Scope.WRITE, "subscription": Scope.READ}
 
@@ -68,8 +78,10 @@ class Endpoint:
             asked = await self._parameters(request)
             return await self._answer(asked, caller, request, kind, request_id)
         except Refusal as refusal:
-            entry = graphql_errors.plain(refusal, request_id)
-            return _response([entry], refusal.status, kind or JSON, request_id, refusal.headers)
+            return _refused(refusal, kind, request_id)
+        except Exception as error:
+            logs.failure(error, request_id)
+            return _refused(Failed(graphql_errors.MASKED), kind, request_id)
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
@@ -95,7 +107,10 @@ class Endpoint:
             caller,
             max_age(request.headers.get("cache-control", "")),
         )
-        request.scope["state"]["log"] = {"operation": asked.operation, "caller": caller.name}
+        request.scope["state"]["log"] = {
+            "operation": (asked.operation or "")[:LONGEST_NAME] or None,
+            "caller": caller.name,
+        }
         result = await self._run(document, asked, context, _seconds(request, self.seconds))
         strict = request.headers.get("x-partial", "").lower() == "errors"
         return self._finished(result, context, kind, request_id, strict=strict)
@@ -161,7 +176,7 @@ def _seconds(request: Request, most: float) -> float:
     asked = request.headers.get("x-deadline-ms")
     if asked is None:
         return most
-    if not asked.isdecimal() or int(asked) == 0:
+    if not MILLISECONDS.fullmatch(asked) or int(asked) == 0:
         raise NotJson("`X-Deadline-Ms` has to be a positive whole number of milliseconds.")
     return min(most, int(asked) / 1000)
 
@@ -181,6 +196,11 @@ def _as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
     extensions = {key: value for key, value in warning.items() if key not in entry}
     entry["extensions"] = {**extensions, "requestId": request_id}
     return entry
+
+
+def _refused(refusal: Refusal, kind: str | None, request_id: str) -> Response:
+    entry = graphql_errors.plain(refusal, request_id)
+    return _response([entry], refusal.status, kind or JSON, request_id, refusal.headers)
 
 
 _NOTHING: Final = object()
@@ -208,5 +228,13 @@ def _response(
         extensions["warnings"] = warnings
     body["extensions"] = extensions
     sent = {"vary": "Accept", "cache-control": "private, no-store", **(headers or {})}
-    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    content = _encoded(body)
     return Response(content, status, sent, media_type=f"{kind}; charset=utf-8")
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

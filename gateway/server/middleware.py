@@ -5,13 +5,15 @@ import time
 import uuid
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.server.auth import check_open_mode
+from gateway.server.problems import REQUEST_ID, HeadersTooLarge, Refusal, answer
 from gateway.telemetry.logs import access
 
 FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
-REQUEST_ID: Final = "request_id"
+LARGEST_HEADERS: Final = 64 * 1024
 
 SECURITY_HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -44,6 +46,39 @@ class RequestId:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+
+class HeaderLimit:
+    """Refuses requests whose headers are larger than any client's of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        size = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
+        if size > LARGEST_HEADERS:
+            refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {LARGEST_HEADERS} are taken.")
+            await answer(refusal, scope)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class OpenModeGuard:
+    """Refuses what must not reach a gateway without keys, whatever the path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http":
+            try:
+                check_open_mode(Headers(scope=scope))
+            except Refusal as refusal:
+                await answer(refusal, scope)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class AccessLog:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow, UnsupportedMediaType
 
 BODY_SECONDS: Final = 15.0
+DEEPEST: Final = 64  # levels of JSON in variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +89,22 @@ def checked(members: Mapping[str, Any]) -> Parameters:
     for name in ("variables", "extensions"):
         if members.get(name) is not None and not isinstance(members[name], dict):
             raise NotJson(f"`{name}` has to be an object.")
+    if _too_deep(members.get("variables")):
+        raise NotJson(f"`variables` nests deeper than {DEEPEST}.")
     return Parameters(query, operation or None, members.get("variables"), members.get("extensions") or {})
+
+
+def _too_deep(value: Any) -> bool:
+    """Whether a JSON value nests deeper than allowed; looked at level by level, without recursion."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            below
+            for each in level
+            if isinstance(each, dict | list)
+            for below in (each.values() if isinstance(each, dict) else each)
+            if isinstance(below, dict | list)
+        ]
+        if not level:
+            return False
+    return True

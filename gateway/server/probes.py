@@ -8,6 +8,13 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.federation.directory import Directory
 
+WORST_LAST = ("UNKNOWN", "UP", "DEGRADED", "DOWN")
+BEST = WORST_LAST[0]
+
+
+WORST_LAST = ("UNKNOWN", "UP", "DEGRADED", "DOWN")
+BEST = WORST_LAST[0]
+
 
 def alive(_: Request) -> Response:
     """The process answers."""
@@ -21,11 +28,10 @@ class Ready:
     directories: Callable[[], Sequence[Directory]]
 
     async def answer(self, _: Request) -> Response:
-        """The state of every source of every account."""
-        accounts = {
-            directory.account: {
-                source.value: directory.health.of(source.value).status for source in directory.upstreams
-            }
-            for directory in self.directories()
-        }
-        return JSONResponse({"status": "ready", "accounts": accounts}, headers={"cache-control": "no-store"})
+        """The state of every source; of several accounts the worst, and none of their names."""
+        sources: dict[str, str] = {}
+        for directory in self.directories():
+            for source in directory.upstreams:
+                states = (sources.get(source.value, BEST), directory.health.of(source.value).status)
+                sources[source.value] = max(states, key=WORST_LAST.index)
+        return JSONResponse({"status": "ready", "sources": sources}, headers={"cache-control": "no-store"})

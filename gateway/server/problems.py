@@ -1,8 +1,17 @@
 """Refusals of a request as a whole: a status, a code of the public contract, and a sentence."""
 
 from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.errors import BadRequest, GatewayError
+
+REQUEST_ID: Final = "request_id"  # where a request keeps its id, in the state of its scope
 
 
 class Refusal(GatewayError):
@@ -73,8 +82,47 @@ class PayloadTooLarge(Refusal):
     status = 413
 
 
+class HeadersTooLarge(Refusal):
+    """Headers that are larger than allowed."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    status = 431
+
+
+class Failed(Refusal):
+    """A fault of the gateway, told without what it was."""
+
+    code = "INTERNAL"
+    status = 500
+
+
 class TooSlow(Refusal):
     """A body that did not arrive in time."""
 
     code = BadRequest.code
     status = 408
+
+
+class NoSuchPath(Refusal):
+    """A path that is not served."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+def answer(refusal: Refusal, scope: Scope) -> Response:
+    """A refusal as an answer in GraphQL form, for requests that do not come as far as GraphQL."""
+    request_id = scope.get("state", {}).get(REQUEST_ID, "")
+    entry = {"message": refusal.message, "extensions": {**refusal.extensions, "requestId": request_id}}
+    body = orjson.dumps({"errors": [entry], "extensions": {"requestId": request_id}})
+    return Response(body, refusal.status, refusal.headers, "application/json; charset=utf-8")
+
+
+def told(request: Request, error: Exception) -> Response:
+    """An answer for what Starlette refuses: paths and methods that are not served."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    refusal: Refusal = NoSuchPath("There is nothing here. The endpoint is /graphql.")
+    if status == 405:
+        refusal = MethodNotAllowed("This method is not taken here.", headers=headers)
+    return answer(refusal, request.scope)

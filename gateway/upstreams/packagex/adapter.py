@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gateway.errors import BadInput, GatewayError
+from gateway.errors import BadInput, CapabilityUnsupported, GatewayError, UpstreamBadResponse
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.group import Group
 from gateway.model.page import Slice, pages
 from gateway.model.property import Property, PropertyType
 from gateway.model.source import Source
 from gateway.ports import Ability, Found, Traits, Upstream
+from gateway.upstreams import tolerant
 from gateway.upstreams.packagex import mapping
 from gateway.upstreams.packagex.client import Client, Kind
 from gateway.upstreams.packagex.records import ContactRecord
@@ -99,10 +100,11 @@ class PackageX(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # PackageX has none
-        for key, value in (record.get("metadata") or {}).items():
+        contact = mapping.contact(record, account=self.account, as_of=as_of)
+        for key, value in tolerant.members(record.get("metadata")).items():
             if len(self._metadata) < MOST_KEYS:
                 self._metadata.setdefault(key, mapping.type_of(value))
-        return mapping.contact(record, account=self.account, as_of=as_of)
+        return contact
 
     async def groups(self, offset: int, count: int, *, search: str | None = None) -> Slice[Group]:
         """Groups by time of creation."""
@@ -132,8 +134,9 @@ class PackageX(Upstream):
 
     def members_as_mirrored(self, group: Group) -> dict[ContactKey, Contact]:
         """The members that a group mirrors, with names and e-mail only."""
-        mirrors = group["_raw"].get("referenced_contacts") or []
-        members = [mapping.member(mirror, account=self.account, as_of=group["_asOf"]) for mirror in mirrors]
+        mirrors = tolerant.items(group["_raw"].get("referenced_contacts"))
+        as_of = group["_asOf"]
+        members = [mapping.member(mirror, account=self.account, as_of=as_of) for mirror in mirrors]
         return {member["_key"]: member for member in members}
 
     async def aclose(self) -> None:
@@ -144,7 +147,7 @@ class PackageX(Upstream):
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None
     ) -> Slice[ContactRecord]:
         if search is not None and not (search := _terms(search)):
-            return Slice([], more=False, total=0)
+            raise CapabilityUnsupported(self.source, "PackageX searches for terms of two characters or more.")
         reads = pages(offset, count, PAGE)
         answers = await asyncio.gather(
             *(
@@ -165,9 +168,12 @@ class PackageX(Upstream):
     async def _records(self, ids: Sequence[str]) -> list[ContactRecord | GatewayError | None]:
         async def one(vendor_id: str) -> ContactRecord | GatewayError | None:
             try:
-                return await self.client.get_contact(vendor_id)
+                record = await self.client.get_contact(vendor_id)
+                if record is not None and tolerant.identity(self.source, record, "id") != vendor_id:
+                    raise UpstreamBadResponse(self.source, "PackageX sent another contact than asked for.")
             except GatewayError as error:
                 return error
+            return record
 
         return await asyncio.gather(*(one(vendor_id) for vendor_id in ids))
 

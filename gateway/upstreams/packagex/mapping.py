@@ -1,7 +1,6 @@
 """PackageX records to the gateway's values and back. Pure (packagex.md, Contact model)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.model import ids
@@ -9,7 +8,8 @@ from gateway.model.contact import Address, Contact, ContactKey, ContactProperty,
 from gateway.model.group import Group, GroupKey
 from gateway.model.property import Property, PropertyType
 from gateway.model.source import Source
-from gateway.upstreams.packagex.records import AddressRecord, ContactRecord, ReferencedContact
+from gateway.upstreams import tolerant
+from gateway.upstreams.packagex.records import AddressRecord, ContactRecord
 
 SOURCE: Final = Source.PACKAGEX
 
@@ -26,10 +26,10 @@ METADATA: Final = "metadata."
 
 def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     """The contact of a record."""
-    name = record.get("name")
+    name = tolerant.text(record.get("name"))
     first, last = split_name(name)
-    email, phone = record.get("email"), record.get("phone")
-    vendor_id = record["id"]
+    email, phone = tolerant.text(record.get("email")), tolerant.text(record.get("phone"))
+    vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Contact",
         "id": ids.encode("Contact", account, SOURCE.value, "", vendor_id),
@@ -48,8 +48,8 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
         "avatarUrl": None,
         "tags": [],
         "funnels": [],
-        "createdAt": seconds(record.get("created_at")),
-        "updatedAt": seconds(record.get("updated_at")),
+        "createdAt": tolerant.moment(record.get("created_at")),
+        "updatedAt": tolerant.moment(record.get("updated_at")),
         "asOf": as_of,
         "_key": ContactKey(SOURCE, "", vendor_id),
         "_properties": _properties(record.get("metadata")),
@@ -57,60 +57,62 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     }
 
 
-def member(mirror: ReferencedContact, *, account: str, as_of: str) -> Contact:
-    """A member of a group as the group mirrors it: names and e-mail only, everything else unknown."""
-    record: ContactRecord = {"id": mirror["id"], "name": mirror.get("name"), "email": mirror.get("email")}
+def member(mirror: Mapping[str, Any], *, account: str, as_of: str) -> Contact:
+    """A member as its group mirrors it (a `ReferencedContact`): names and e-mail only."""
+    vendor_id = tolerant.identity(SOURCE, mirror, "id")
+    record: ContactRecord = {"id": vendor_id, "name": mirror.get("name"), "email": mirror.get("email")}
     return contact(record, account=account, as_of=as_of)
 
 
 def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
     """The group of a record."""
-    held = record.get("group_contacts") or {}
-    children = held.get("children") or []
-    vendor_id = record["id"]
+    held = tolerant.members(record.get("group_contacts"))
+    children = tolerant.texts(held.get("children"))
+    vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Group",
         "id": ids.encode("Group", account, SOURCE.value, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
-        "name": record.get("name"),
-        "email": record.get("email"),
-        "phone": record.get("phone"),
+        "name": tolerant.text(record.get("name")),
+        "email": tolerant.text(record.get("email")),
+        "phone": tolerant.text(record.get("phone")),
         "address": address(record.get("address")),
         "notes": _notes(record.get("notes")),
         "memberCount": len(children),
-        "createdAt": seconds(record.get("created_at")),
-        "updatedAt": seconds(record.get("updated_at")),
+        "createdAt": tolerant.moment(record.get("created_at")),
+        "updatedAt": tolerant.moment(record.get("updated_at")),
         "_key": GroupKey(SOURCE, vendor_id),
         "_asOf": as_of,
         "_properties": _properties(record.get("metadata")),
         "_members": [ContactKey(SOURCE, "", child) for child in children],
-        "_primary": [ContactKey(SOURCE, "", child) for child in held.get("primary") or []],
+        "_primary": [ContactKey(SOURCE, "", child) for child in tolerant.texts(held.get("primary"))],
         "_raw": record,
     }
 
 
 def address(record: AddressRecord | None) -> Address | None:
     """The address of a record; a text, as older deployments may send, becomes its one line."""
-    if not record:
-        return None
-    if isinstance(record, str):
+    if isinstance(record, str) and record:
         record = {"formatted_address": record}
+    if not isinstance(record, dict) or not record:
+        return None
+    read = tolerant.text
     return {
-        "id": record.get("id"),
-        "formatted": record.get("formatted_address") or record.get("textarea"),
-        "line1": record.get("line1"),
-        "line2": record.get("line2"),
-        "city": record.get("city"),
-        "state": record.get("state"),
-        "stateCode": record.get("state_code"),
-        "postalCode": record.get("postal_code"),
-        "country": record.get("country"),
-        "countryCode": record.get("country_code"),
-        "latitude": record.get("latitude"),
-        "longitude": record.get("longitude"),
-        "timezone": record.get("timezone"),
-        "verified": record.get("verified"),
+        "id": read(record.get("id")),
+        "formatted": read(record.get("formatted_address")) or read(record.get("textarea")),
+        "line1": read(record.get("line1")),
+        "line2": read(record.get("line2")),
+        "city": read(record.get("city")),
+        "state": read(record.get("state")),
+        "stateCode": read(record.get("state_code")),
+        "postalCode": read(record.get("postal_code")),
+        "country": read(record.get("country")),
+        "countryCode": read(record.get("country_code")),
+        "latitude": tolerant.number(record.get("latitude")),
+        "longitude": tolerant.number(record.get("longitude")),
+        "timezone": read(record.get("timezone")),
+        "verified": tolerant.flag(record.get("verified")),
     }
 
 
@@ -149,13 +151,6 @@ def join_name(first: str | None, last: str | None) -> str | None:
     return " ".join(part for part in (first, last) if part) or None
 
 
-def seconds(stamp: int | str | None) -> str | None:
-    """Epoch seconds as RFC 3339; a text passes as it is."""
-    if stamp is None or isinstance(stamp, str):
-        return stamp
-    return datetime.fromtimestamp(stamp, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _definition(
     key: str, label: str, type_: PropertyType, *, required: bool, built_in: bool, account: str
 ) -> Property:
@@ -170,7 +165,7 @@ def _definition(
         "type": type_.value,
         "sourceType": None,
         "description": None,
-        "options": None,
+        "options": [],
         "optionsType": None,
         "required": required,
         "builtIn": built_in,
@@ -184,12 +179,13 @@ def _definition(
     }
 
 
-def _properties(metadata: Mapping[str, Any] | None) -> list[ContactProperty]:
+def _properties(metadata: Any) -> list[ContactProperty]:
     return [
         {"key": key, "value": value, "type": type_of(value).value, "_source": SOURCE, "_module": ""}
-        for key, value in (metadata or {}).items()
+        for key, value in tolerant.members(metadata).items()
     ]
 
 
-def _notes(text: str | None) -> list[Note]:
+def _notes(value: Any) -> list[Note]:
+    text = tolerant.text(value)
     return [{"text": text, "author": None, "createdAt": None}] if text else []

@@ -24,6 +24,7 @@ TRAITS: Final = Traits(
     searches=False,
     tells_updates=False,
     has_modules=True,
+    introspects=True,
     default_module=CONTACTS_MODULE,
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 50; the source states no order."),
@@ -145,15 +146,17 @@ class Samespace(Upstream):
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """Definitions of a module, in display order."""
         self._fits()
+        if module is None:
+            module = await self.module_id(CONTACTS_MODULE)
         reads = []
         for start in range(offset, offset + count, PAGE):
             wanted = min(PAGE, offset + count - start)
             reads.append(self.client.get_properties(module, start, min(wanted + 1, PAGE)))
-        if module is None:
-            module = await self.module_id(CONTACTS_MODULE) or ""
         found, short = _joined(await asyncio.gather(*reads), count)
         more = len(found) > count or not short
-        items = [mapping.definition(record, account=self.account, module=module) for record in found[:count]]
+        items = [
+            mapping.definition(record, account=self.account, module=module or "") for record in found[:count]
+        ]
         return Slice(items, more)
 
     async def aclose(self) -> None:

@@ -174,6 +174,7 @@ class Client:
         if batch is None:
             fields: list[RootField] = []
             task = asyncio.create_task(self._send_document(work, fields))
+            task.add_done_callback(_seen)
             batch = self._waiting[work] = (fields, task)
         fields, task = batch
         place = len(fields)
@@ -260,6 +261,12 @@ def document(kind: str, fields: Sequence[RootField]) -> tuple[list[str], dict[st
     signature = f"({', '.join(declared)})" if declared else ""
     text = f"{kind} {title}{signature} {{ {' '.join(parts)} }}"
     return names, {"query": text, "operationName": title, "variables": variables}
+
+
+def _seen(task: "asyncio.Task[Any]") -> None:
+    """Take note of a failure that everybody who waited for it has left behind."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _module(module: str | None) -> tuple[tuple[str, str, Any], ...]:

@@ -1,13 +1,13 @@
 """Samespace records to the gateway's values and back. Pure (samespace.md, Value formats)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Note
 from gateway.model.property import Module, Property, PropertyType
 from gateway.model.source import Source
+from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import ContactRecord, ModuleRecord, Pair, PropertyRecord
 
 SOURCE: Final = Source.SAMESPACE
@@ -42,24 +42,26 @@ PHONE: Final = "phoneNumber"
 COMPANY: Final = "company"
 NOTES: Final = "notes"
 CREATED_AT: Final = "createdAt"
+MOST_DIGITS: Final = 16
 
 
 def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> Contact:
     """The contact of a record; `module` counts where the record does not name its own."""
-    held: dict[str, Any] = record.get("properties") or {}
-    vendor_id = str(record["_id"])
-    module = record.get("module") or module
+    held = tolerant.members(record.get("properties"))
+    vendor_id = tolerant.identity(SOURCE, record, "_id")
+    module = tolerant.text(record.get("module")) or module
     properties: list[ContactProperty] = []
     emails: list[str] = []
     phones: list[str] = []
     for key, cell in held.items():
         value, word = (cell.get("value"), cell.get("type")) if isinstance(cell, dict) else (cell, None)
-        type_ = TYPES.get(word, OTHER) if word else OTHER
+        type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
         properties.append({"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": module})
-        if type_ == "EMAIL" and value:
-            emails.append(str(value))
-        elif type_ == "PHONE" and value:
-            phones.append(str(value))
+        said = tolerant.text(value)
+        if type_ == "EMAIL" and said:
+            emails.append(said)
+        elif type_ == "PHONE" and said:
+            phones.append(said)
     first, last = _text(held, FIRST_NAME), _text(held, LAST_NAME)
     email, phone = _text(held, EMAIL), _text(held, PHONE)
     note = _text(held, NOTES)
@@ -85,7 +87,7 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
         "avatarUrl": None,
         "tags": [],
         "funnels": [],
-        "createdAt": _text(held, CREATED_AT),
+        "createdAt": tolerant.moment(_text(held, CREATED_AT)),
         "updatedAt": None,
         "asOf": as_of,
         "_key": ContactKey(SOURCE, module, vendor_id),
@@ -95,45 +97,48 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
 
 
 def module(record: ModuleRecord, *, account: str) -> Module:
-    """The module of a record."""
+    """The module of a record; its times are epoch milliseconds as a text."""
+    vendor_id = tolerant.identity(SOURCE, record, "_id")
     return {
         "__typename": "Module",
-        "id": ids.encode("Module", account, SOURCE.value, record["_id"]),
+        "id": ids.encode("Module", account, SOURCE.value, vendor_id),
         "source": SOURCE,
-        "sourceId": record["_id"],
-        "name": record.get("name"),
-        "createdAt": _milliseconds(record.get("createdAt")),
-        "updatedAt": _milliseconds(record.get("modifiedAt")),
+        "sourceId": vendor_id,
+        "name": tolerant.text(record.get("name")),
+        "createdAt": tolerant.moment(_stamp(record.get("createdAt"))),
+        "updatedAt": tolerant.moment(_stamp(record.get("modifiedAt"))),
     }
 
 
 def definition(record: PropertyRecord, *, account: str, module: str) -> Property:
     """The definition of a property. Built-in ones have no creator (samespace.md, getProperties)."""
-    word = record.get("type")
-    options = record.get("options")
+    word = tolerant.text(record.get("type"))
+    vendor_id = tolerant.identity(SOURCE, record, "_id")
+    read = tolerant.text
     return {
         "__typename": "Property",
-        "id": ids.encode("Property", account, SOURCE.value, module, record["_id"]),
+        "id": ids.encode("Property", account, SOURCE.value, module, vendor_id),
         "source": SOURCE,
-        "sourceId": record["_id"],
-        "key": record["key"],
-        "label": record.get("label"),
+        "sourceId": vendor_id,
+        "key": tolerant.identity(SOURCE, record, "key"),
+        "label": read(record.get("label")),
         "type": TYPES.get(word, OTHER) if word else OTHER,
         "sourceType": word,
-        "description": record.get("description"),
-        "options": None
-        if options is None
-        else [{"key": option.get("key"), "label": option.get("label")} for option in options],
-        "optionsType": record.get("optionsType"),
-        "required": record.get("required"),
+        "description": read(record.get("description")),
+        "options": [
+            {"key": read(option.get("key")), "label": read(option.get("label"))}
+            for option in tolerant.items(record.get("options"))
+        ],
+        "optionsType": read(record.get("optionsType")),
+        "required": tolerant.flag(record.get("required")),
         "builtIn": record.get("createdBy") is None,
-        "addToView": record.get("addToView"),
-        "displayOrder": record.get("displayOrder"),
-        "valueType": record.get("valueType"),
+        "addToView": tolerant.flag(record.get("addToView")),
+        "displayOrder": tolerant.whole(record.get("displayOrder")),
+        "valueType": read(record.get("valueType")),
         "default": record.get("default"),
-        "createdBy": record.get("createdBy"),
+        "createdBy": read(record.get("createdBy")),
         "_module": module,
-        "_reference": record.get("referenceModule"),
+        "_reference": read(record.get("referenceModule")),
     }
 
 
@@ -152,8 +157,7 @@ def _as_text(value: Any) -> str | None:
 
 def _text(held: Mapping[str, Any], key: str) -> str | None:
     cell = held.get(key)
-    value = cell.get("value") if isinstance(cell, dict) else cell
-    return None if value is None or value == "" else str(value)
+    return tolerant.text(cell.get("value") if isinstance(cell, dict) else cell)
 
 
 def _first_before(first: str | None, others: list[str]) -> list[str]:
@@ -162,12 +166,6 @@ def _first_before(first: str | None, others: list[str]) -> list[str]:
     return [first, *(other for other in others if other != first)]
 
 
-def _milliseconds(stamp: str | int | None) -> str | None:
-    """Epoch milliseconds, which modules carry as a text, as RFC 3339; an ISO text passes as it is."""
-    if stamp is None:
-        return None
-    digits = str(stamp)
-    if not digits.isdecimal():
-        return digits
-    moment = datetime.fromtimestamp(int(digits) / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _stamp(value: Any) -> Any:
+    """Epoch milliseconds, which modules carry as a text, as a number."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < MOST_DIGITS else value

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from gateway.errors import BadInput, GatewayError
+from gateway.errors import BadInput, GatewayError, UpstreamBadResponse
 from gateway.model.chat import Channel, Chat, Communication, Message
 from gateway.model.contact import Contact, ContactKey, Funnel
 from gateway.model.group import Group
@@ -13,6 +13,7 @@ from gateway.model.page import Slice, pages
 from gateway.model.property import Property
 from gateway.model.source import Source
 from gateway.ports import Ability, Found, Traits, Upstream
+from gateway.upstreams import tolerant
 from gateway.upstreams.smartsender import mapping
 from gateway.upstreams.smartsender.client import Client
 from gateway.upstreams.smartsender.records import Page
@@ -94,11 +95,13 @@ class SmartSender(Upstream):
         """Contacts by id, one call each; the simple form when that is enough."""
         read = self.client.get_contact_info if brief else self.client.get_contact
         return await _each(
-            keys, lambda key: read(key.id), lambda _, record: self._contact(record, brief=brief)
+            keys, lambda key: read(key.id), lambda key, record: self._contact(key, record, brief=brief)
         )
 
-    def _contact(self, record: Any, *, brief: bool) -> Contact:
+    def _contact(self, key: ContactKey, record: Any, *, brief: bool) -> Contact:
         contact = self.contact_of(record, self._now(), "")
+        if contact["sourceId"] != key.id:
+            raise UpstreamBadResponse(self.source, "Smart Sender sent another contact than asked for.")
         if brief:
             contact["_properties"] = None  # the simple form tells neither types nor which members are new
         return contact
@@ -136,11 +139,13 @@ class SmartSender(Upstream):
 
     async def chats_of(self, contacts: Sequence[ContactKey]) -> Found[ContactKey, Chat]:
         """The chat of each contact, one call each."""
-        return await _each(
-            contacts,
-            lambda key: self.client.get_chat(key.id),
-            lambda key, record: mapping.chat(record, key, account=self.account),
-        )
+        return await _each(contacts, lambda key: self.client.get_chat(key.id), self._chat)
+
+    def _chat(self, key: ContactKey, record: Any) -> Chat:
+        told = tolerant.members(record.get("contact")).get("originalId")
+        if told is not None and str(told) != key.id:
+            raise UpstreamBadResponse(self.source, "Smart Sender sent the chat of another contact.")
+        return mapping.chat(record, key, account=self.account)
 
     async def communications_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Communication]:
         """The ways to reach a contact."""
@@ -204,9 +209,9 @@ async def _each(
     async def one(key: K) -> V | GatewayError | None:
         try:
             record = await read(key)
+            return None if record is None else value(key, record)
         except GatewayError as error:
             return error
-        return None if record is None else value(key, record)
 
     found = await asyncio.gather(*(one(key) for key in keys))
     return {key: each for key, each in zip(keys, found, strict=True) if each is not None}

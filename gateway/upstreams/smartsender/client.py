@@ -164,7 +164,11 @@ class Client:
         collection = json.get("collection") if isinstance(json, dict) else None
         if not isinstance(cursor, dict) or not isinstance(collection, list):
             raise self._wire.strange("a page without a list")
-        return {"collection": collection, "more": int(cursor.get("page", page)) < int(cursor.get("pages", 0))}
+        try:
+            more = int(cursor.get("page", page)) < int(cursor.get("pages", 0))
+        except (TypeError, ValueError):
+            raise self._wire.strange("a page without a number") from None
+        return {"collection": collection, "more": more}
 
     async def _one(self, operation: str, path: Path) -> Any:
         answer = await self._flights.share(

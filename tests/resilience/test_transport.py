@@ -1,0 +1,629 @@
+"""The one way to a source: time, room, size, repeats, and what it learns from answers."""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from itertools import repeat
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from gateway import deadline, events
+from gateway.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from gateway.resilience.budget import Budget
+from gateway.resilience.transport import Limits, UpstreamTransport, retry_after
+from tests.support.jumping import jumping
+from tests.support.sources import shown
+
+Play = Callable[[httpx.Request], Awaitable[httpx.Response]] | httpx.Response | Exception
+SECRET = "key-7Jq2-that-nobody-may-see"
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body in pieces, with a pause before each; it knows how many were taken and whether it was closed."""
+
+    def __init__(
+        self, pieces: Iterable[bytes], *, pause: float = 0.0, broken: Exception | None = None
+    ) -> None:
+        self._pieces = pieces
+        self._pause = pause
+        self._broken = broken
+        self.taken = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            await asyncio.sleep(self._pause)
+            self.taken += 1
+            yield piece
+        if self._broken is not None:
+            raise self._broken
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Inner(httpx.AsyncBaseTransport):
+    """Plays its answers one after the other, the last one for ever."""
+
+    def __init__(self, *plays: Play) -> None:
+        self._plays = list(plays)
+        self.requests: list[httpx.Request] = []
+        self.closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        play = self._plays.pop(0) if len(self._plays) > 1 else self._plays[0]
+        if isinstance(play, Exception):
+            raise play
+        return play if isinstance(play, httpx.Response) else await play(request)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Sleeper:
+    """Sleeps on the clock of the loop, and remembers for how long."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(seconds)
+
+
+async def never(_: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def ok(**headers: str) -> httpx.Response:
+    return httpx.Response(200, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def streamed(stream: Stream, status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, stream=stream)
+
+
+def over(
+    inner: Inner, budget: Budget | None = None, *, sleep: Sleeper | None = None, **limits: Any
+) -> UpstreamTransport:
+    return UpstreamTransport(
+        "PACKAGEX", inner, budget or Budget(None, 60.0), Limits(**limits), sleep or Sleeper()
+    )
+
+
+def request(*, safe: bool = True, operation: str = "getContact") -> httpx.Request:
+    extensions = {"operation": operation, "safe": safe}
+    return httpx.Request("GET", "http://source/v1/contacts", extensions=extensions)
+
+
+async def failure(call: Awaitable[object]) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
+        await call
+    return raised.value
+
+
+async def heard(transport: UpstreamTransport, sent: httpx.Request) -> list[events.Event]:
+    """What is told of one call, however it ends."""
+    told: list[events.Event] = []
+    with events.heard_by(told.append):
+        await asyncio.gather(transport.handle_async_request(sent), return_exceptions=True)
+    return told
+
+
+# Time.
+
+
+@jumping
+async def test_a_source_that_never_answers_is_given_up_after_its_time() -> None:
+    error = await failure(over(Inner(never), seconds=4.0).handle_async_request(request()))
+    assert type(error) is UpstreamTimeout
+    assert error.source == "PACKAGEX"
+    assert error.retryable
+    assert asyncio.get_running_loop().time() == pytest.approx(4.0)
+
+
+@jumping
+async def test_a_drip_is_given_up_after_the_same_time_however_lively_it_is() -> None:
+    drip = Stream(repeat(b"x"), pause=0.5)
+    error = await failure(over(Inner(streamed(drip)), seconds=4.0).handle_async_request(request()))
+    assert type(error) is UpstreamTimeout
+    assert drip.closed
+    assert drip.taken <= 8
+
+
+@jumping
+async def test_a_slow_answer_that_keeps_within_its_time_is_an_answer() -> None:
+    slow = Stream([b"{", b"}"], pause=1.5)
+    response = await over(Inner(streamed(slow)), seconds=4.0).handle_async_request(request())
+    assert response.content == b"{}"
+    assert slow.closed
+
+
+@jumping
+async def test_the_deadline_of_the_work_counts_where_it_is_nearer() -> None:
+    with deadline.within(1.5):
+        error = await failure(over(Inner(never), seconds=4.0).handle_async_request(request()))
+    assert type(error) is DeadlineExceeded
+    assert error.source == "PACKAGEX"
+    assert asyncio.get_running_loop().time() == pytest.approx(1.5)
+
+
+@jumping
+async def test_a_far_deadline_gives_a_call_no_more_time_than_its_own() -> None:
+    with deadline.within(60.0):
+        error = await failure(over(Inner(never), seconds=4.0).handle_async_request(request()))
+    assert type(error) is UpstreamTimeout
+
+
+@jumping
+async def test_nothing_is_sent_once_the_deadline_has_passed() -> None:
+    inner = Inner(ok())
+    with deadline.within(1.0):
+        await asyncio.sleep(2.0)
+        error = await failure(over(inner).handle_async_request(request()))
+    assert type(error) is DeadlineExceeded
+    assert inner.requests == []
+
+
+# Size.
+
+
+async def test_an_answer_of_just_the_allowed_size_is_read_whole() -> None:
+    body = Stream([b"a" * 600, b"b" * 424])
+    response = await over(Inner(streamed(body)), answer_bytes=1024).handle_async_request(request())
+    assert response.content == b"a" * 600 + b"b" * 424
+    assert body.closed
+
+
+async def test_one_byte_more_is_refused() -> None:
+    body = Stream([b"a" * 600, b"b" * 425])
+    error = await failure(over(Inner(streamed(body)), answer_bytes=1024).handle_async_request(request()))
+    assert type(error) is UpstreamBadResponse
+    assert body.closed
+
+
+async def test_an_endless_answer_is_left_as_soon_as_it_is_too_large() -> None:
+    endless = Stream(repeat(b"a" * 100))
+    error = await failure(over(Inner(streamed(endless)), answer_bytes=1024).handle_async_request(request()))
+    assert type(error) is UpstreamBadResponse
+    assert endless.taken == 11
+    assert endless.closed
+
+
+async def test_a_packed_answer_is_read_unpacked() -> None:
+    packed = gzip.compress(b'{"data": []}')
+    body = Stream([packed[:7], packed[7:]])
+    response = await over(Inner(streamed(body, content_encoding="gzip"))).handle_async_request(request())
+    assert response.content == b'{"data": []}'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("gzip, gzip", lambda b: gzip.compress(gzip.compress(b))),
+    ],
+)
+async def test_what_counts_is_the_size_of_an_answer_unpacked(
+    encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = Stream([pack(bytes(1_000_000))])
+    transport = over(Inner(streamed(bomb, content_encoding=encoding)), answer_bytes=100_000)
+    error = await failure(transport.handle_async_request(request()))
+    assert isinstance(error, UpstreamBadResponse)
+    assert bomb.closed
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_an_answer_that_cannot_be_unpacked_is_a_failure_of_its_source(encoding: str) -> None:
+    body = Stream([b"this is not packed at all"])
+    error = await failure(
+        over(Inner(streamed(body, content_encoding=encoding))).handle_async_request(request())
+    )
+    assert isinstance(error, UpstreamError)
+    assert error.source == "PACKAGEX"
+    assert body.closed
+
+
+# Room in the budget.
+
+
+@jumping
+async def test_a_call_waits_for_room_with_the_sleep_it_was_given() -> None:
+    inner, sleeper = Inner(ok()), Sleeper()
+    transport = over(inner, Budget(2, 60.0), sleep=sleeper)
+    for _ in range(3):
+        await transport.handle_async_request(request())
+    assert len(inner.requests) == 3
+    assert sleeper.slept == [pytest.approx(60.0)]
+
+
+@jumping
+async def test_a_call_that_cannot_get_room_in_its_time_says_when_to_come_again() -> None:
+    inner, sleeper = Inner(ok()), Sleeper()
+    transport = over(inner, Budget(1, 60.0), sleep=sleeper)
+    await transport.handle_async_request(request())
+    with deadline.within(20.0):
+        error = await failure(transport.handle_async_request(request()))
+    assert type(error) is UpstreamRateLimited
+    assert error.retry_after == pytest.approx(60.0)
+    assert sleeper.slept == []
+    assert len(inner.requests) == 1
+
+
+@jumping
+async def test_many_who_wait_for_room_never_exceed_the_limit() -> None:
+    sent_at: list[float] = []
+
+    async def note(_: httpx.Request) -> httpx.Response:
+        sent_at.append(asyncio.get_running_loop().time())
+        return ok()
+
+    transport = over(Inner(note), Budget(5, 10.0))
+    await asyncio.gather(*(transport.handle_async_request(request()) for _ in range(23)))
+    assert len(sent_at) == 23
+    for start in sent_at:
+        assert sum(start <= at < start + 10.0 for at in sent_at) <= 5
+
+
+@jumping
+async def test_background_work_leaves_half_of_the_room_to_callers() -> None:
+    inner = Inner(ok())
+    transport = over(inner, Budget(10, 60.0))
+    with deadline.within(30.0, background=True):
+        for _ in range(5):
+            await transport.handle_async_request(request())
+        error = await failure(transport.handle_async_request(request()))
+    assert type(error) is UpstreamRateLimited
+    with deadline.within(30.0):
+        for _ in range(5):
+            await transport.handle_async_request(request())
+        assert type(await failure(transport.handle_async_request(request()))) is UpstreamRateLimited
+    assert len(inner.requests) == 10
+
+
+@jumping
+async def test_a_source_that_says_when_to_come_again_is_left_alone_until_then() -> None:
+    inner, sleeper = Inner(httpx.Response(429, headers={"retry-after": "17"}), ok()), Sleeper()
+    transport = over(inner, sleep=sleeper)
+    assert (await transport.handle_async_request(request())).status_code == 429
+    assert (await transport.handle_async_request(request())).status_code == 200
+    assert sum(sleeper.slept) == pytest.approx(17.0)
+    assert len(inner.requests) == 2
+
+
+@pytest.mark.parametrize("header", [{}, {"retry-after": "soon"}, {"retry-after": "-5"}, {"retry-after": ""}])
+@jumping
+async def test_a_source_that_does_not_say_when_is_left_alone_for_a_minute(header: dict[str, str]) -> None:
+    transport = over(Inner(httpx.Response(429, headers=header)))
+    await transport.handle_async_request(request())
+    with deadline.within(59.0):
+        error = await failure(transport.handle_async_request(request()))
+    assert type(error) is UpstreamRateLimited
+    assert error.retry_after == pytest.approx(60.0)
+
+
+@jumping
+async def test_a_source_that_may_be_asked_again_at_once_is() -> None:
+    sleeper = Sleeper()
+    transport = over(Inner(httpx.Response(429, headers={"retry-after": "0"}), ok()), sleep=sleeper)
+    await transport.handle_async_request(request())
+    await transport.handle_async_request(request())
+    assert sum(sleeper.slept) < 1.0
+
+
+@jumping
+async def test_no_source_locks_itself_out_for_more_than_an_hour() -> None:
+    transport = over(Inner(httpx.Response(429, headers={"retry-after": "999999999"}), ok()))
+    await transport.handle_async_request(request())
+    await asyncio.sleep(3_601.0)
+    with deadline.within(1.0):
+        assert (await transport.handle_async_request(request())).status_code == 200
+
+
+@jumping
+async def test_a_lock_of_the_source_counts_although_there_is_no_limit_of_our_own() -> None:
+    inner = Inner(httpx.Response(429, headers={"retry-after": "17"}))
+    transport = over(inner, Budget(None, 60.0))
+    await transport.handle_async_request(request())
+    with deadline.within(5.0):
+        assert type(await failure(transport.handle_async_request(request()))) is UpstreamRateLimited
+    assert len(inner.requests) == 1
+
+
+@jumping
+async def test_what_a_source_says_of_its_limit_is_believed_as_others_may_use_the_same_key() -> None:
+    inner, sleeper = Inner(ok(x_rate_limit="1"), ok(x_rate_limit="0")), Sleeper()
+    transport = over(inner, Budget(180, 60.0), sleep=sleeper)
+    await transport.handle_async_request(request())
+    await transport.handle_async_request(request())
+    assert sleeper.slept == []
+    await transport.handle_async_request(request())
+    assert sum(sleeper.slept) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "1e9", "180, 180", "9" * 5_000])
+@jumping
+async def test_a_limit_that_is_no_number_teaches_nothing(text: str) -> None:
+    sleeper = Sleeper()
+    transport = over(
+        Inner(httpx.Response(200, headers={"x-rate-limit": text})), Budget(5, 60.0), sleep=sleeper
+    )
+    for _ in range(5):
+        await transport.handle_async_request(request())
+    assert sleeper.slept == []
+
+
+def test_only_a_number_of_seconds_is_read_from_retry_after() -> None:
+    def read(text: str) -> float | None:
+        return retry_after(httpx.Response(503, headers={"retry-after": text}))
+
+    assert read("120") == 120.0
+    assert read("0") == 0.0
+    assert read("9" * 400) is None
+    assert read("Wed, 21 Oct 2026 07:28:00 GMT") is None
+    assert retry_after(httpx.Response(503)) is None
+
+
+# Repeats.
+
+DEAD = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+
+
+@pytest.mark.parametrize("kind", DEAD)
+async def test_a_read_is_repeated_once_when_its_connection_was_dead(kind: type[Exception]) -> None:
+    inner = Inner(kind("server disconnected"), ok())
+    response = await over(inner).handle_async_request(request(safe=True))
+    assert response.status_code == 200
+    assert len(inner.requests) == 2
+    assert inner.requests[0] is inner.requests[1]
+
+
+@pytest.mark.parametrize("kind", DEAD)
+async def test_a_read_is_not_repeated_twice(kind: type[Exception]) -> None:
+    inner = Inner(kind("server disconnected"))
+    error = await failure(over(inner).handle_async_request(request(safe=True)))
+    assert type(error) is UpstreamUnavailable
+    assert len(inner.requests) == 2
+
+
+@pytest.mark.parametrize("kind", DEAD)
+async def test_a_write_is_never_repeated(kind: type[Exception]) -> None:
+    inner = Inner(kind("server disconnected"), ok())
+    error = await failure(over(inner).handle_async_request(request(safe=False)))
+    assert type(error) is UpstreamUnavailable
+    assert len(inner.requests) == 1
+
+
+async def test_a_request_that_says_nothing_of_repeats_is_not_repeated() -> None:
+    inner = Inner(httpx.ReadError(""), ok())
+    await failure(over(inner).handle_async_request(httpx.Request("GET", "http://source/")))
+    assert len(inner.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError])
+async def test_a_source_that_cannot_be_reached_is_not_asked_twice(kind: type[Exception]) -> None:
+    inner = Inner(kind("refused"), ok())
+    assert isinstance(await failure(over(inner).handle_async_request(request())), UpstreamError)
+    assert len(inner.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_an_answer_of_whatever_status_is_not_repeated(status: int) -> None:
+    inner = Inner(httpx.Response(status))
+    assert (await over(inner).handle_async_request(request())).status_code == status
+    assert len(inner.requests) == 1
+
+
+@jumping
+async def test_a_repeat_gets_no_time_of_its_own() -> None:
+    async def dies(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3.0)
+        raise httpx.ReadError("")
+
+    error = await failure(over(Inner(dies, never), seconds=4.0).handle_async_request(request()))
+    assert type(error) is UpstreamTimeout
+    assert asyncio.get_running_loop().time() == pytest.approx(4.0)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    inner = Inner(httpx.Response(302, headers={"location": "http://elsewhere/"}))
+    assert (await over(inner).handle_async_request(request())).status_code == 302
+    assert len(inner.requests) == 1
+
+
+# Failures.
+
+NETWORK = [
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.PoolTimeout,
+    httpx.CloseError,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    *DEAD,
+]
+
+
+@pytest.mark.parametrize("kind", NETWORK)
+async def test_no_httpx_error_gets_through_and_none_is_quoted(kind: type[httpx.RequestError]) -> None:
+    broken = kind(f"Illegal header value b'{SECRET}' to http://internal.example/?token=1", request=request())
+    error = await failure(over(Inner(broken)).handle_async_request(request()))
+    assert isinstance(error, UpstreamError)
+    assert error.code in {"UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT"}
+    assert error.source == "PACKAGEX"
+    assert error.__cause__ is None
+    for part in (SECRET, "internal.example", "Illegal"):
+        assert part not in shown(error)
+
+
+@pytest.mark.parametrize("broken", [httpx.ReadError("gone"), httpx.RemoteProtocolError("incomplete")])
+async def test_an_answer_that_breaks_off_is_a_failure_and_is_closed(broken: Exception) -> None:
+    body = Stream([b'{"data": ['], broken=broken)
+    inner = Inner(streamed(body))
+    error = await failure(over(inner).handle_async_request(request()))
+    assert type(error) is UpstreamUnavailable
+    assert body.closed
+
+
+@jumping
+async def test_a_call_that_is_cancelled_closes_what_it_was_reading() -> None:
+    drip = Stream(repeat(b"x"), pause=1.0)
+    call = asyncio.create_task(over(Inner(streamed(drip)), seconds=100.0).handle_async_request(request()))
+    await asyncio.sleep(2.5)
+    call.cancel()
+    await asyncio.wait((call,))
+    assert call.cancelled()
+    assert drip.closed
+
+
+async def test_closing_it_closes_the_connections_below() -> None:
+    inner = Inner(ok())
+    await over(inner).aclose()
+    assert inner.closed
+
+
+# Events.
+
+
+@jumping
+async def test_each_call_is_told_with_its_operation_status_and_time() -> None:
+    slow = Stream([b"{}"], pause=1.25)
+    (told,) = await heard(over(Inner(streamed(slow, 404))), request(operation="getChannel"))
+    assert isinstance(told, events.UpstreamCalled)
+    assert (told.source, told.operation, told.status, told.error) == ("PACKAGEX", "getChannel", 404, None)
+    assert told.seconds == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(
+    ("play", "status", "code"),
+    [
+        (httpx.ConnectError(""), None, "UPSTREAM_UNAVAILABLE"),
+        (never, None, "UPSTREAM_TIMEOUT"),
+        (lambda _: _answered(Stream(repeat(b"x"), pause=1.0)), 200, "UPSTREAM_TIMEOUT"),
+        (lambda _: _answered(Stream(repeat(b"x" * 999))), 200, "UPSTREAM_BAD_RESPONSE"),
+        (lambda _: _answered(Stream([b"x"], broken=httpx.ReadError(""))), 200, "UPSTREAM_UNAVAILABLE"),
+    ],
+)
+@jumping
+async def test_a_call_that_fails_is_told_with_its_code(play: Play, status: int | None, code: str) -> None:
+    (told,) = await heard(over(Inner(play), answer_bytes=2_000, seconds=5.0), request())
+    assert isinstance(told, events.UpstreamCalled)
+    assert (told.status, told.error) == (status, code)
+
+
+async def _answered(stream: Stream) -> httpx.Response:
+    return streamed(stream)
+
+
+@jumping
+async def test_a_call_that_is_never_sent_is_not_told() -> None:
+    transport = over(Inner(ok()), Budget(1, 60.0))
+    assert len(await heard(transport, request())) == 1
+    with deadline.within(5.0):
+        assert await heard(transport, request()) == []
+
+
+# Real connections of httpx, over a network that is played.
+
+
+class Network(httpcore.AsyncMockBackend):
+    """Every connection is answered with the same bytes and then closed; keeps what was written."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__([])
+        self._answer = answer
+        self.connections = 0
+        self.written: list[bytes] = []
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        self.connections += 1
+        return Connection([self._answer], self.written)
+
+
+class Connection(httpcore.AsyncMockStream):
+    def __init__(self, buffer: list[bytes], written: list[bytes]) -> None:
+        super().__init__(buffer)
+        self._written = written
+
+    async def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
+        self._written.append(buffer)
+
+
+def connected(network: Network) -> UpstreamTransport:
+    real = httpx.AsyncHTTPTransport(trust_env=False)
+    real._pool = httpcore.AsyncConnectionPool(network_backend=network)
+    return UpstreamTransport("PACKAGEX", real, Budget(None, 60.0), Limits())
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+async def test_a_kept_connection_that_the_source_has_closed_costs_a_read_nothing() -> None:
+    network = Network(ANSWER)
+    transport = connected(network)
+    for _ in range(3):
+        assert (await transport.handle_async_request(request(safe=True))).content == b"{}"
+    assert network.connections == 3
+    await transport.aclose()
+
+
+async def test_a_write_over_a_kept_connection_that_was_closed_is_a_failure() -> None:
+    network = Network(ANSWER)
+    transport = connected(network)
+    await transport.handle_async_request(request(safe=False))
+    error = await failure(transport.handle_async_request(request(safe=False)))
+    assert type(error) is UpstreamUnavailable
+    assert network.connections == 1
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("end", ["\r\nx-evil: 1", "\n", "\0", "\r"])
+async def test_a_key_with_control_characters_is_never_sent_and_never_shown(end: str) -> None:
+    network = Network(ANSWER)
+    transport = connected(network)
+    sent = httpx.Request("GET", "http://source/", headers={"px-api-key": SECRET + end})
+    error = await failure(transport.handle_async_request(sent))
+    assert isinstance(error, UpstreamError)
+    assert SECRET not in shown(error)
+    assert network.written == []
+    await transport.aclose()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ncontent-length: nine\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000,
+        b"\x16\x03\x01 not http",
+        b"HTTP/1.1 099 What\r\n\r\n",
+    ],
+)
+async def test_whatever_comes_back_that_is_not_http_is_a_failure_of_its_source(answer: bytes) -> None:
+    transport = connected(Network(answer))
+    error = await failure(transport.handle_async_request(request()))
+    assert type(error) in {UpstreamUnavailable, UpstreamBadResponse}
+    await transport.aclose()
