@@ -157,9 +157,10 @@ def create_app(
     transports: Transports = over_the_network,
     now: Callable[[], str] = wall_clock,
     crawling: bool = True,
+    schema: GraphQLSchema | None = None,
 ) -> Starlette:
-    """The application. `transports` and `now` are the parts that tests replace; so is `crawling`."""
-    schema = read_schema()
+    """The application. Tests replace `transports` and `now`, crawl by hand, and share one `schema`."""
+    schema = schema or read_schema()
     gateway = Gateway(config, transports, now)
     endpoint = Endpoint(
         schema=schema,

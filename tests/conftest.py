@@ -4,9 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support import world as worlds
 from tests.support.world import World
+
+# A run of all tests has to stay short: what hypothesis finds in longer runs becomes a test of its own.
+settings.register_profile("short", max_examples=30, deadline=None)
+settings.load_profile("short")
 
 Build = Callable[..., World]
 

@@ -189,6 +189,38 @@ async def test_no_time_left_is_no_answer_also_where_one_is_on_its_way() -> None:
 
 
 @jumping
+async def test_a_call_that_lacked_the_time_of_its_first_caller_is_begun_anew_for_one_who_has_more() -> None:
+    flights, runway = Flights("PACKAGEX"), Runway(seconds=5)
+
+    async def within_the_deadline() -> int:
+        try:
+            async with asyncio.timeout(deadline.seconds_left(99)):
+                return await runway.fetch()
+        except TimeoutError:
+            raise DeadlineExceeded("late", source="PACKAGEX") from None
+
+    async def wait(seconds: float) -> int:
+        with deadline.within(seconds):
+            return await flights.share("key", within_the_deadline)
+
+    hasty, patient, other = await asyncio.gather(wait(2), wait(30), wait(40), return_exceptions=True)
+    assert isinstance(hasty, DeadlineExceeded)
+    assert patient == other == 2
+    assert asyncio.get_running_loop().time() == 7
+
+
+@jumping
+async def test_a_caller_who_waits_does_not_join_a_call_of_the_background() -> None:
+    flights, runway = Flights("PACKAGEX"), Runway()
+
+    async def scan() -> int:
+        with deadline.within(60, background=True):
+            return await flights.share("key", runway.fetch)
+
+    assert sorted(await asyncio.gather(scan(), ask(flights, runway), scan())) == [1, 1, 2]
+
+
+@jumping
 async def test_nothing_is_left_behind_however_a_flight_ends() -> None:
     """Neither tasks nor failures that nobody has seen: those would be reported when they are collected."""
     loop = asyncio.get_running_loop()

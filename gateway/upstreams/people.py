@@ -7,7 +7,7 @@ when it is first asked for, and 100,000 people cost nothing at start-up. All nam
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 System = Literal["samespace", "packagex", "smartsender"]
@@ -94,6 +94,7 @@ MIX: Final = 0x9E3779B97F4A7C15
 WORD: Final = (1 << 64) - 1
 
 
+@lru_cache(maxsize=32_768)
 def scatter(*numbers: int) -> int:
     """A 64-bit number that looks random and is the same on every machine (splitmix64)."""
     state = 0

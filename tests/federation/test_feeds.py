@@ -72,10 +72,11 @@ async def test_nothing_behind_the_end_keeps_the_position() -> None:
     assert read.as_of is None
 
 
-async def test_the_beginning_is_read_without_looking_back() -> None:
-    shelf = Shelf(numbered(5))
+async def test_there_is_no_looking_back_where_nothing_was_seen_before() -> None:
+    shelf = Shelf(numbered(9))
     await shelf.feed.read(Position(), 3)
-    assert shelf.calls == [(0, 3)]
+    await shelf.feed.read(Position(5), 3)
+    assert shelf.calls == [(0, 3), (5, 3)]
 
 
 async def test_the_item_before_a_position_is_read_along_where_that_costs_no_further_page() -> None:
@@ -125,6 +126,15 @@ async def test_nothing_is_lost_when_the_last_item_itself_is_deleted(offset: int,
     shelf.ids.remove(f"c{offset - 1}")
     read = await shelf.feed.read(Position(offset, f"c{offset - 1}"), count)
     assert ids(read) == numbered(80)[offset : offset + count]
+    assert [place.offset for place in read.after] == list(range(offset, offset + len(read.items)))
+
+
+async def test_an_item_that_is_not_where_it_was_is_looked_for_in_one_further_read() -> None:
+    shelf = Shelf(numbered(80)[5:])
+    read = await shelf.feed.read(Position(60, "c59"), 10)
+    assert shelf.calls == [(59, 11), (60 - SEARCH_BACK, SEARCH_BACK + 10)]
+    assert ids(read) == numbered(80)[60:70]
+    assert read.after[0] == Position(56, "c60")
 
 
 @CALM

@@ -7,12 +7,14 @@ code is mocked, and nothing waits on a clock.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
+from graphql import GraphQLSchema
 
 from gateway import config, sandbox
-from gateway.app import Gateway, create_app
+from gateway.app import Gateway, create_app, read_schema
 from gateway.federation.directory import Directory
 from gateway.index.crawl import Crawler
 from gateway.model.source import Source
@@ -153,7 +155,9 @@ def build(people: int = 240, *, seed: int = 1, off: tuple[Source, ...] = (), **s
             environment[url] = f"http://127.0.0.1:1{path}"
             environment[key] = sandbox.SANDBOX_KEY
     transports = {source: InProcess(emulator.app) for source, emulator in emulators.items()}
-    app = create_app(config.read(environment), transports=transports.__getitem__, crawling=False)
+    app = create_app(
+        config.read(environment), transports=transports.__getitem__, crawling=False, schema=schema()
+    )
     samespace, packagex, smartsender = emulators.values()
     assert isinstance(samespace, Samespace)
     assert isinstance(packagex, PackageX)
@@ -161,6 +165,12 @@ def build(people: int = 240, *, seed: int = 1, off: tuple[Source, ...] = (), **s
     smartsender.switches.rate_limits = False
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000")
     return World(samespace, packagex, smartsender, transports, app.state.gateway, client)
+
+
+@cache
+def schema() -> GraphQLSchema:
+    """The schema, which all worlds share: nothing in it changes."""
+    return read_schema()
 
 
 async def close(world: World) -> None:

@@ -267,8 +267,8 @@ async def test_a_refusal_in_an_odd_form_is_a_refusal(office: Lone, errors: Any) 
         (302, UpstreamBadResponse),
     ],
 )
-@pytest.mark.parametrize("operation", CALLS)
-async def test_each_status_has_its_error(
+@pytest.mark.parametrize("operation", WRITES)
+async def test_a_write_has_the_same_errors_as_every_read(
     office: Lone, operation: str, status: int, kind: type[UpstreamError]
 ) -> None:
     office.answers({"status": status, "message": f"bad {KEY}", "errors": ["name"]}, status)

@@ -468,8 +468,8 @@ async def test_the_emulators_own_refusal_is_understood(branch: Lone) -> None:
         (302, UpstreamBadResponse),
     ],
 )
-@pytest.mark.parametrize("operation", GRAPHQL)
-async def test_each_status_has_its_error(
+@pytest.mark.parametrize("operation", MUTATIONS)
+async def test_a_write_has_the_same_errors_as_every_read(
     branch: Lone, operation: str, status: int, kind: type[UpstreamError]
 ) -> None:
     branch.answers({"errors": [{"message": f"bad {KEY}"}]}, status)

@@ -334,8 +334,8 @@ async def test_a_delete_that_the_vendor_has_removed_is_refused(desk: Lone, statu
         (302, UpstreamBadResponse),
     ],
 )
-@pytest.mark.parametrize("operation", CALLS)
-async def test_each_status_has_its_error(
+@pytest.mark.parametrize("operation", WRITES)
+async def test_a_write_has_the_same_errors_as_every_read(
     desk: Lone, operation: str, status: int, kind: type[UpstreamError]
 ) -> None:
     desk.answers({"error": {"code": status, "message": f"bad {KEY}"}}, status)
