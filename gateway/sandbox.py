@@ -12,7 +12,7 @@ from gateway.app import create_app
 from gateway.model.source import Source
 from gateway.server import running
 from gateway.telemetry import logs
-from gateway.upstreams.emulation import Switchboard
+from gateway.upstreams.emulation import Switchboard, over_sockets
 from gateway.upstreams.packagex.emulator import Emulator as PackageX
 from gateway.upstreams.people import Population
 from gateway.upstreams.samespace.emulator import Emulator as Samespace
@@ -63,7 +63,7 @@ def run(
         url, key, path = PLACES[source]
         settings[url] = running.address(listening) + path
         settings[key] = SANDBOX_KEY
-        apps.append((emulator.app, listening))
+        apps.append((over_sockets(emulator.app), listening))
         print(f"{url}={settings[url]}", flush=True)
     if upstreams_only:
         return running.run(apps, ready=lambda: None)

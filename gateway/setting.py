@@ -97,11 +97,11 @@ def address(value: str) -> str:
     url = value.strip().rstrip("/")
     if not url:
         return ""
+    if not url.isprintable() or any(sign in url for sign in "?#@ ") or ".." in url:
+        raise ValueError("holds more than scheme, host, port and path")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("is not an http address")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("holds more than scheme, host, port and path")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("has to be https, as the key travels with every request")
     return url

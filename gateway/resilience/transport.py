@@ -6,7 +6,9 @@ the answer. It knows no vendor; what differs between vendors comes in as `Limits
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,7 @@ from gateway.errors import (
 )
 from gateway.resilience.budget import Budget
 
+GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
 LEAST_WAIT: Final = 0.001
 LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
@@ -34,9 +37,10 @@ Sleep = Callable[[float], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What is allowed with one source: seconds for one call, bytes of one answer."""
+    """What is allowed with one source: seconds for one call, bytes of one answer, calls under way at once."""
 
     seconds: float = 10.0
+    at_once: int = 20
     answer_bytes: int = LARGEST_ANSWER
 
 
@@ -60,11 +64,16 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._limits = limits
         self._sleep = sleep
+        self._slots = asyncio.Semaphore(limits.at_once)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
         clock = asyncio.get_running_loop().time
         await self._wait_for_room(clock)
+        async with self._slot():
+            return await self._within_time(request, clock)
+
+    async def _within_time(self, request: httpx.Request, clock: Callable[[], float]) -> httpx.Response:
         seconds = self._seconds()
         started = clock()
         status: int | None = None
@@ -73,6 +82,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             async with asyncio.timeout(seconds):
                 response = await self._send(request)
                 status = response.status_code
+                self._learn(response, clock())
                 await self._read(response)
         except TimeoutError:
             error = self._too_late(seconds)
@@ -88,21 +98,37 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             failed = error.code
             raise
         finally:
-            events.emit(
-                events.UpstreamCalled(
-                    source=self.source,
-                    operation=str(request.extensions.get("operation", "")),
-                    status=status,
-                    error=failed,
-                    seconds=clock() - started,
+            if status is not None or failed is not None:  # else the caller went away: that says nothing
+                events.emit(
+                    events.UpstreamCalled(
+                        source=self.source,
+                        operation=str(request.extensions.get("operation", "")),
+                        status=status,
+                        error=failed,
+                        seconds=clock() - started,
+                    )
                 )
-            )
-        self._learn(response, clock())
         return response
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """One of the places for calls under way; httpcore's pool costs ever more with the calls that wait."""
+        left = deadline.seconds_left(float("inf"))
+        try:
+            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"Too many calls to {self.source} were under way for the time left.", source=self.source
+            ) from None
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _wait_for_room(self, clock: Callable[[], float]) -> None:
         set_deadline = deadline.current()
@@ -141,19 +167,33 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     async def _read(self, response: httpx.Response) -> None:
         """Read the body into the response, and no more of it than allowed."""
-        chunks: list[bytes] = []
-        size = 0
+        most = self._limits.answer_bytes
+        if response.is_stream_consumed:  # it came as a whole, not from a socket
+            if len(response.content) > most:
+                raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")
+            return
+        packing = response.headers.get("content-encoding", "identity").strip().lower()
+        unpack = None if packing == "identity" else zlib.decompressobj(GZIP)
+        content = bytearray()
         try:
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > self._limits.answer_bytes:
-                    raise UpstreamBadResponse(
-                        self.source, f"{self.source} sent more than {self._limits.answer_bytes} bytes."
-                    )
-                chunks.append(chunk)
+            if packing not in ("identity", "gzip"):
+                raise UpstreamBadResponse(
+                    self.source, f"{self.source} packed its answer in a way not asked for."
+                )
+            async for chunk in response.aiter_raw():
+                room = most + 1 - len(content)
+                content += chunk if unpack is None else unpack.decompress(chunk, room)
+                if len(content) > most:
+                    raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")
+            if unpack is not None and not unpack.eof:
+                raise UpstreamBadResponse(self.source, f"{self.source} sent half of a packed answer.")
+        except zlib.error:
+            raise UpstreamBadResponse(
+                self.source, f"{self.source} sent an answer that cannot be unpacked."
+            ) from None
         finally:
             await response.aclose()
-        response._content = b"".join(chunks)  # what `Response.aread` keeps, but bounded
+        response._content = bytes(content)  # what `Response.aread` keeps, but bounded
 
     def _learn(self, response: httpx.Response, now: float) -> None:
         remaining = response.headers.get("x-rate-limit")

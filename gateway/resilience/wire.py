@@ -33,7 +33,12 @@ class Wire:
         self.transport = transport
         self.source = transport.source
         self._address = address.rstrip("/")
-        self._headers = {"accept": "application/json", "user-agent": "contacts-gateway", **headers}
+        self._headers = {
+            "accept": "application/json",
+            "accept-encoding": "gzip",
+            "user-agent": "contacts-gateway",
+            **headers,
+        }
 
     async def send(
         self,
@@ -89,6 +94,8 @@ class Wire:
         try:
             return Answer(status, orjson.loads(response.content))
         except orjson.JSONDecodeError:
+            if status == 404:
+                return Answer(status, None)  # also a server in front of the source may say so, in HTML
             raise self.strange("an answer that is not JSON") from None
 
     def strange(self, what: str) -> UpstreamError:

@@ -68,9 +68,11 @@ async def _run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[]
         ready()
         await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    for server, task in reversed(list(zip(servers, tasks, strict=True))):
+    servers[-1].should_exit = True
+    await tasks[-1]
+    for server in servers:
         server.should_exit = True
-        await task
+    await asyncio.gather(*tasks)
     return all(server.started for server in servers)
 
 

@@ -19,9 +19,10 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY = "*"
+SOCKET = "emulator.socket"  # where a request's scope holds its connection, when there is one
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -66,13 +67,13 @@ class ResetResponse(Response):
         super().__init__()
         self.where = where
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send what is to be sent, then cut the socket; without a socket, raise."""
         if self.where == "body":
             headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": b'{"data": [', "more_body": True})
-        socket = getattr(getattr(send, "__self__", None), "transport", None)
+        socket = scope.get(SOCKET)
         if socket is None:
             raise ConnectionBroken(self.where)
         if self.where == "body":
@@ -131,6 +132,16 @@ class Switchboard:
                     del self.faults[name]
             return fault
         return None
+
+
+def over_sockets(app: ASGIApp) -> ASGIApp:
+    """The application, with the connection of each request at hand, so that resets are real ones."""
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[SOCKET] = getattr(getattr(send, "__self__", None), "transport", None)
+        await app(scope, receive, send)
+
+    return outermost
 
 
 def control_routes(board: Switchboard) -> list[Route]:

@@ -437,6 +437,16 @@ async def test_whoever_wants_a_scan_need_not_wait_for_the_next_one() -> None:
 
 
 @jumping
+async def test_waiting_for_the_next_scan_leaves_nothing_behind() -> None:
+    async with scene(Shelf(lists={"m": ["a"]}), crawling=True) as told:
+        await asyncio.sleep(1)
+        tasks = len(asyncio.all_tasks())
+        await told.crawler.want(Source.SAMESPACE).wait()
+        await asyncio.sleep(10 * MAX_AGE)
+        assert len(asyncio.all_tasks()) == tasks
+
+
+@jumping
 async def test_nothing_goes_on_after_the_crawler_is_cancelled() -> None:
     async with scene(Shelf(lists={"m": numbered(500)}, seconds=3.0), crawling=True) as told:
         await asyncio.sleep(7)

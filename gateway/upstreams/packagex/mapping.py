@@ -26,10 +26,10 @@ METADATA: Final = "metadata."
 
 def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     """The contact of a record."""
+    vendor_id = tolerant.identity(SOURCE, record, "id")
     name = tolerant.text(record.get("name"))
     first, last = split_name(name)
     email, phone = tolerant.text(record.get("email")), tolerant.text(record.get("phone"))
-    vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Contact",
         "id": ids.encode("Contact", account, SOURCE.value, "", vendor_id),
@@ -66,9 +66,9 @@ def member(mirror: Mapping[str, Any], *, account: str, as_of: str) -> Contact:
 
 def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
     """The group of a record."""
+    vendor_id = tolerant.identity(SOURCE, record, "id")
     held = tolerant.members(record.get("group_contacts"))
     children = tolerant.texts(held.get("children"))
-    vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Group",
         "id": ids.encode("Group", account, SOURCE.value, vendor_id),

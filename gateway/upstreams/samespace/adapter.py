@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gateway.errors import BadInput, UpstreamBadResponse, UpstreamError, UpstreamRejected
+from gateway.errors import BadInput, GatewayError, UpstreamBadResponse, UpstreamRejected
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.page import Slice
 from gateway.model.property import Module, Property
 from gateway.model.source import Source
 from gateway.ports import Ability, Found, Traits, Upstream
+from gateway.upstreams import tolerant
 from gateway.upstreams.samespace import mapping
 from gateway.upstreams.samespace.client import CONTACTS_MODULE, Client
 
@@ -70,6 +71,7 @@ class Samespace(Upstream):
             offer = await self.client.introspect()
         except (UpstreamRejected, UpstreamBadResponse):
             return
+        self._misfit = None
         if offer["arguments"] and not SEED_ARGUMENTS.issubset(offer["arguments"]):
             self._misfit = UpstreamBadResponse(
                 self.source,
@@ -115,15 +117,22 @@ class Samespace(Upstream):
 
     async def _filtered(self, module: str, keys: Sequence[ContactKey]) -> Found[ContactKey, Contact]:
         wanted = {key.id: key for key in keys}
+        named = sorted(wanted)
         try:
-            records = await self.client.get_contacts(module or None, 0, len(wanted), ids=sorted(wanted))
-        except UpstreamError as error:
+            pages = await asyncio.gather(
+                *(
+                    self.client.get_contacts(module or None, 0, PAGE, ids=named[start : start + PAGE])
+                    for start in range(0, len(named), PAGE)
+                )
+            )
+        except GatewayError as error:
             return dict.fromkeys(keys, error)
+        records = [record for page in pages for record in tolerant.items(page)]
         as_of = self._now()
         return {
             wanted[record["_id"]]: self.contact_of(record, as_of, module)
             for record in records
-            if record["_id"] in wanted
+            if record.get("_id") in wanted
         }
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:

@@ -12,6 +12,7 @@ from gateway import events
 from gateway.cache import Flights
 from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamRejected
 from gateway.resilience.wire import Wire
+from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import (
     ContactRecord,
     ImportReport,
@@ -93,7 +94,7 @@ class Client:
         """Create a contact; its id."""
         arguments = (*_module(module), ("properties", "[KeyValueInput!]!", list(properties)))
         created = await self._mutate("createContact", arguments, "{ _id }")
-        return str(created["_id"])
+        return tolerant.identity(self._wire.source, created, "_id")
 
     async def update_contacts(
         self, module: str | None, ids: Sequence[str], properties: Sequence[Pair]
@@ -153,11 +154,11 @@ class Client:
         answer = await self._wire.send("introspection", "POST", GRAPHQL, json=body, safe=True)
         data = self._data(answer.json)
         self._raise_first(answer.json, None)
-        fields = ((data.get("__schema") or {}).get("queryType") or {}).get("fields") or ()
-        arguments = [
-            arg["name"] for field in fields if field["name"] == "getContacts" for arg in field["args"]
-        ]
-        members = [member["name"] for member in (data.get("__type") or {}).get("inputFields") or ()]
+        root = tolerant.members(tolerant.members(data.get("__schema")).get("queryType"))
+        fields = [field for field in tolerant.items(root.get("fields")) if field.get("name") == "getContacts"]
+        arguments = [str(arg.get("name")) for field in fields for arg in tolerant.items(field.get("args"))]
+        inputs = tolerant.items(tolerant.members(data.get("__type")).get("inputFields"))
+        members = [str(member.get("name")) for member in inputs]
         return {"arguments": arguments, "members": members}
 
     async def aclose(self) -> None:
@@ -220,18 +221,22 @@ class Client:
 
     def _raise_first(self, json: Mapping[str, Any], name: str | None) -> None:
         """Raise the first error that concerns a root field; one without a path concerns all."""
-        for error in json.get("errors") or ():
-            path = error.get("path") if isinstance(error, dict) else None
+        errors = json.get("errors")
+        if errors and not isinstance(errors, list):
+            raise self._wire.strange("errors that are no list")
+        for error in errors or ():
+            told = tolerant.members(error)
+            path = told.get("path")
+            path = path if isinstance(path, list) else []
             if name is not None and path and path[0] != name:
                 continue
-            code = ((error.get("extensions") or {}) if isinstance(error, dict) else {}).get("code")
+            code = tolerant.text(tolerant.members(told.get("extensions")).get("code"))
             source = self._wire.source
             if code in {"UNAUTHENTICATED", "FORBIDDEN"}:
                 raise UpstreamAuth(source, f"{source} refused the gateway's key.")
             if code in REJECTIONS:
-                raise UpstreamRejected(
-                    source, f"{source} refused the request ({code}).", fields=_named(error)
-                )
+                fields = tuple(str(part) for part in path)
+                raise UpstreamRejected(source, f"{source} refused the request ({code}).", fields=fields)
             raise UpstreamBadResponse(source, f"{source} answered with an error.")
 
 
@@ -273,8 +278,3 @@ def _module(module: str | None) -> tuple[tuple[str, str, Any], ...]:
     if module is None:
         return (("moduleName", "String", CONTACTS_MODULE),)
     return (("module", "ID", module),)
-
-
-def _named(error: Mapping[str, Any]) -> tuple[str, ...]:
-    path = error.get("path")
-    return tuple(str(part) for part in path) if isinstance(path, list) else ()

@@ -47,8 +47,8 @@ MOST_DIGITS: Final = 16
 
 def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> Contact:
     """The contact of a record; `module` counts where the record does not name its own."""
-    held = tolerant.members(record.get("properties"))
     vendor_id = tolerant.identity(SOURCE, record, "_id")
+    held = tolerant.members(record.get("properties"))
     module = tolerant.text(record.get("module")) or module
     properties: list[ContactProperty] = []
     emails: list[str] = []
@@ -112,8 +112,8 @@ def module(record: ModuleRecord, *, account: str) -> Module:
 
 def definition(record: PropertyRecord, *, account: str, module: str) -> Property:
     """The definition of a property. Built-in ones have no creator (samespace.md, getProperties)."""
-    word = tolerant.text(record.get("type"))
     vendor_id = tolerant.identity(SOURCE, record, "_id")
+    word = tolerant.text(record.get("type"))
     read = tolerant.text
     return {
         "__typename": "Property",

@@ -61,7 +61,11 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
         "notes": [_note(note) for note in tolerant.items(record.get("notes"))],
         "address": None,
         "avatarUrl": tolerant.text(record.get("photo")),
-        "tags": [tag(each, account=account) for each in tolerant.items(record.get("tags")) if "id" in each],
+        "tags": [
+            tag(each, account=account)
+            for each in tolerant.items(record.get("tags"))
+            if tolerant.text(each.get("id"))
+        ],
         "funnels": [
             funnel(each, account=account)
             for each in tolerant.items(record.get("funnels"))
