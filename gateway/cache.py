@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from gateway import deadline, events
-from gateway.errors import DeadlineExceeded, UpstreamRateLimited
+from gateway.errors import BudgetSpent, DeadlineExceeded
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Flights:
             joined = key in self._flights
             try:
                 return await self._join(key, fetch)
-            except (DeadlineExceeded, UpstreamRateLimited):
+            except (DeadlineExceeded, BudgetSpent):
                 if not joined or deadline.seconds_left(float("inf")) <= 0:
                     raise
 

@@ -9,7 +9,8 @@
     └── UpstreamError              a source did not do what it was asked to
         ├── UpstreamTimeout        UPSTREAM_TIMEOUT: no answer in time
         ├── UpstreamUnavailable    UPSTREAM_UNAVAILABLE: refused, broken connection, 5xx
-        ├── UpstreamRateLimited    UPSTREAM_RATE_LIMITED: no room in the budget, or 429
+        ├── UpstreamRateLimited    UPSTREAM_RATE_LIMITED: the source said 429
+        │   └── BudgetSpent        UPSTREAM_RATE_LIMITED: not sent, as the budget has no room in the time left
         ├── UpstreamAuth           UPSTREAM_AUTH: the gateway's own key was refused
         ├── UpstreamBadResponse    UPSTREAM_BAD_RESPONSE: an answer that is not what was agreed
         ├── UpstreamRejected       UPSTREAM_BAD_RESPONSE: the source refused the values of a request
@@ -99,10 +100,14 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamRateLimited(UpstreamError):
-    """No room in the budget, or the source said 429."""
+    """The source said 429."""
 
     code = "UPSTREAM_RATE_LIMITED"
     retryable = True
+
+
+class BudgetSpent(UpstreamRateLimited):
+    """Not sent: the budget of the source has no room in the time left."""
 
 
 class UpstreamAuth(UpstreamError):

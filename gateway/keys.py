@@ -28,7 +28,7 @@ class Keys:
 def read_keys(text: str) -> Keys:
     """Keys out of `name:sha256-hex:scopes[:account[:sources]]`, separated by `;`, lists inside by `,`."""
     callers: dict[str, Caller] = {}
-    for entry in text.split(";"):
+    for place, entry in enumerate(text.split(";"), start=1):
         if not entry.strip():
             continue
         name, digest, scopes, account, sources = (*entry.strip().split(":"), "", "")[:5]
@@ -36,9 +36,9 @@ def read_keys(text: str) -> Keys:
         if entry.count(":") not in (2, 3, 4) or not name:
             raise ValueError("has an entry that is not name:sha256-hex:scopes[:account[:sources]]")
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise ValueError(f"has no SHA-256 in hex for {name}")
+            raise ValueError(f"has no SHA-256 in hex in entry {place}")
         if digest in callers:
-            raise ValueError(f"has the key of {name} twice")
+            raise ValueError(f"has the key of entry {place} twice")
         try:
             callers[digest] = Caller(
                 name=name,
@@ -47,7 +47,7 @@ def read_keys(text: str) -> Keys:
                 sources=frozenset(Source(each.strip()) for each in sources.split(",")) if sources else None,
             )
         except ValueError as error:
-            raise ValueError(f"has a scope or source for {name} that there is not") from error
+            raise ValueError(f"has a scope or source in entry {place} that there is not") from error
     if text.strip() and not callers:
         raise ValueError("has no entry")
     return Keys(callers)

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from aiodataloader import DataLoader
 
 from gateway.federation.directory import Directory
+from gateway.federation.fanout import ask
 from gateway.model.caller import Caller
 from gateway.model.chat import Channel, Chat, Communication
 from gateway.model.contact import Contact, ContactKey, Funnel
@@ -77,7 +78,4 @@ class Loaders:
     async def _definitions(
         self, keys: Sequence[tuple[Source, str]]
     ) -> Found[tuple[Source, str], dict[str, Property]]:
-        found = await asyncio.gather(
-            *(self._directory.definitions(source, module, self._caller) for source, module in keys)
-        )
-        return dict(zip(keys, found, strict=True))
+        return await ask({key: self._directory.definitions(key[0], key[1], self._caller) for key in keys})

@@ -130,8 +130,8 @@ class KeyFeed:
         offset = position.offset
         if position.last is not None:
             texts = [str(key.id) for key in self.keys]
-            if position.last in texts:
-                offset = texts.index(position.last) + 1
+            gone = position.last not in texts  # then what followed it stands at its place
+            offset = max(0, offset - 1) if gone else texts.index(position.last) + 1
         keys = self.keys[offset : offset + count]
         found = [
             (item, Position(offset + place + 1, str(key.id)))

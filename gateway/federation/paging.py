@@ -19,7 +19,7 @@ import orjson
 from gateway.errors import CursorInvalid
 
 VERSION: Final = 1
-LONGEST: Final = 4_096
+LONGEST: Final = 16_384
 LARGEST: Final = 2**53  # offset or row number
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway import deadline, events
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.index.rows import Row, row_of
 from gateway.index.store import Store
 from gateway.model.contact import Contact
@@ -141,6 +141,8 @@ class Crawler:
                 break
             except Moved:
                 continue
+        else:  # what was not met may be there all the same, so nothing is taken out
+            raise UpstreamUnavailable(source.value, f"Contacts of {source.value} move while they are read.")
         return await self._store.finish(self._account, source.value, module, generation, self._now())
 
     async def _read_all(self, source: Source, module: str, generation: int) -> None:

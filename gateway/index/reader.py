@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -150,7 +151,7 @@ class Index:
         modules = self.modules(source)
         incomplete = not modules or not all(self.state(source, module).complete for module in modules)
         if incomplete:
-            await self.settled(source, modules[0] if modules else "")
+            await self._first_scan(source)
             rows = self._rows(source, keys)
             modules = self.modules(source)
             if modules and all(self.state(source, module).complete for module in modules):
@@ -169,6 +170,13 @@ class Index:
             found.update(dict.fromkeys(keys, error))
             return {}
         return self._rows(source, keys)
+
+    async def _first_scan(self, source: Source) -> None:
+        """Wait within reason for the scan that is running or due."""
+        wait = max(0.0, min(self._wait, deadline.seconds_left(float("inf")) / 2))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._crawler.want(source).wait()
 
     async def _read_tail(self, source: Source, module: str) -> None:
         """Read what has come behind the last contact of the latest scan; growth comes at the end."""

@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from gateway.model.contact import Contact
 from gateway.model.text import e164, folded, same_email
+
+LONGEST_NAME: Final = 1_000  # a name is part of the cursor of a list that is sorted by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Row:
     emails: tuple[str, ...]
     phones: tuple[str, ...]
     tags: tuple[str, ...]
-    properties: bytes
+    properties: str
 
 
 def row_of(contact: Contact, position: int, region: str) -> Row:
@@ -44,7 +46,7 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
     emails = tuple(dict.fromkeys(same_email(email) for email in contact["emails"]))
     found = (e164(phone, region) for phone in contact["phones"])
     phones = tuple(dict.fromkeys(phone for phone in found if phone))
-    name = folded(contact["displayName"] or "")
+    name = folded(contact["displayName"] or "")[:LONGEST_NAME]
     company = folded(contact["company"] or "")
     digits = ("".join(sign for sign in phone if sign.isdigit()) for phone in contact["phones"])
     properties = {each["key"]: each["value"] for each in contact["_properties"] or ()}
@@ -60,14 +62,14 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
         first=folded(contact["firstName"] or ""),
         last=folded(contact["lastName"] or ""),
         company=company,
-        email=emails[0] if emails else "",
-        text=" ".join((name, company, *emails, *contact["phones"], *digits)),
+        email=emails[0][:LONGEST_NAME] if emails else "",
+        text=folded(" ".join((name, company, *emails, *contact["phones"], *digits))),
         created=instant(contact["createdAt"]),
         updated=instant(contact["updatedAt"]),
         emails=emails,
         phones=phones,
         tags=tuple(tag["sourceId"] for tag in contact["tags"]),
-        properties=orjson.dumps(searchable(properties)),
+        properties=json.dumps(searchable(properties), ensure_ascii=False),
     )
 
 
@@ -97,4 +99,7 @@ def instant(stamp: str | None) -> str | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        return None

@@ -16,7 +16,7 @@ from gateway.model.text import folded
 
 T = TypeVar("T")
 
-VERSION: Final = 2  # of the tables; an index of another version is filled anew
+VERSION: Final = 3  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 16_384
 
@@ -25,7 +25,7 @@ CREATE TABLE contact (
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
     position INTEGER NOT NULL, generation INTEGER NOT NULL, as_of TEXT NOT NULL, record BLOB NOT NULL,
     name TEXT, first TEXT NOT NULL, last TEXT NOT NULL, company TEXT NOT NULL, email TEXT,
-    created TEXT, updated TEXT, properties BLOB NOT NULL, text TEXT NOT NULL
+    created TEXT, updated TEXT, properties TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE UNIQUE INDEX contact_id ON contact (account, source, id);
 CREATE INDEX contact_place ON contact (account, source, module);
@@ -238,8 +238,8 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     try:
         db = _connect(path)
         _prepare(db)
-    except sqlite3.DatabaseError:
-        if path is None:
+    except sqlite3.DatabaseError as error:
+        if path is None or isinstance(error, sqlite3.OperationalError):  # such as a file that is locked
             raise
         path.replace(path.with_suffix(".broken"))
         db = _connect(path)
@@ -283,7 +283,9 @@ def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> Non
     )  # fmt: skip
     place = (account, row.source, row.id)
     found = db.execute(
-        "SELECT rowid, text, first, last FROM contact WHERE account = ? AND source = ? AND id = ?", place
+        "SELECT rowid, text, first, last, name, company FROM contact "
+        "WHERE account = ? AND source = ? AND id = ?",
+        place,
     ).fetchone()
     if found is None:
         rowid = db.execute(
@@ -301,7 +303,7 @@ def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> Non
             "WHERE rowid = ?",
             (*held, rowid),
         )
-        if found[1:] != (row.text, row.first, row.last):
+        if found[1:] != (row.text, row.first, row.last, row.name or None, row.company):
             db.execute("DELETE FROM contact_text WHERE rowid = ?", (rowid,))
             _put_text(db, rowid, row)
     _put_keys(db, account, rowid, {"email": row.emails, "phone": row.phones, "tag": row.tags})

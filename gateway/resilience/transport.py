@@ -16,10 +16,10 @@ import httpx
 
 from gateway import deadline, events
 from gateway.errors import (
+    BudgetSpent,
     DeadlineExceeded,
     GatewayError,
     UpstreamBadResponse,
-    UpstreamRateLimited,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
@@ -136,7 +136,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         while wait := self.budget.take(clock(), background=background):
             left = deadline.seconds_left(float("inf"))
             if wait >= left:
-                raise UpstreamRateLimited(
+                raise BudgetSpent(
                     self.source,
                     f"The rate limit of {self.source} leaves no room within the time given. "
                     f"Try again in {wait:.0f} seconds.",

@@ -13,11 +13,11 @@ import pytest
 
 from gateway import deadline, events
 from gateway.errors import (
+    BudgetSpent,
     DeadlineExceeded,
     GatewayError,
     UpstreamBadResponse,
     UpstreamError,
-    UpstreamRateLimited,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
@@ -261,7 +261,7 @@ async def test_a_call_that_cannot_get_room_in_its_time_says_when_to_come_again()
     await transport.handle_async_request(request())
     with deadline.within(20.0):
         error = await failure(transport.handle_async_request(request()))
-    assert type(error) is UpstreamRateLimited
+    assert type(error) is BudgetSpent
     assert error.retry_after == pytest.approx(60.0)
     assert sleeper.slept == []
     assert len(inner.requests) == 1
@@ -290,11 +290,11 @@ async def test_background_work_leaves_half_of_the_room_to_callers() -> None:
         for _ in range(5):
             await transport.handle_async_request(request())
         error = await failure(transport.handle_async_request(request()))
-    assert type(error) is UpstreamRateLimited
+    assert type(error) is BudgetSpent
     with deadline.within(30.0):
         for _ in range(5):
             await transport.handle_async_request(request())
-        assert type(await failure(transport.handle_async_request(request()))) is UpstreamRateLimited
+        assert type(await failure(transport.handle_async_request(request()))) is BudgetSpent
     assert len(inner.requests) == 10
 
 
@@ -315,7 +315,7 @@ async def test_a_source_that_does_not_say_when_is_left_alone_for_a_minute(header
     await transport.handle_async_request(request())
     with deadline.within(59.0):
         error = await failure(transport.handle_async_request(request()))
-    assert type(error) is UpstreamRateLimited
+    assert type(error) is BudgetSpent
     assert error.retry_after == pytest.approx(60.0)
 
 
@@ -343,7 +343,7 @@ async def test_a_lock_of_the_source_counts_although_there_is_no_limit_of_our_own
     transport = over(inner, Budget(None, 60.0))
     await transport.handle_async_request(request())
     with deadline.within(5.0):
-        assert type(await failure(transport.handle_async_request(request()))) is UpstreamRateLimited
+        assert type(await failure(transport.handle_async_request(request()))) is BudgetSpent
     assert len(inner.requests) == 1
 
 

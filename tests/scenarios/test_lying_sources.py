@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import json
+from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.errors import UpstreamUnavailable
 from gateway.model import ids
 from gateway.model.source import Source
 from tests.conftest import Build
@@ -165,3 +167,28 @@ async def test_a_module_that_there_is_not_is_refused(world: World) -> None:
     assert (await world.ask(query, {"id": good})).errors == []
     answer = await world.ask(query, {"id": bad})
     assert answer.codes == ["BAD_USER_INPUT"]
+
+
+async def test_contacts_that_move_while_they_are_read_do_not_empty_the_index(world: World) -> None:
+    query = '{ contacts(filter: { name: "a" }, sources: [PACKAGEX]) { totalCount } }'
+    before = await world.data(query)
+
+    turns = count(1)
+
+    def shuffle(body: Any) -> Any:
+        turn = next(turns)
+        body["data"] = body["data"][turn:] + body["data"][:turn]
+        return body
+
+    change(world.transports[Source.PACKAGEX], shuffle)
+    with pytest.raises(UpstreamUnavailable):
+        await world.crawler.scan(Source.PACKAGEX)
+    assert await world.data(query) == before
+
+
+async def test_one_refusal_for_want_of_rate_is_shared_and_not_asked_again(world: World) -> None:
+    world.packagex.switches.fail("listContacts", status=429, headers={"retry-after": "30"}, latency=0.01)
+    query = "{ contacts(first: 3, sources: [PACKAGEX]) { nodes { id } } }"
+    answers = await asyncio.gather(*(world.ask(query) for _ in range(5)))
+    assert {code for answer in answers for code in answer.codes} == {"UPSTREAM_RATE_LIMITED"}
+    assert world.calls == {"PACKAGEX": 1}
