@@ -69,7 +69,7 @@ class Upstream(Protocol):
 
     def check_id(self, kind: str, vendor_id: str) -> None:
         """Raise BadInput when the text cannot be the id of a "contact", "group" or "channel" there."""
-        raise NotImplementedError  # every adapter has its own form of ids
+        ...
 
     async def contacts(
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None

@@ -40,7 +40,7 @@ class Emulator(Protocol):
     @property
     def switches(self) -> Switchboard:
         """Its switches and counters."""
-        raise NotImplementedError
+        ...
 
 
 def emulators(people: Population) -> dict[Source, Emulator]:

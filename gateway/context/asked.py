@@ -79,16 +79,7 @@ class Asked:
         upstream = self.upstream(source)
         if not upstream.traits.has_modules:
             raise BadInput(f"{upstream.traits.name} has no modules: leave `module` out.")
-        if module.id is not None:
-            if module.id not in self.directory.index.modules(source) and all(
-                module.id != known["sourceId"] for known in await upstream.modules()
-            ):
-                raise BadInput(f"{upstream.traits.name} has no such module.")
-            return module.id
-        found = await upstream.module_id(module.name or "")
-        if found is None:
-            raise BadInput(f"{upstream.traits.name} has no module named {module.name!r}.")
-        return found
+        return await self.directory.module_id(upstream, module)
 
     def told(self, page: Connection, info: GraphQLResolveInfo[Any]) -> Connection:
         """Note in the warnings which sources did not answer for a page."""

@@ -9,7 +9,7 @@ from graphql import GraphQLResolveInfo
 from gateway.context.asked import Asked, chosen
 from gateway.engine import selection
 from gateway.errors import Forbidden
-from gateway.federation import asking, lists
+from gateway.federation import asking, contact_lists
 from gateway.federation.asking import Arguments
 from gateway.model.caller import Scope
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
@@ -40,7 +40,7 @@ class Contacts:
         """A page of contacts."""
         asked = self.asked
         query = asking.contacts(arguments, asked.directory.account, asked.directory.region)
-        page = await lists.contacts(asked.directory, query, asked.caller, asked.max_age)
+        page = await contact_lists.contacts(asked.directory, query, asked.caller, asked.max_age)
         asked.known.update((node["_key"], node) for node in page["nodes"])
         return asked.told(page, info)
 

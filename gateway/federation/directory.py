@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import CapabilityUnsupported, Forbidden, GatewayError
+from gateway.errors import BadInput, CapabilityUnsupported, Forbidden, GatewayError
+from gateway.federation.asking import ModuleRef
 from gateway.federation.fanout import ask
 from gateway.federation.health import HealthBoard
 from gateway.index.reader import Index
@@ -155,6 +156,18 @@ class Directory:
 
     async def _modules_of(self, source: Source, caller: Caller) -> list[Module]:
         return await self.upstream(source, caller).modules()
+
+    async def module_id(self, upstream: Upstream, module: ModuleRef) -> str:
+        """The vendor id of a module; BadInput where there is no such module. The index knows most of them."""
+        if module.id is None:
+            found = await upstream.module_id(module.name or "")
+            if found is None:
+                raise BadInput(f"{upstream.traits.name} has no module named {module.name!r}.")
+            return found
+        known = module.id in self.index.modules(upstream.source)
+        if not known and all(module.id != each["sourceId"] for each in await upstream.modules()):
+            raise BadInput(f"{upstream.traits.name} has no such module.")
+        return module.id
 
     async def definitions(self, source: Source, module: str, caller: Caller) -> dict[str, Property]:
         """The definitions of one module by property key."""

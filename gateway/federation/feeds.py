@@ -38,7 +38,7 @@ class Feed(Protocol):
 
     async def read(self, position: Position, count: int) -> Read:
         """Up to `count` items behind a position."""
-        raise NotImplementedError
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,41 +79,41 @@ class Store(Protocol):
 
     def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
         """Rows by vendor id; ids that are not there are missing."""
-        raise NotImplementedError
+        ...
 
     def scan(self, account: str, source: str, module: str) -> Scan | None:
         """The last scan of a module; None before the first one began."""
-        raise NotImplementedError
+        ...
 
     async def begin(self, account: str, source: str, module: str, started: str) -> int:
         """Begin a scan; its generation."""
-        raise NotImplementedError
+        ...
 
     async def put(self, account: str, rows: Sequence[Row], generation: int) -> None:
         """Add rows, or replace those of the same source and id. A row keeps its number."""
-        raise NotImplementedError
+        ...
 
     async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
         """End a scan: rows that it has not met are gone. The number of rows left."""
-        raise NotImplementedError
+        ...
 
     async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
         """Rows that fit, in the order in which the index met them."""
-        raise NotImplementedError
+        ...
 
     async def after_key(
         self, questions: Sequence[Question], order: Order, after: tuple[Any, int] | None, limit: int
     ) -> list[Stored]:
         """Rows of several sources that fit, in a sort order."""
-        raise NotImplementedError
+        ...
 
     async def count(self, question: Question) -> int:
         """How many rows fit."""
-        raise NotImplementedError
+        ...
 
     async def aclose(self) -> None:
         """Close it."""
-        raise NotImplementedError
+        ...
 
 
 class SqliteStore(Store):
