@@ -147,7 +147,6 @@ class Gateway:
             traits={source: entry.traits for source, entry in UPSTREAMS.items()},
             index=index,
             health=HealthBoard(self._now),
-            now=self._now,
         )
 
 

@@ -138,18 +138,13 @@ class ContactLists:
 
     def _able(self, order: Order | None = None) -> dict[Source, Upstream]:
         """The sources that can answer; the others are noted with the reason."""
-        found: dict[Source, Upstream] = {}
-        for source in self._query.sources or tuple(Source):
-            named = self._query.sources is not None
-            if source not in self._directory.upstreams and not named and self._caller.may_read(source):
-                continue
+        found, self._refused = self._directory.asked(self._query.sources, self._caller)
+        for source, upstream in tuple(found.items()):
             try:
-                upstream = self._directory.upstream(source, self._caller)
                 self._check(upstream, order)
-            except (CapabilityUnsupported, Forbidden) as error:
+            except CapabilityUnsupported as error:
                 self._refused[source] = error
-            else:
-                found[source] = upstream
+                del found[source]
         return found
 
     def _check(self, upstream: Upstream, order: Order | None) -> None:

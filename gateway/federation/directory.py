@@ -35,7 +35,6 @@ class Directory:
     traits: Mapping[Source, Traits]
     index: Index
     health: HealthBoard
-    now: Callable[[], str]
 
     def upstream(self, source: Source, caller: Caller) -> Upstream:
         """A source, for a caller who may read it. Raises Forbidden or CapabilityUnsupported."""
@@ -53,9 +52,23 @@ class Directory:
         upstream = self.upstream(source, caller)
         return upstream if upstream.traits.can(ability) else None
 
-    def check_id(self, source: Source, kind: str, vendor_id: str, caller: Caller) -> None:
-        """Raise BadInput when the text cannot be an id of that source."""
-        self.upstream(source, caller).check_id(kind, vendor_id)
+    def asked(
+        self, named: Sequence[Source] | None, caller: Caller
+    ) -> tuple[dict[Source, Upstream], dict[Source, GatewayError]]:
+        """The sources that a list is asked of, and those that are refused, with the reason.
+
+        Where none is named all are meant, and one that is switched off is as if it were not there.
+        """
+        able: dict[Source, Upstream] = {}
+        refused: dict[Source, GatewayError] = {}
+        for source in named or tuple(Source):
+            if source not in self.upstreams and named is None and caller.may_read(source):
+                continue
+            try:
+                able[source] = self.upstream(source, caller)
+            except (CapabilityUnsupported, Forbidden) as error:
+                refused[source] = error
+        return able, refused
 
     async def contacts(
         self, keys: Sequence[ContactKey], caller: Caller, *, brief: bool, max_age: float | None

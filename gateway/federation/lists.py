@@ -5,8 +5,6 @@ from typing import Any
 
 from gateway.errors import (
     CapabilityUnsupported,
-    Forbidden,
-    GatewayError,
 )
 from gateway.federation import asking, paging
 from gateway.federation.directory import Directory
@@ -24,16 +22,9 @@ async def groups(directory: Directory, arguments: asking.Arguments, caller: Call
     """Groups of all sources that can list them."""
     first, after = asking.page(arguments)
     named, search = asking.sources(arguments), asking.text(arguments.get("search"), "search")
-    refused: dict[Source, GatewayError] = {}
+    able, refused = directory.asked(named, caller)
     feeds: dict[Source, Feed] = {}
-    for source in named or tuple(Source):
-        if source not in directory.upstreams and named is None and caller.may_read(source):
-            continue
-        try:
-            upstream = directory.upstream(source, caller)
-        except (CapabilityUnsupported, Forbidden) as error:
-            refused[source] = error
-            continue
+    for source, upstream in able.items():
         if upstream.traits.can("groups"):
             feeds[source] = _group_feed(upstream, search)
         elif named is not None:
