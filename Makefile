@@ -57,9 +57,9 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
 	for set in run node; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-annotate --no-emit-index-url requirements/$$set.in -o requirements/$$set.txt; done
+	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url requirements/run.in requirements/test.in -o requirements/test.txt
+	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/test.in -o requirements/test.txt
 
 clean:
 	rm -rf $(VENV) $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
