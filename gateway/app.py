@@ -19,13 +19,19 @@ from starlette.routing import BaseRoute, Route
 
 from gateway import events
 from gateway.config import BadSetting, Config
+from gateway.context import Ledger
 from gateway.engine import schema as engine_schema
 from gateway.engine.documents import Documents
 from gateway.federation.directory import Directory
 from gateway.federation.health import HealthBoard
+from gateway.imports.jobs import Imports
+from gateway.imports.jobs import Limits as ImportLimits
 from gateway.index.crawl import Crawler
 from gateway.index.reader import Index
 from gateway.index.store import SqliteStore, Store
+from gateway.journal.once import Once
+from gateway.journal.owner import Owner
+from gateway.journal.store import BrokenJournal, Journal
 from gateway.keys import Keys
 from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
 from gateway.model.source import Source
@@ -38,9 +44,13 @@ from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, Req
 from gateway.server.problems import NotAllowed, Refusal, answer, told
 from gateway.telemetry import logs
 from gateway.upstreams import UPSTREAMS, build
+from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
+from gateway.writing.groups import Locks
 from resolvers import BINDABLES
 
 INDEX_FILE: Final = "index.sqlite3"
+JOURNAL_FILE: Final = "journal.sqlite3"
+LAST_WRITES: Final = 5.0  # seconds that keyed writes have to come to their end when the process ends
 OPEN_CONNECTIONS: Final = 100
 KEPT_CONNECTIONS: Final = 32
 KEPT_SECONDS: Final = 20.0
@@ -83,16 +93,32 @@ class Gateway:
         self._config = config
         self._transports = transports
         self._now = now
-        self._store: Store = SqliteStore(_index_path(config))
+        folder = _data_dir(config)
+        self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
+        self._journal = _journal(folder)
+        self._owner = Owner(folder)
+        self._once = Once(self._journal, self._owner, now)
         self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
         self.crawlers: dict[str, Crawler] = {}
         self.directories: dict[str, Directory] = {
             account: self._directory(account) for account in _accounts(config.keys)
         }
+        self.ledgers: dict[str, Ledger] = {
+            account: self._ledger(directory) for account, directory in self.directories.items()
+        }
 
     def directory(self, account: str) -> Directory:
         """The directory of an account."""
         return self.directories[account]
+
+    def ledger(self, account: str) -> Ledger:
+        """What writes of an account are kept in."""
+        return self.ledgers[account]
+
+    async def recover(self) -> None:
+        """Find what a killed process has left behind."""
+        for ledger in self.ledgers.values():
+            await ledger.imports.recover()
 
     async def crawl(self) -> None:
         """Keep every index fresh, until cancelled."""
@@ -103,9 +129,33 @@ class Gateway:
                         tasks.create_task(_for_ever(crawler, source))
 
     async def aclose(self) -> None:
-        """Close the connections and the index."""
+        """End what still runs, then close connections, index and journal."""
+        await asyncio.gather(*(ledger.imports.aclose() for ledger in self.ledgers.values()))
+        await self._once.aclose(LAST_WRITES)
         await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
         await self._store.aclose()
+        await self._journal.aclose()
+        self._owner.close()
+
+    def _ledger(self, directory: Directory) -> Ledger:
+        config = self._config
+        own = config.sources[Source.PACKAGEX].own
+        imports = Imports(
+            directory,
+            self._journal,
+            self._owner,
+            ImportLimits(
+                bytes=config.import_bytes,
+                bytes_of={Source.PACKAGEX: own[PACKAGEX_IMPORT_BYTES]},
+                rows=config.import_rows,
+                cells=config.import_cells,
+                seconds=config.import_seconds,
+            ),
+            now=self._now,
+            listeners=(directory.health, logs.hear),
+            report=lambda error: logs.failure(error, "import"),
+        )
+        return Ledger(journal=self._journal, once=self._once, locks=Locks(), imports=imports, now=self._now)
 
     def _directory(self, account: str) -> Directory:
         config = self._config
@@ -168,8 +218,10 @@ def create_app(
         ),
         keys=config.keys,
         directories=gateway.directory,
+        ledgers=gateway.ledger,
         seconds=config.deadline_seconds,
         body_bytes=config.body_bytes,
+        upload_bytes=config.import_bytes,
         suggestions=config.suggestions,
         explorer=view.explore if config.explorer else None,
     )
@@ -213,6 +265,7 @@ def _open_and_close(
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await gateway.recover()
         crawl = asyncio.create_task(gateway.crawl()) if crawling else None
         try:
             yield
@@ -250,11 +303,18 @@ def _budget(config: Config, source: Source) -> Budget:
     return Budget(rate.requests, rate.seconds) if rate else Budget(None, 60.0)
 
 
-def _index_path(config: Config) -> Path | None:
+def _data_dir(config: Config) -> Path | None:
     if config.data_dir is None:
         return None
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error.strerror}.") from None
-    return config.data_dir / INDEX_FILE
+    return config.data_dir
+
+
+def _journal(folder: Path | None) -> Journal:
+    try:
+        return Journal(folder and folder / JOURNAL_FILE)
+    except BrokenJournal as error:
+        raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error}") from None

@@ -24,6 +24,11 @@ class Flights:
     def __init__(self, source: str) -> None:
         self._source = source
         self._flights: dict[Hashable, _Flight] = {}
+        self._writes = 0
+
+    def renew(self) -> None:
+        """Something was written: what is under way was asked before, so nobody joins it any more."""
+        self._writes += 1
 
     async def share(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
         """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline.
@@ -32,7 +37,7 @@ class Flights:
         joiner who has more. Scans and callers who wait do not share, as their budgets differ.
         """
         held = deadline.current()
-        key = (held is not None and held.background, key)
+        key = (held is not None and held.background, self._writes, key)
         while True:
             joined = key in self._flights
             try:

@@ -41,6 +41,33 @@ def parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the schema")
     schema.set_defaults(run=_schema)
 
+    importing = commands.add_parser("import", help="import a CSV, XLS or XLSX file of contacts")
+    importing.add_argument(
+        "file", nargs="?", metavar="FILE", help="the file; its first row holds the headers"
+    )
+    importing.add_argument(
+        "--to", action="append", default=[], metavar="SOURCE", help="samespace or packagex; may be repeated"
+    )
+    importing.add_argument("--module", metavar="NAME", help="Samespace module (Contacts)")
+    importing.add_argument("--dry-run", action="store_true", help="say what would happen; write nothing")
+    importing.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=FIELD",
+        help="what a column holds; proposed from the headers where none is given",
+    )
+    importing.add_argument(
+        "--overwrite", action="store_true", help="PackageX: delete every contact of the account first"
+    )
+    importing.add_argument(
+        "--confirmation", metavar="TOKEN", help="what the dry run of --overwrite handed out"
+    )
+    importing.add_argument("--rejects", metavar="FILE", help="write the rows that failed, with the reason")
+    importing.add_argument("--account", default="default", metavar="NAME", help="account (default)")
+    importing.add_argument("--follow", metavar="JOB", help="follow a job that was begun before, by its id")
+    importing.set_defaults(run=_import)
+
     check = commands.add_parser("check", help="read the settings, call every source once, say what works")
     check.set_defaults(run=_check)
     return found
@@ -82,6 +109,26 @@ def _schema(_: argparse.Namespace) -> int:
 
     print(sdl(), end="")
     return 0
+
+
+def _import(chosen: argparse.Namespace) -> int:
+    import asyncio
+
+    from gateway import config, importer
+
+    wish = importer.Wish(
+        file=chosen.file,
+        to=tuple(chosen.to),
+        module=chosen.module,
+        dry_run=chosen.dry_run,
+        mapping=tuple(chosen.map),
+        overwrite=chosen.overwrite,
+        confirmation=chosen.confirmation,
+        rejects=chosen.rejects,
+        account=chosen.account,
+        follow=chosen.follow,
+    )
+    return asyncio.run(importer.run(config.read(os.environ), wish))
 
 
 def _check(_: argparse.Namespace) -> int:

@@ -50,7 +50,8 @@ OWN: Final = (
         "GATEWAY_DATA_DIR",
         setting.text,
         "",
-        "Folder of the embedded store; `:memory:` keeps nothing. Empty: the user's data directory.",
+        "Folder of the embedded store: index, events, idempotency keys, imports; `:memory:` keeps nothing. "
+        "Empty: the user's data directory.",
     ),
     Setting(
         "GATEWAY_PRODUCTION",
@@ -70,6 +71,10 @@ OWN: Final = (
         "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."
     ),
     Setting("GATEWAY_BODY_BYTES", setting.count, str(1024 * 1024), "Largest request body."),
+    Setting("GATEWAY_IMPORT_BYTES", setting.count, "50000000", "Largest file of an import."),
+    Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),
+    Setting("GATEWAY_IMPORT_CELLS", setting.count, "2000000", "Most cells of a file."),
+    Setting("GATEWAY_IMPORT_DEADLINE_SECONDS", setting.seconds, "3600", "Longest time for one import job."),
     Setting("GATEWAY_QUERY_TOKENS", setting.count, "10000", "Largest document, in tokens."),
     Setting("GATEWAY_QUERY_DEPTH", setting.count, "20", "Deepest document, in fields; GraphiQL asks for 15."),
     Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
@@ -107,6 +112,10 @@ class Config:
     explorer: bool
     suggestions: bool
     body_bytes: int
+    import_bytes: int
+    import_rows: int
+    import_cells: int
+    import_seconds: float
     limits: Limits
     phone_region: str
     index_max_age: float
@@ -134,6 +143,10 @@ def read(environment: Mapping[str, str]) -> Config:
         explorer=on("GATEWAY_EXPLORER"),
         suggestions=on("GATEWAY_SUGGESTIONS"),
         body_bytes=values["GATEWAY_BODY_BYTES"],
+        import_bytes=values["GATEWAY_IMPORT_BYTES"],
+        import_rows=values["GATEWAY_IMPORT_ROWS"],
+        import_cells=values["GATEWAY_IMPORT_CELLS"],
+        import_seconds=values["GATEWAY_IMPORT_DEADLINE_SECONDS"],
         limits=Limits(tokens=values["GATEWAY_QUERY_TOKENS"], depth=values["GATEWAY_QUERY_DEPTH"]),
         phone_region=values["GATEWAY_PHONE_REGION"],
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],

@@ -4,6 +4,7 @@
     ├── BadInput                   BAD_USER_INPUT: the arguments alone are at fault
     │   └── CursorInvalid          CURSOR_INVALID: a broken cursor, or one of another list
     ├── BadRequest                 BAD_REQUEST: the HTTP request is not a GraphQL request
+    ├── IdempotencyConflict        IDEMPOTENCY_CONFLICT: the key came with another input before
     ├── Forbidden                  FORBIDDEN: the caller lacks a scope
     ├── DeadlineExceeded           DEADLINE_EXCEEDED: the operation's own time is up
     └── UpstreamError              a source did not do what it was asked to
@@ -14,6 +15,7 @@
         ├── UpstreamAuth           UPSTREAM_AUTH: the gateway's own key was refused
         ├── UpstreamBadResponse    UPSTREAM_BAD_RESPONSE: an answer that is not what was agreed
         ├── UpstreamRejected       UPSTREAM_BAD_RESPONSE: the source refused the values of a request
+        │   └── UpstreamMissing        NOT_FOUND: what a write meant is not there
         └── CapabilityUnsupported  CAPABILITY_UNSUPPORTED: the source has no such ability
 
 Anything else that is raised reaches the caller masked, as INTERNAL.
@@ -23,10 +25,14 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """An error whose message may be shown to callers."""
+    """An error whose message may be shown to callers.
+
+    `uncertain`: the request had left, so a write may have taken effect all the same.
+    """
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
+    uncertain: bool = False
 
     def __init__(self, message: str, *, source: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -63,6 +69,12 @@ class BadRequest(GatewayError):
     """The HTTP request is not a GraphQL request."""
 
     code = "BAD_REQUEST"
+
+
+class IdempotencyConflict(GatewayError):
+    """An idempotency key that came with another input before."""
+
+    code = "IDEMPOTENCY_CONFLICT"
 
 
 class Forbidden(GatewayError):
@@ -117,9 +129,10 @@ class UpstreamAuth(UpstreamError):
 
 
 class UpstreamBadResponse(UpstreamError):
-    """An answer that is not what the contract of the source says."""
+    """An answer that is not what the contract of the source says; nobody knows what it did before."""
 
     code = "UPSTREAM_BAD_RESPONSE"
+    uncertain = True
 
 
 class UpstreamRejected(UpstreamError):
@@ -130,6 +143,12 @@ class UpstreamRejected(UpstreamError):
     def __init__(self, source: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(source, message)
         self.fields = fields
+
+
+class UpstreamMissing(UpstreamRejected):
+    """What a write meant is not there."""
+
+    code = "NOT_FOUND"
 
 
 class CapabilityUnsupported(UpstreamError):

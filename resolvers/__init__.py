@@ -5,7 +5,19 @@ from typing import Final
 
 from ariadne.types import SchemaBindable
 
-from resolvers import chat, connection, contact, group, node, property, scalars, source
+from resolvers import (
+    chat,
+    connection,
+    contact,
+    event,
+    group,
+    importing,
+    mutation,
+    node,
+    property,
+    scalars,
+    source,
+)
 
 BINDABLES: Final[Sequence[SchemaBindable]] = (
     *scalars.BINDABLES,
@@ -15,5 +27,8 @@ BINDABLES: Final[Sequence[SchemaBindable]] = (
     *chat.BINDABLES,
     *property.BINDABLES,
     *source.BINDABLES,
+    *event.BINDABLES,
+    *mutation.BINDABLES,
+    *importing.BINDABLES,
     *connection.BINDABLES,
 )

@@ -1,4 +1,4 @@
-"""DateTime and JSON. Upstream times are RFC 3339 texts already when they reach a resolver."""
+"""DateTime, JSON and Upload. Upstream times are RFC 3339 texts already when they reach a resolver."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,8 +6,11 @@ from typing import Any
 from ariadne import ScalarType
 from graphql import GraphQLError
 
+from gateway.model.importing import Upload
+
 date_time = ScalarType("DateTime")
 json = ScalarType("JSON")
+upload = ScalarType("Upload")
 
 
 @date_time.serializer
@@ -29,10 +32,24 @@ def parse_date_time(value: Any) -> str:
         raise GraphQLError("This is no DateTime. Write it like 2025-03-04T09:15:27Z.") from error
 
 
+@upload.value_parser
+def parse_upload(value: Any) -> Upload:
+    """A file that came along with the request."""
+    if not isinstance(value, Upload):
+        raise GraphQLError("An Upload is a file that is sent along: GraphQL multipart request.")
+    return value
+
+
+@upload.literal_parser
+def parse_upload_literal(*_: Any) -> Upload:
+    """A file cannot stand in a document."""
+    raise GraphQLError("An Upload cannot be written into the document: put it into a variable.")
+
+
 def _utc(moment: datetime) -> str:
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     text = zoned.astimezone(UTC).isoformat(timespec="milliseconds" if zoned.microsecond else "seconds")
     return text.replace("+00:00", "Z")
 
 
-BINDABLES = (date_time, json)
+BINDABLES = (date_time, json, upload)

@@ -130,6 +130,18 @@ ODD = [
     ("GATEWAY_INDEX_MAX_AGE_SECONDS", "0"),
     ("GATEWAY_INDEX_WAIT_SECONDS", "never"),
     ("GATEWAY_LOG_LEVEL", "loud"),
+    ("GATEWAY_IMPORT_BYTES", "50 MB"),
+    ("GATEWAY_IMPORT_ROWS", "0"),
+    ("GATEWAY_IMPORT_CELLS", "-1"),
+    ("GATEWAY_IMPORT_DEADLINE_SECONDS", "0"),
+    ("PACKAGEX_DELETE", "perhaps"),
+    ("PACKAGEX_IMPORT_BYTES", "0"),
+    ("PACKAGEX_IMPORT_INDEX_BASE", "2"),
+    ("PACKAGEX_IMPORT_INDEX_BASE", "one"),
+    ("SMART_SENDER_DELETE", "perhaps"),
+    ("SMART_SENDER_MERGE_PATH", "/contacts/merge"),
+    ("SMART_SENDER_MERGE_PATH", "/contacts/{contactId}/../{targetContactId}"),
+    *((f"{prefix}_IMPORT_TIMEOUT_SECONDS", "0") for prefix in ("SAMESPACE", "PACKAGEX")),
     *((f"{prefix}_TIMEOUT_SECONDS", value) for prefix in PREFIXES for value in ("0", "-1", "x", "inf")),
     *((f"{prefix}_RATE_LIMIT", value) for prefix in PREFIXES for value in ODD_RATES),
     *((f"{prefix}_URL", value) for prefix in PREFIXES for value in ODD_ADDRESSES),
@@ -155,7 +167,7 @@ def test_an_odd_value_stops_the_start_and_names_the_variable(name: str, value: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
-    free = {"GATEWAY_HOST", "GATEWAY_DATA_DIR"}
+    free = {"GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
     assert name in free or name in {odd for odd, _ in ODD}
 
 

@@ -2,5 +2,6 @@
 
 from gateway.context.cost import CostMeter
 from gateway.context.reading import Context, Info
+from gateway.context.writes import Ledger
 
-__all__ = ["Context", "CostMeter", "Info"]
+__all__ = ["Context", "CostMeter", "Info", "Ledger"]

@@ -15,6 +15,7 @@ from gateway.federation.directory import Directory
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.contact import Contact, ContactKey
+from gateway.model.group import Group, GroupKey
 from gateway.model.outcome import Connection
 from gateway.model.source import Source
 from gateway.ports import Upstream
@@ -22,7 +23,9 @@ from gateway.ports import Upstream
 
 @dataclass(slots=True)
 class Asked:
-    """One request. `warnings` is told beside the data; `known` are contacts that a list has brought."""
+    """One request. `warnings` is told beside the data; `known` are contacts that a list or a write has
+    brought, `known_groups` groups that a write has.
+    """
 
     directory: Directory
     caller: Caller
@@ -30,6 +33,7 @@ class Asked:
     max_age: float | None = None
     warnings: list[dict[str, Any]] = field(default_factory=list)
     known: dict[ContactKey, Contact] = field(default_factory=dict)
+    known_groups: dict[GroupKey, Group] = field(default_factory=dict)
     _loaders: Loaders | None = None
 
     @property
@@ -38,6 +42,12 @@ class Asked:
         if self._loaders is None:
             self._loaders = Loaders(self.directory, self.caller, self.max_age)
         return self._loaders
+
+    def renew(self) -> None:
+        """Something was written: whatever this request has read before is not relied on any more."""
+        self._loaders = None
+        self.known.clear()
+        self.known_groups.clear()
 
     def upstream(self, source: Source) -> Upstream:
         """A source that the caller may read. Raises Forbidden or CapabilityUnsupported."""

@@ -1,5 +1,6 @@
 """Contacts: by name, as a list, and what hangs on one."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +9,7 @@ from graphql import GraphQLResolveInfo
 
 from gateway.context.asked import Asked, chosen
 from gateway.engine import selection
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, GatewayError
 from gateway.federation import asking, contact_lists
 from gateway.federation.asking import Arguments
 from gateway.model.caller import Scope
@@ -31,6 +32,25 @@ class Contacts:
         """The contact that a `ContactBy` names; in its simple form where the selection allows that."""
         brief = not (selection.names(info) & DETAILS)
         return await self.asked.contact(await self.asked.contact_key(by), brief=brief)
+
+    async def written(self, text: str | None) -> Contact | None:
+        """The contact of an outcome or payload, by its global id; as a write has read it back, or afresh."""
+        if text is None:
+            return None
+        return await self.asked.contact(await self.asked.contact_key({"id": text}))
+
+    async def all_written(self, texts: Sequence[str]) -> list[Contact]:
+        """The contacts of a payload; one that is gone or cannot be read now is left out, with a warning."""
+        found = await asyncio.gather(*(self.written(text) for text in texts), return_exceptions=True)
+        contacts: list[Contact] = []
+        for each in found:
+            if isinstance(each, GatewayError):
+                self.asked.warnings.append({"message": each.message, "code": each.code})
+            elif isinstance(each, BaseException):
+                raise each
+            elif each is not None:
+                contacts.append(each)
+        return contacts
 
     def get(self, key: ContactKey) -> Awaitable[Contact | None]:
         """A contact by its key."""

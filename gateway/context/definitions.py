@@ -1,13 +1,15 @@
 """Modules, and definitions of what contacts can hold."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.context.asked import Asked
 from gateway.errors import GatewayError
 from gateway.federation import asking, lists
 from gateway.federation.asking import Arguments
+from gateway.model import ids
 from gateway.model.contact import Contact
 from gateway.model.outcome import Connection
 from gateway.model.property import Module, Property
@@ -61,6 +63,13 @@ class Definitions:
             return None
         held = await self.asked.loaders.definitions.load((source, module))
         return next((each for each in (held or {}).values() if each["id"] == text), None)
+
+    async def written(self, payload: Mapping[str, Any]) -> Property | None:
+        """The definition of a payload."""
+        if payload["property"] is None:
+            return None
+        named = ids.expect(payload["property"], "Property", self.asked.directory.account)
+        return await self.definition(named.source, named.parts[0], payload["property"])
 
     async def _all_modules(self) -> dict[str, Module]:
         if self._modules is None:

@@ -17,6 +17,8 @@ from gateway.model.contact import Contact, ContactKey, ContactProperty
 from gateway.model.group import Group, GroupKey
 from gateway.model.outcome import Connection
 
+Payload = Mapping[str, Any]
+
 # What a group mirrors of its members.
 MIRRORED: Final = frozenset(
     "__typename id source sourceId displayName firstName lastName email emails asOf".split()
@@ -40,7 +42,13 @@ class Groups:
 
     async def get(self, key: GroupKey) -> Group | None:
         """A group by its key."""
-        return await self.asked.loaders.group.load(key)
+        return self.asked.known_groups.get(key) or await self.asked.loaders.group.load(key)
+
+    async def written(self, payload: Payload) -> Group | None:
+        """The group of a payload."""
+        if payload["group"] is None:
+            return None
+        return await self.by({"id": payload["group"]})
 
     async def page(self, arguments: Arguments, info: GraphQLResolveInfo[Any]) -> Connection:
         """A page of groups."""

@@ -11,7 +11,10 @@ from gateway.context.chats import Chats
 from gateway.context.contacts import Contacts
 from gateway.context.cost import CostMeter
 from gateway.context.definitions import Definitions
+from gateway.context.events import Events
 from gateway.context.groups import Groups
+from gateway.context.imports import Imports
+from gateway.context.writes import Ledger, Writes
 from gateway.errors import BadInput
 from gateway.federation import walk
 from gateway.federation.directory import Directory
@@ -19,6 +22,7 @@ from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
+from gateway.model.ids import OwnId
 from gateway.model.outcome import Connection
 from gateway.model.source import Source
 
@@ -28,18 +32,42 @@ MOST_NODES: Final = 100
 class Context:
     """What a resolver may ask for: the verbs of each noun, and those that belong to none."""
 
-    def __init__(self, directory: Directory, caller: Caller, max_age: float | None = None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        ledger: Ledger,
+        caller: Caller,
+        max_age: float | None = None,
+    ) -> None:
         self.asked = Asked(directory, caller, CostMeter(), max_age)
         self.contacts = Contacts(self.asked)
         self.groups = Groups(self.asked)
         self.chats = Chats(self.asked)
         self.definitions = Definitions(self.asked)
+        self.events = Events(self.asked, self.contacts, ledger.journal)
+        self.writes = Writes(self.asked, ledger)
+        self.imports = Imports(self.asked, self.writes, ledger.imports)
+
+    def keyed(self, key: str, fields: Sequence[str]) -> None:
+        """Take the idempotency key of the header, which counts for an operation of one mutation only."""
+        if len(fields) == 1:
+            self.writes.key = key
+            return
+        self.asked.warnings.append(
+            {
+                "message": "Idempotency-Key was left aside: it counts for an operation of one mutation. "
+                "Give each input an idempotencyKey.",
+                "code": BadInput.code,
+            }
+        )
 
     async def node(self, text: str) -> Any:
         """Whatever a global id names; None where nothing is found."""
         named = ids.decode(text)
         if named.account != self.asked.directory.account:
             raise BadInput("This is not an id of your account.")
+        if isinstance(named, OwnId):
+            return await self._own(named)
         source, parts = named.source, named.parts
         match named.type:
             case "Contact":
@@ -57,6 +85,11 @@ class Context:
             case "Property":
                 return await self.definitions.definition(source, parts[0], text)
         raise BadInput(f"A {named.type} cannot be read by itself, only with what it belongs to.")
+
+    async def _own(self, named: OwnId) -> Any:
+        if named.type == "Event":
+            return await self.events.one(named.number)
+        return await self.imports.one(named.number)
 
     async def nodes(self, texts: Sequence[str]) -> list[Any]:
         """Things by global id, in the order asked. One that fails is an error at its own place."""
@@ -81,8 +114,9 @@ class Context:
 
     def _source(self, source: Source) -> dict[str, Any]:
         directory = self.asked.directory
-        traits, health = directory.traits[source], directory.health.of(source.value)
         enabled = source in directory.upstreams
+        traits = directory.upstreams[source].traits if enabled else directory.traits[source]
+        health = directory.health.of(source.value)
         return {
             "source": source,
             "name": traits.name,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -16,6 +17,7 @@ from graphql import (
     validate,
 )
 
+from gateway.engine import selection
 from gateway.engine.limits import Limits, TooComplex, check_depth
 
 MOST_ERRORS = 10
@@ -34,16 +36,26 @@ class InvalidDocument(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document, and the kind of each of its operations by name ("" for one without)."""
+    """A valid document, and the kind of each of its operations by name ("" for one without).
+
+    `roots` are the names of the fields at the root of each operation, aliases counted one by one.
+    """
 
     node: DocumentNode
     operations: dict[str, str]
+    roots: dict[str, tuple[str, ...]]
 
     def kind(self, name: str | None) -> str | None:
         """`query`, `mutation` or `subscription`; None where the name does not choose one operation."""
         if name:
             return self.operations.get(name)
         return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
+    def fields(self, name: str | None) -> tuple[str, ...]:
+        """The root fields of an operation; none where the name does not choose one."""
+        if name:
+            return self.roots.get(name, ())
+        return next(iter(self.roots.values())) if len(self.roots) == 1 else ()
 
 
 class Documents:
@@ -105,4 +117,15 @@ class Documents:
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
-        return Document(node, operations)
+        return Document(node, operations, _roots(node))
+
+
+def _roots(node: DocumentNode) -> dict[str, tuple[str, ...]]:
+    fragments = {
+        each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
+    }
+    return {
+        each.name.value if each.name else "": tuple(selection.root_fields([each.selection_set], fragments))
+        for each in node.definitions
+        if isinstance(each, OperationDefinitionNode)
+    }

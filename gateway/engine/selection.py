@@ -28,6 +28,15 @@ def names(info: GraphQLResolveInfo[Any], *path: str) -> frozenset[str]:
     return frozenset(field.name.value for field in _fields(sets, info.fragments))
 
 
+def root_fields(sets: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode]) -> list[str]:
+    """Names of the fields in selection sets, one for each response key; a key that merges counts once."""
+    found = {
+        field.alias.value if field.alias else field.name.value: field.name.value
+        for field in _fields(sets, fragments)
+    }
+    return list(found.values())
+
+
 def _fields(
     sets: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode]
 ) -> list[FieldNode]:

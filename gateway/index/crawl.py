@@ -14,6 +14,8 @@ from gateway.model.source import Source
 from gateway.ports import Upstream
 
 LONGEST_STEP: Final = 120.0  # seconds for one page, waiting for the budget included
+REMEMBERED: Final = 600.0  # seconds; a page that was asked for longer ago has been put away or given up
+MOST_REMEMBERED: Final = 1_000  # writes, before old ones are forgotten
 RESTARTS: Final = 3  # when contacts move while they are read
 FIRST_PAUSE: Final = 1.0  # after a failed scan; doubles up to the age at which a scan is due
 SMALL_PAGE: Final = 20  # an overlap would cost a whole call with pages of this size
@@ -59,6 +61,15 @@ class Crawler:
         self._now = now
         self._sleep = sleep
         self.progress = {source: Progress() for source in upstreams}
+        self._written: dict[tuple[Source, str], float] = {}
+        self._locks = {source: asyncio.Lock() for source in upstreams}
+
+    def wrote(self, source: Source, vendor_id: str) -> None:
+        """A contact was written or deleted: what a scan has asked for before tells nothing of it any more."""
+        now = asyncio.get_running_loop().time()
+        if len(self._written) > MOST_REMEMBERED:
+            self._written = {key: at for key, at in self._written.items() if now - at < REMEMBERED}
+        self._written[source, vendor_id] = now
 
     def want(self, source: Source) -> asyncio.Event:
         """Ask for a scan now, unless one is running; the event tells when the next one ends."""
@@ -68,7 +79,14 @@ class Crawler:
         return progress.scanned
 
     async def scan(self, source: Source) -> int:
-        """Read one source to its end; the number of contacts. Raises what the source raises."""
+        """Read one source to its end; the number of contacts. Raises what the source raises.
+
+        One scan at a time: a further one waits for that under way, as what it has read may be too old.
+        """
+        async with self._locks[source]:
+            return await self._scan(source)
+
+    async def _scan(self, source: Source) -> int:
         progress = self.progress[source]
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -153,6 +171,7 @@ class Crawler:
         offset, last = 0, None
         while True:
             start = max(0, offset - overlap)
+            asked_at = asyncio.get_running_loop().time()
             with deadline.within(LONGEST_STEP, background=True):
                 found = await upstream.contacts(start, size, module=module or None)
             contacts = found.items
@@ -161,7 +180,8 @@ class Crawler:
                     raise Moved
                 contacts = contacts[1:]
             rows = self._rows(contacts, offset)
-            await self._store.put(self._account, rows, generation)
+            unwritten = [row for row in rows if self._written.get((source, row.id), -1.0) < asked_at]
+            await self._store.put(self._account, unwritten, generation)
             offset += len(contacts)
             if not found.more or not contacts:
                 return

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.index.rows import as_text
 from gateway.model.filter import Filter, Order, OrderField, PropertyCondition
-from gateway.model.text import folded
+from gateway.model.text import as_text, folded
 
 SHORTEST_TRIGRAM: Final = 3
 

@@ -1,7 +1,7 @@
 """What the index says, and how far it can be believed."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ import orjson
 from gateway import deadline, events
 from gateway.errors import DeadlineExceeded, GatewayError
 from gateway.index.crawl import Crawler
+from gateway.index.query import Question
 from gateway.index.rows import row_of
 from gateway.index.store import Store, Stored
 from gateway.model.contact import Contact, ContactKey
@@ -20,6 +21,7 @@ from gateway.ports import Found, Upstream
 
 TAIL: Final = 50  # contacts looked at behind the last known one, for those that came since
 SCANS_WAITED_FOR: Final = 2  # the one that may be running when the question comes, and the next
+STRETCH: Final = 200  # contacts read at a time where all are
 NEARBY: Final = 25  # contacts looked at on both sides of a remembered position
 
 
@@ -138,6 +140,71 @@ class Index:
                 self.spared(source)
                 found[key] = self.contact(row)
         return found
+
+    def has(self, source: Source, ids: Sequence[str]) -> set[str]:
+        """Those of some vendor ids that the index has met."""
+        return set(self.store.get(self._account, source.value, ids)) if ids else set()
+
+    async def put(self, contacts: Sequence[Contact]) -> None:
+        """Contacts as they are after a write. A new one counts as the last of its module."""
+        for contact in contacts:
+            key = contact["_key"]
+            self._crawler.wrote(key.source, key.id)
+            row = self.store.get(self._account, key.source.value, [key.id]).get(key.id)
+            scan = self.store.scan(self._account, key.source.value, key.module)
+            position = row.position if row else scan.contacts if scan else 0
+            await self._keep([contact], position, None)
+
+    async def remove(self, keys: Sequence[ContactKey]) -> None:
+        """Contacts that are gone."""
+        for key in keys:
+            self._crawler.wrote(key.source, key.id)
+            await self.store.remove(self._account, key.source.value, [key.id])
+
+    async def rescan(self, source: Source) -> None:
+        """Read a source to its end now, whatever the index knows. Raises what the source raises."""
+        await self._crawler.scan(source)
+
+    async def all(self, source: Source, module: str) -> AsyncIterator[list[Contact]]:
+        """All contacts of a module that the index has met, some at a time."""
+        question = Question(account=self._account, source=source.value, module=module)
+        rowid = 0
+        while rows := await self.store.after_rowid(question, rowid, STRETCH):
+            yield [self.contact(row) for row in rows]
+            rowid = rows[-1].rowid
+
+    async def reread(self, keys: Sequence[ContactKey]) -> Found[ContactKey, Contact]:
+        """Contacts of one source without a read by id, as they are now, found again at their places.
+
+        Those that are not where they were last are missing, and a scan is begun.
+        """
+        source = keys[0].source
+        rows = self._rows(source, keys)
+        found: Found[ContactKey, Contact] = {}
+        windows: dict[tuple[str, int], list[ContactKey]] = {}
+        for key, row in rows.items():
+            windows.setdefault((row.module, row.position // NEARBY), []).append(key)
+        answers = await asyncio.gather(*(self._read_window(source, *window) for window in windows))
+        for some, answer in zip(windows.values(), answers, strict=True):
+            if isinstance(answer, GatewayError):
+                found.update(dict.fromkeys(some, answer))
+                continue
+            found.update({key: answer[key.id] for key in some if key.id in answer})
+        missing = [key for key in keys if key not in found]
+        if missing:
+            self._crawler.want(source)
+        return found
+
+    async def _read_window(
+        self, source: Source, module: str, number: int
+    ) -> dict[str, Contact] | GatewayError:
+        """The contacts around a place: a stretch of it, and half of one on both sides."""
+        start = max(0, number * NEARBY - NEARBY // 2)
+        try:
+            page = await self._upstreams[source].contacts(start, 2 * NEARBY, module=module or None)
+        except GatewayError as error:
+            return error
+        return {contact["sourceId"]: contact for contact in page.items}
 
     def _rows(self, source: Source, keys: Sequence[ContactKey]) -> dict[ContactKey, Stored]:
         rows = self.store.get(self._account, source.value, [key.id for key in keys])

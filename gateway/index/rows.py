@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.model.contact import Contact
-from gateway.model.text import e164, folded, same_email
+from gateway.model.text import as_text, e164, folded, same_email
 
 LONGEST_NAME: Final = 1_000  # a name is part of the cursor of a list that is sorted by it
 
@@ -76,17 +76,6 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
 def searchable(properties: Mapping[str, Any]) -> dict[str, str]:
     """Property values as texts, as sources mix numbers and texts up; keys without a value are left out."""
     return {key: as_text(value) for key, value in properties.items() if value is not None}
-
-
-def as_text(value: Any) -> str:
-    """A JSON value as the text by which it is compared: `true`, `4`, `a`, or JSON for structures."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def instant(stamp: str | None) -> str | None:

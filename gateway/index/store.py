@@ -93,6 +93,10 @@ class Store(Protocol):
         """Add rows, or replace those of the same source and id. A row keeps its number."""
         ...
 
+    async def remove(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Take rows out; ids that are not there are nothing to do."""
+        ...
+
     async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
         """End a scan: rows that it has not met are gone. The number of rows left."""
         ...
@@ -171,6 +175,20 @@ class SqliteStore(Store):
 
         await self._run(run)
 
+    async def remove(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Take rows out."""
+
+        def run() -> None:
+            with self._writer as db:
+                for vendor_id in ids:
+                    gone = db.execute(
+                        "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?",
+                        (account, source, vendor_id),
+                    ).fetchall()
+                    _take_out(db, gone)
+
+        await self._run(run)
+
     async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
         """End a scan."""
 
@@ -182,12 +200,7 @@ class SqliteStore(Store):
                     "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
                     (*place, generation),
                 ).fetchall()
-                for table, column in (
-                    ("contact", "rowid"),
-                    ("contact_key", "contact"),
-                    ("contact_text", "rowid"),
-                ):
-                    db.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)  # noqa: S608
+                _take_out(db, gone)
                 sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
                 left = int(db.execute(sql, place).fetchone()[0])
                 db.execute(
@@ -274,6 +287,11 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.executescript(SCHEMA)
     db.execute(f"PRAGMA user_version = {VERSION}")
     db.commit()
+
+
+def _take_out(db: sqlite3.Connection, rowids: Sequence[tuple[int]]) -> None:
+    for table, column in (("contact", "rowid"), ("contact_key", "contact"), ("contact_text", "rowid")):
+        db.executemany(f"DELETE FROM {table} WHERE {column} = ?", rowids)  # noqa: S608
 
 
 def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:

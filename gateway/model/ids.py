@@ -1,7 +1,8 @@
 """Global ids: opaque, versioned, unique over types, sources and accounts.
 
 An id is unpadded base64url of the JSON array `[version, type, account, source, *parts]`. It can be read
-back because it holds what is needed to find the thing again; callers must not rely on its inside.
+back because it holds what is needed to find the thing again; callers must not rely on its inside. Things of
+the gateway's own, such as events, have no source and one number: `[version, type, account, "", number]`.
 """
 
 import base64
@@ -32,7 +33,12 @@ KINDS: Final[Mapping[str, tuple[str, int]]] = {
     "Tag": ("T", 1),  # tag
     "Funnel": ("F", 1),  # serviceKey
 }
+# Type name → letter of what is the gateway's own.
+OWN: Final[Mapping[str, str]] = {"Event": "E", "ImportJob": "J"}
+NO_SOURCE: Final = ""
+LARGEST_NUMBER: Final = 2**63
 _TYPES: Final = {letter: (name, parts) for name, (letter, parts) in KINDS.items()}
+_OWN: Final = {letter: name for name, letter in OWN.items()}
 _SOURCES: Final = {source.value: source for source in Source}
 
 
@@ -46,6 +52,15 @@ class GlobalId:
     parts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnId:
+    """What the global id of something of the gateway's own says."""
+
+    type: str
+    account: str
+    number: int
+
+
 @lru_cache(maxsize=65_536)
 def encode(type_: str, account: str, source: str, *parts: str) -> str:
     """The global id of a thing, such as `encode("Contact", "default", "PACKAGEX", "", "contact_1")`."""
@@ -54,7 +69,14 @@ def encode(type_: str, account: str, source: str, *parts: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def decode(text: str) -> GlobalId:
+def own(type_: str, account: str, number: int) -> str:
+    """The global id of something of the gateway's own, such as `own("Event", "default", 7)`."""
+    packed = orjson.dumps([VERSION, OWN[type_], account, NO_SOURCE, str(number)])
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=65_536)
+def decode(text: str) -> GlobalId | OwnId:
     """What a global id says; BadInput when it is not one that `encode` has made."""
     if len(text) > LONGEST:
         raise BadInput("This is not an id of this gateway: it is too long.")
@@ -63,9 +85,8 @@ def decode(text: str) -> GlobalId:
         version, letter, account, source, *parts = orjson.loads(
             base64.b64decode(padded, b"-_", validate=True)
         )
-        type_, count = _TYPES[letter]
-        found = GlobalId(type_, account, _SOURCES[source], tuple(parts))
-    except (ValueError, KeyError, TypeError, UnicodeError, binascii.Error) as error:
+        found, count = _found(letter, account, source, parts)
+    except (ValueError, KeyError, TypeError, IndexError, UnicodeError, binascii.Error) as error:
         raise BadInput(f"This is not an id of this gateway: {_shown(text)}.") from error
     texts = all(isinstance(part, str) for part in (account, *parts))
     if version != VERSION or len(parts) != count or not texts or _again(found) != text:
@@ -73,7 +94,21 @@ def decode(text: str) -> GlobalId:
     return found
 
 
-def _again(found: GlobalId) -> str:
+def _found(letter: str, account: str, source: str, parts: list[str]) -> tuple[GlobalId | OwnId, int]:
+    if letter in _OWN:
+        if source != NO_SOURCE:
+            raise ValueError("has a source")
+        number = int(parts[0])
+        if not 0 < number < LARGEST_NUMBER:
+            raise ValueError("no number of ours")
+        return OwnId(_OWN[letter], account, number), 1
+    type_, count = _TYPES[letter]
+    return GlobalId(type_, account, _SOURCES[source], tuple(parts)), count
+
+
+def _again(found: GlobalId | OwnId) -> str:
+    if isinstance(found, OwnId):
+        return own(found.type, found.account, found.number)
     return encode(found.type, found.account, found.source.value, *found.parts)
 
 
@@ -83,6 +118,21 @@ def _shown(text: str) -> str:
 
 def expect(text: str, type_: str, account: str) -> GlobalId:
     """Like `decode`, for an argument that takes ids of one type of one account."""
+    found = _expected(text, type_, account)
+    if isinstance(found, OwnId):
+        raise TypeError(f"{type_} has no source")
+    return found
+
+
+def expect_own(text: str, type_: str, account: str) -> int:
+    """The number of something of the gateway's own, for an argument that takes ids of one such type."""
+    found = _expected(text, type_, account)
+    if isinstance(found, GlobalId):
+        raise TypeError(f"{type_} has a source")
+    return found.number
+
+
+def _expected(text: str, type_: str, account: str) -> GlobalId | OwnId:
     found = decode(text)
     if found.type != type_:
         raise BadInput(f"This is the id of a {found.type}, not of a {type_}: {_shown(text)}.")

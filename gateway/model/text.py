@@ -1,8 +1,10 @@
 """Normalised forms of names, e-mails and phones, for comparing. Pure."""
 
+import json
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 
@@ -38,3 +40,14 @@ def e164(text: str, region: str) -> str | None:
         if phonenumbers.is_possible_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return None
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as the text by which it is compared: `true`, `4`, `a`, or JSON for structures."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

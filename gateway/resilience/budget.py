@@ -18,8 +18,11 @@ class Budget:
     _sent: deque[float] = field(default_factory=deque)
     _closed_until: float = 0.0
 
-    def take(self, now: float, *, background: bool = False) -> float:
-        """Take room for one request: 0.0 when there is some, else the seconds until it is worth asking."""
+    def take(self, now: float, calls: int = 1, *, background: bool = False) -> float:
+        """Take room for some requests at once: 0.0 when there is, else the seconds until it is worth asking.
+
+        More than the limit is never there at once: then the whole window is waited for.
+        """
         if now < self._closed_until:
             return self._closed_until - now
         if self.limit is None:
@@ -27,10 +30,27 @@ class Budget:
         while self._sent and self._sent[0] <= now - self.window:
             self._sent.popleft()
         room = max(1, int(self.limit * BACKGROUND_SHARE)) if background else self.limit
-        if len(self._sent) < room:
-            self._sent.append(now)
+        calls = min(calls, room)
+        if len(self._sent) + calls <= room:
+            self._sent.extend([now] * calls)
             return 0.0
-        return self._sent[len(self._sent) - room] + self.window - now
+        return self._sent[len(self._sent) + calls - room - 1] + self.window - now
+
+    def give_back(self, calls: int) -> None:
+        """Requests that were taken room for and not sent."""
+        for _ in range(min(calls, len(self._sent))):
+            self._sent.pop()
+
+    def affordable(self, now: float, until: float) -> int | None:
+        """How many requests can be sent from now to then; None without a limit."""
+        start = max(now, self._closed_until)
+        if start > until:
+            return 0
+        if self.limit is None:
+            return None
+        held = sum(1 for sent in self._sent if sent > until - self.window)
+        windows = int((until - start) // self.window)
+        return self.limit - held + windows * self.limit
 
     def remaining(self, now: float) -> int | None:
         """Requests that could be sent now, or None without a limit."""

@@ -7,7 +7,7 @@ the answer. It knows no vendor; what differs between vendors comes in as `Limits
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,6 @@ import httpx
 
 from gateway import deadline, events
 from gateway.errors import (
-    BudgetSpent,
     DeadlineExceeded,
     GatewayError,
     UpstreamBadResponse,
@@ -24,15 +23,15 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.resilience.budget import Budget
+from gateway.resilience.purse import LEAST_WAIT, Purse, Sleep
 
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
-LEAST_WAIT: Final = 0.001
 LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
-
-Sleep = Callable[[float], Awaitable[object]]
+UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+SENDING: Final = ".send_request_headers.started"  # how httpcore names the moment at which a request leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +43,31 @@ class Limits:
     answer_bytes: int = LARGEST_ANSWER
 
 
+@dataclass(slots=True)
+class _Trace:
+    """Whether a request has left, as far as httpcore tells; other transports tell nothing."""
+
+    told: bool = False
+    left: bool = False
+
+    async def __call__(self, name: str, _: Mapping[str, object]) -> None:
+        """Hear what httpcore does."""
+        self.told = True
+        self.left = self.left or name.endswith(SENDING)
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether the source may have got the request."""
+        return self.left or not self.told
+
+
 class UpstreamTransport(httpx.AsyncBaseTransport):
     """Sends one request to one source, within the deadline and the budget, and reads its whole answer.
 
     Raises an `UpstreamError` or `DeadlineExceeded`; never an httpx exception. Redirects are not followed.
-    A request whose extensions say `safe` is sent once more when a kept-alive connection turns out dead.
+    A request whose extensions say `safe` is sent once more when a kept-alive connection turns out dead; any
+    other is sent once, and what it raises says whether it is `uncertain`. The extensions `seconds` and
+    `answer_bytes` allow one call more than usual.
     """
 
     def __init__(
@@ -61,20 +80,24 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self.source = source
         self.budget = budget
+        self.purse = Purse(source, budget, sleep)
         self._inner = inner
         self._limits = limits
-        self._sleep = sleep
         self._slots = asyncio.Semaphore(limits.at_once)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
         clock = asyncio.get_running_loop().time
-        await self._wait_for_room(clock)
+        await self.purse.pay()
         async with self._slot():
             return await self._within_time(request, clock)
 
     async def _within_time(self, request: httpx.Request, clock: Callable[[], float]) -> httpx.Response:
-        seconds = self._seconds()
+        allowed = float(request.extensions.get("seconds", self._limits.seconds))
+        seconds = self._seconds(allowed)
+        trace = _Trace()
+        if not request.extensions.get("safe"):
+            request.extensions = {**request.extensions, "trace": trace}
         started = clock()
         status: int | None = None
         failed: str | None = None
@@ -83,17 +106,20 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 response = await self._send(request)
                 status = response.status_code
                 self._learn(response, clock())
-                await self._read(response)
+                await self._read(response, int(request.extensions.get("answer_bytes", 0)))
         except TimeoutError:
-            error = self._too_late(seconds)
+            error = self._too_late(seconds, allowed)
+            error.uncertain = trace.may_have_left
             failed = error.code
             raise error from None
         except httpx.HTTPError as broken:
             failed = UpstreamUnavailable.code
             # Its text may quote an address or a header, so it goes no further than its kind.
-            raise UpstreamUnavailable(
+            unreached = UpstreamUnavailable(
                 self.source, f"{self.source} could not be reached ({type(broken).__name__}). Try again later."
-            ) from None
+            )
+            unreached.uncertain = trace.may_have_left and not isinstance(broken, UNSENT)
+            raise unreached from None
         except GatewayError as error:
             failed = error.code
             raise
@@ -130,28 +156,14 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         finally:
             self._slots.release()
 
-    async def _wait_for_room(self, clock: Callable[[], float]) -> None:
-        set_deadline = deadline.current()
-        background = set_deadline is not None and set_deadline.background
-        while wait := self.budget.take(clock(), background=background):
-            left = deadline.seconds_left(float("inf"))
-            if wait >= left:
-                raise BudgetSpent(
-                    self.source,
-                    f"The rate limit of {self.source} leaves no room within the time given. "
-                    f"Try again in {wait:.0f} seconds.",
-                    retry_after=wait,
-                )
-            await self._sleep(max(wait, LEAST_WAIT))
-
-    def _seconds(self) -> float:
-        seconds = deadline.seconds_left(self._limits.seconds)
+    def _seconds(self, allowed: float) -> float:
+        seconds = deadline.seconds_left(allowed)
         if seconds <= 0:
             raise DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
         return seconds
 
-    def _too_late(self, seconds: float) -> GatewayError:
-        if seconds < self._limits.seconds:
+    def _too_late(self, seconds: float, allowed: float) -> GatewayError:
+        if seconds < allowed:
             return DeadlineExceeded(
                 f"{self.source} did not answer in the {seconds:.1f} seconds left.", source=self.source
             )
@@ -165,9 +177,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 raise
         return await self._inner.handle_async_request(request)
 
-    async def _read(self, response: httpx.Response) -> None:
+    async def _read(self, response: httpx.Response, most: int) -> None:
         """Read the body into the response, and no more of it than allowed."""
-        most = self._limits.answer_bytes
+        most = most or self._limits.answer_bytes
         if response.is_stream_consumed:  # it came as a whole, not from a socket
             if len(response.content) > most:
                 raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")

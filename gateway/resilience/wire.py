@@ -17,6 +17,8 @@ from gateway.errors import (
 from gateway.resilience.transport import UpstreamTransport, retry_after
 
 SEGMENT_SAFE: Final = "~"
+NOT_CARRIED_OUT: Final = frozenset({501, 503})  # RFC 9110, 15.6: what these say was not done; others may have
+MAY_BE_HTML: Final = frozenset({404, 405, 410, 413})
 
 
 class Answer(NamedTuple):
@@ -49,6 +51,7 @@ class Wire:
         query: Mapping[str, str | int] | None = None,
         json: Any = None,
         safe: bool = False,
+        extensions: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Send one request; each part of `path` stays one segment, whatever characters it holds.
 
@@ -62,15 +65,21 @@ class Wire:
         if json is not None:
             headers = {**headers, "content-type": "application/json"}
             content = orjson.dumps(json)
-        extensions = {"operation": operation, "safe": safe}
+        extensions = {"operation": operation, "safe": safe, **(extensions or {})}
         return await self._answer(
             httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
         )
 
-    async def upload(self, operation: str, path: Sequence[str | int], files: Mapping[str, Any]) -> Answer:
+    async def upload(
+        self,
+        operation: str,
+        path: Sequence[str | int],
+        files: Mapping[str, Any],
+        extensions: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """POST a multipart form; `files` as httpx takes them. Errors as of `send`."""
         url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
-        extensions = {"operation": operation}
+        extensions = {"operation": operation, **(extensions or {})}
         return await self._answer(
             httpx.Request("POST", url, headers=self._headers, files=files, extensions=extensions)
         )
@@ -84,17 +93,21 @@ class Wire:
             wait = retry_after(response)
             raise UpstreamRateLimited(self.source, f"{self.source} is rate limited (429).", retry_after=wait)
         if status >= 500:
-            raise UpstreamUnavailable(
+            failed = UpstreamUnavailable(
                 self.source,
                 f"{self.source} answered {status}. Try again later.",
                 retry_after=retry_after(response),
             )
+            failed.uncertain = status not in NOT_CARRIED_OUT
+            raise failed
         if 300 <= status < 400:
-            raise UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
+            redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
+            redirect.uncertain = False
+            raise redirect
         try:
             return Answer(status, orjson.loads(response.content))
         except orjson.JSONDecodeError:
-            if status == 404:
+            if status in MAY_BE_HTML:
                 return Answer(status, None)  # also a server in front of the source may say so, in HTML
             raise self.strange("an answer that is not JSON") from None
 

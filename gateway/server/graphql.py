@@ -15,7 +15,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway import deadline, events
-from gateway.context import Context, CostMeter
+from gateway.context import Context, CostMeter, Ledger
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor
 from gateway.engine.documents import Document, Documents, InvalidDocument
@@ -23,7 +23,7 @@ from gateway.errors import DeadlineExceeded, GatewayError
 from gateway.federation.directory import Directory
 from gateway.keys import Keys
 from gateway.model.caller import Caller, Scope
-from gateway.server import parameters
+from gateway.server import multipart, parameters
 from gateway.server.auth import authenticate, check_csrf
 from gateway.server.negotiation import JSON, media_type, prefers_html, status_of_invalid
 from gateway.server.parameters import Parameters
@@ -44,6 +44,7 @@ MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 LONGEST_NAME: Final = 100  # signs of an operation name in the log
 ALLOW: Final = {"allow": "GET, POST"}
 SCOPES: Final = {"query": Scope.READ, "mutation": Scope.WRITE, "subscription": Scope.READ}
+SCOPES_OF: Final = {"importContacts": Scope.IMPORT}  # mutations that need another scope than `write`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,10 @@ class Endpoint:
     documents: Documents
     keys: Keys
     directories: Callable[[str], Directory]
+    ledgers: Callable[[str], Ledger]
     seconds: float
     body_bytes: int
+    upload_bytes: int
     suggestions: bool
     explorer: Callable[[Request], Response] | None
 
@@ -75,6 +78,9 @@ class Endpoint:
             check_csrf(request.method, request.headers)
             if kind is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
+            if multipart.is_form(request):
+                async with multipart.received(request, self.body_bytes, self.upload_bytes) as asked:
+                    return await self._answer(asked, caller, request, kind, request_id)
             asked = await self._parameters(request)
             return await self._answer(asked, caller, request, kind, request_id)
         except Refusal as refusal:
@@ -104,9 +110,13 @@ class Endpoint:
         _check_operation(document, asked, caller, request.method)
         context = Context(
             self.directories(caller.account),
+            self.ledgers(caller.account),
             caller,
             max_age(request.headers.get("cache-control", "")),
         )
+        key = request.headers.get("idempotency-key")
+        if key is not None and document.kind(asked.operation) == "mutation":
+            context.keyed(key, document.fields(asked.operation))
         request.scope["state"]["log"] = {
             "operation": (asked.operation or "")[:LONGEST_NAME] or None,
             "caller": caller.name,
@@ -185,9 +195,12 @@ def _check_operation(document: Document, asked: Parameters, caller: Caller, meth
     kind = document.kind(asked.operation)
     if kind == "mutation" and method == "GET":
         raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-    scope = SCOPES.get(kind or "query", Scope.READ)
-    if not caller.may(scope):
-        raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
+    needed = {SCOPES.get(kind or "query", Scope.READ)}
+    if kind == "mutation":
+        needed = {SCOPES_OF.get(field, Scope.WRITE) for field in document.fields(asked.operation)}
+    for scope in sorted(needed):
+        if not caller.may(scope):
+            raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
 
 
 def _as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:

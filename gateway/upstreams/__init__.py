@@ -35,7 +35,29 @@ class Entry:
     settings: tuple[Setting, ...]
     read: Callable[[Mapping[str, Any]], SourceSettings]
     headers: Callable[[str], Mapping[str, str]]
-    adapter: Callable[[Wire, str, Callable[[], str]], Upstream]
+    adapter: Callable[[Wire, str, Callable[[], str], Mapping[str, Any]], Upstream]
+
+
+def _samespace(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
+    client = SamespaceClient(wire, import_seconds=own[samespace_settings.IMPORT_SECONDS.name])
+    return Samespace(client, account, now, merge_keys=own[samespace_settings.MERGE_KEYS])
+
+
+def _packagex(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
+    client = PackageXClient(wire, import_seconds=own[packagex_settings.IMPORT_SECONDS.name])
+    return PackageX(
+        client,
+        account,
+        now,
+        deletes=own[packagex_settings.DELETE],
+        index_base=own[packagex_settings.INDEX_BASE],
+        largest_url=own[packagex_settings.IMPORT_BYTES],
+    )
+
+
+def _smartsender(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
+    client = SmartSenderClient(wire, merge_path=own[smartsender_settings.MERGE_PATH])
+    return SmartSender(client, account, now, deletes=own[smartsender_settings.DELETE])
 
 
 UPSTREAMS: Final[Mapping[Source, Entry]] = {
@@ -44,21 +66,21 @@ UPSTREAMS: Final[Mapping[Source, Entry]] = {
         settings=samespace_settings.SETTINGS,
         read=samespace_settings.read,
         headers=lambda key: {"x-api-key": key},
-        adapter=lambda wire, account, now: Samespace(SamespaceClient(wire), account, now),
+        adapter=_samespace,
     ),
     Source.PACKAGEX: Entry(
         traits=PACKAGEX,
         settings=packagex_settings.SETTINGS,
         read=packagex_settings.read,
         headers=lambda key: {"px-api-key": key},
-        adapter=lambda wire, account, now: PackageX(PackageXClient(wire), account, now),
+        adapter=_packagex,
     ),
     Source.SMART_SENDER: Entry(
         traits=SMARTSENDER,
         settings=smartsender_settings.SETTINGS,
         read=smartsender_settings.read,
         headers=lambda key: {"authorization": f"Bearer {key}"},
-        adapter=lambda wire, account, now: SmartSender(SmartSenderClient(wire), account, now),
+        adapter=_smartsender,
     ),
 }
 
@@ -76,4 +98,9 @@ def build(
     entry = UPSTREAMS[source]
     transport = UpstreamTransport(source.value, inner, budget, Limits(seconds=settings.seconds))
     wire = Wire(transport, settings.url, entry.headers(settings.key.reveal()))
-    return entry.adapter(wire, account, now)
+    own = {**_defaults(entry), **settings.own}
+    return entry.adapter(wire, account, now, own)
+
+
+def _defaults(entry: Entry) -> dict[str, Any]:
+    return {each.name: each.read(each.default) for each in entry.settings}

@@ -5,6 +5,7 @@ code is mocked, and nothing waits on a clock.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +30,18 @@ DEFAULTS = {
     "SMART_SENDER_RATE_LIMIT": "off",
     "GATEWAY_INDEX_WAIT_SECONDS": "0.5",
 }
+
+
+USER_ERROR = "field message code source"
+OUTCOME = (
+    "{ source targetId status applied ignored code message retryable retryAfterSeconds "
+    f"contact {{ id displayName email phone }} userErrors {{ {USER_ERROR} }} }}"
+)
+JOB = (
+    "{ id state dryRun columns mapping { column field } processed total confirmation startedAt finishedAt "
+    "reports { source status created merged failed unknown deleted code message "
+    "rows { index status contactId reason fields } } }"
+)
 
 
 class InProcess(httpx.AsyncBaseTransport):
@@ -102,6 +115,66 @@ class World:
         body = {"query": query, "variables": variables, **members}
         response = await self.client.post("/graphql", json=body, headers={**self.headers, **(headers or {})})
         return Answer(response.status_code, response.headers, response.json())
+
+    async def upload(
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        content: bytes,
+        *,
+        filename: str = "people.csv",
+        path: str = "variables.input.file",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send an operation with one file: GraphQL multipart request."""
+        form = {
+            "operations": json.dumps({"query": query, "variables": variables}),
+            "map": json.dumps({"0": [path]}),
+        }
+        response = await self.client.post(
+            "/graphql",
+            data=form,
+            files={"0": (filename, content)},
+            headers={**self.headers, **(headers or {})},
+        )
+        return Answer(response.status_code, response.headers, response.json())
+
+    async def write(self, field: str, given: Mapping[str, Any], more: str = "", **asking: Any) -> Any:
+        """Send one mutation, and return its payload."""
+        type_ = f"{field[0].upper()}{field[1:]}Input"
+        many = field in {"createContact", "updateContacts", "deleteContacts"}
+        document = (
+            f"mutation ($input: {type_}!) {{ {field}(input: $input) "
+            f"{{ {'outcomes' if many else 'outcome'} {OUTCOME} userErrors {{ {USER_ERROR} }} {more} }} }}"
+        )
+        answer = await self.ask(document, {"input": given}, **asking)
+        assert answer.errors == [], answer.body
+        return answer.data[field]
+
+    async def load(
+        self, given: Mapping[str, Any], content: bytes, filename: str = "people.csv", **asking: Any
+    ) -> Any:
+        """Import a file, and return the payload."""
+        document = (
+            "mutation ($input: ImportContactsInput!) { importContacts(input: $input) "
+            f"{{ job {JOB} userErrors {{ {USER_ERROR} }} clientMutationId }} }}"
+        )
+        answer = await self.upload(
+            document, {"input": {**given, "file": None}}, content, filename=filename, **asking
+        )
+        assert answer.errors == [], answer.body
+        return answer.data["importContacts"]
+
+    async def some(self, source: Source, count: int = 1) -> list[dict[str, Any]]:
+        """The first contacts of a source."""
+        page = await self.data(
+            "query ($of: [Source!], $n: Int) { contacts(first: $n, sources: $of) { nodes "
+            "{ id sourceId displayName firstName lastName email phone } } }",
+            {"of": [source.value], "n": count},
+        )
+        self.forget()
+        nodes: list[dict[str, Any]] = page["contacts"]["nodes"]
+        return nodes
 
     async def data(self, query: str, variables: Mapping[str, Any] | None = None, **more: Any) -> Any:
         answer = await self.ask(query, variables, **more)

@@ -2,24 +2,57 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from gateway.errors import BadInput, CapabilityUnsupported, GatewayError, UpstreamBadResponse
+from gateway.errors import (
+    BadInput,
+    CapabilityUnsupported,
+    GatewayError,
+    UpstreamBadResponse,
+    UpstreamMissing,
+    UpstreamRejected,
+)
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.group import Group
 from gateway.model.page import Slice, pages
 from gateway.model.property import Property, PropertyType
 from gateway.model.source import Source
-from gateway.ports import Ability, Found, Traits, Upstream
-from gateway.upstreams import tolerant
-from gateway.upstreams.packagex import mapping
+from gateway.model.unset import UNSET
+from gateway.model.writing import (
+    ContactValues,
+    GroupValues,
+    Place,
+    Text,
+    UserError,
+    UserErrorCode,
+    user_error,
+    whole_name,
+)
+from gateway.ports import (
+    Ability,
+    Definitions,
+    Found,
+    Imported,
+    Sheet,
+    Traits,
+    Twins,
+    Upstream,
+    Verdict,
+    Written,
+)
+from gateway.upstreams import checks, tolerant
+from gateway.upstreams.packagex import importing, mapping
 from gateway.upstreams.packagex.client import Client, Kind
 from gateway.upstreams.packagex.records import ContactRecord
 
 PAGE: Final = 100  # the ceiling while searching; taken as the ceiling elsewhere too (packagex.md, Pagination)
 SHORTEST_TERM: Final = 2
 MOST_KEYS: Final = 1_000  # metadata keys remembered
+LONGEST_KEY: Final = 200
+MOST_PAGES: Final = 200  # looked at for contacts that a file has just created
+NAMES: Final = frozenset({"name", "firstName", "lastName"})
 ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:~-]{0,199}")
 
 TRAITS: Final = Traits(
@@ -28,6 +61,7 @@ TRAITS: Final = Traits(
     searches=True,
     tells_updates=True,
     has_modules=False,
+    overwrites=True,
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 100, listed by time of creation."),
         "contact": Ability(supported=True, caveat="One call for each."),
@@ -53,21 +87,59 @@ TRAITS: Final = Traits(
         "chat": Ability(supported=False),
         "Contact.communications": Ability(supported=False),
         "Chat.messages": Ability(supported=False),
+        "createContact": Ability(
+            supported=True, caveat="One name only; the address is taken apart by the source."
+        ),
+        "updateContact": Ability(supported=True, caveat="One call for each."),
+        "deleteContacts": Ability(
+            supported=True, caveat="Assumed of the source; PACKAGEX_DELETE switches it off."
+        ),
+        "importContacts": Ability(
+            supported=True,
+            caveat="CSV, XLS and XLSX; merges nothing; overwrite deletes everybody first and is confirmed.",
+        ),
+        "createGroup": Ability(supported=True, caveat="Members are added by a second call."),
+        "updateGroup": Ability(
+            supported=True, caveat="The source replaces whole lists; the gateway reads, writes, checks."
+        ),
+        "deleteGroup": Ability(
+            supported=True, caveat="Assumed of the source; PACKAGEX_DELETE switches it off."
+        ),
+        "mergeContacts": Ability(supported=False, caveat="Not offered by the source."),
+        "updateContactTags": Ability(supported=False),
+        "updateContactFunnels": Ability(supported=False),
+        "sendMessage": Ability(supported=False),
+        "triggerEvent": Ability(supported=False),
+        "createProperty": Ability(supported=False, caveat="Metadata needs no definition."),
+        "updateProperty": Ability(supported=False, caveat="Metadata needs no definition."),
     },
 )
+DELETIONS: Final = ("deleteContacts", "deleteGroup")
 
 
 class PackageX(Upstream):
     """PackageX for one account."""
 
     source = Source.PACKAGEX
-    traits = TRAITS
     reads_by_id = True
 
-    def __init__(self, client: Client, account: str, now: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        account: str,
+        now: Callable[[], str],
+        *,
+        deletes: bool = True,
+        index_base: int = 0,
+        largest_url: int = importing.LARGEST_URL,
+    ) -> None:
         self.account = account
         self.client = client
+        self.purse = client.purse
+        self.traits = TRAITS if deletes else self._without_deletion("PACKAGEX_DELETE is off.")
         self._now = now
+        self._index_base = index_base
+        self._largest_url = largest_url
         self._metadata: dict[str, PropertyType] = {}  # the keys seen; never their values
 
     def check_id(self, kind: str, vendor_id: str) -> None:
@@ -139,9 +211,183 @@ class PackageX(Upstream):
         members = [mapping.member(mirror, account=self.account, as_of=as_of) for mirror in mirrors]
         return {member["_key"]: member for member in members}
 
+    def wrong(self, values: ContactValues, definitions: Definitions, *, create: bool) -> list[UserError]:
+        """A name that is missing or cleared, and metadata without a key."""
+        del definitions  # metadata has none
+        found = []
+        if whole_name(values) is None or (create and whole_name(values) is UNSET and _no_name(values)):
+            text = "PackageX needs a name: give `name`, or `firstName` and `lastName`."
+            found.append(user_error(UserErrorCode.REQUIRED, text, "name", source=self.source))
+        for key in values.properties:
+            if len(key) > LONGEST_KEY:
+                place = values.indexes.get(key, 0)
+                text = f"A metadata key has at most {LONGEST_KEY} signs."
+                found.append(
+                    user_error(UserErrorCode.TOO_LARGE, text, "properties", place, "key", source=self.source)
+                )
+        return found
+
+    def places(self, values: ContactValues, definitions: Definitions) -> frozenset[str]:
+        """Everything but a company."""
+        del definitions
+        return frozenset(values.named()) - {"company"}
+
+    def compare(
+        self, contact: Contact, values: ContactValues, definitions: Definitions
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Which fields hold what was asked."""
+        del definitions
+        return self._compared(contact, values, whole_name(values))
+
+    def field_of(self, vendor_field: str) -> tuple[str, ...] | None:
+        """The path below `contact` of a property that PackageX found wrong."""
+        return mapping.INPUT_FIELDS.get(vendor_field.partition(".")[0])
+
+    async def create_contact(
+        self, place: Place, values: ContactValues, definitions: Definitions
+    ) -> tuple[ContactKey | None, Written]:
+        """Create a person; the answer is the contact as it was taken."""
+        del place, definitions
+        name = _new_name(values)
+        record = await self.client.create_contact(_without_none(mapping.body(values, name)))
+        contact = self.contact_of(record, self._now(), "")
+        applied, ignored = self._compared(contact, values, name)
+        return contact["_key"], Written(contact=contact, applied=applied, ignored=ignored)
+
+    async def update_contacts(
+        self, keys: Sequence[ContactKey], values: ContactValues, definitions: Definitions
+    ) -> Written:
+        """Change one person. Where only a part of the name is given, the other is read first."""
+        del definitions
+        (key,) = keys
+        name = whole_name(values)
+        if name is UNSET and not (values.first_name is UNSET and values.last_name is UNSET):
+            name = await self._completed_name(key, values)
+        record = await self.client.update_contact(key.id, mapping.body(values, name))
+        contact = self.contact_of(record, self._now(), "")
+        if contact["sourceId"] != key.id:
+            raise UpstreamBadResponse(self.source, "PackageX answered with another contact.")
+        applied, ignored = self._compared(contact, values, name)
+        return Written(contact=contact, applied=applied, ignored=ignored)
+
+    async def delete_contacts(self, keys: Sequence[ContactKey]) -> None:
+        """Delete one person."""
+        (key,) = keys
+        await self._delete(key.id)
+
+    async def create_group(self, values: GroupValues) -> Group:
+        """Create a group without members."""
+        body = _without_none(mapping.body(values)) | {"type": "group"}
+        return self._group(await self.client.create_contact(body))
+
+    async def update_group(
+        self,
+        group: str,
+        values: GroupValues,
+        members: Sequence[str] | None = None,
+        primary: Sequence[str] | None = None,
+    ) -> Group:
+        """Write values of a group and replace its lists."""
+        lists = {"children": members, "primary": primary}
+        sent = {name: list(ids) for name, ids in lists.items() if ids is not None}
+        body = mapping.body(values) | ({"group_contacts": sent} if sent else {})
+        return self._group(await self.client.update_contact(group, body))
+
+    async def delete_group(self, group: str) -> None:
+        """Delete a group."""
+        await self._delete(group)
+
+    def takes_field(self, field: str, definitions: Definitions) -> bool:
+        """A column of PackageX's own, or `metadata.<key>`."""
+        del definitions
+        return importing.takes(field)
+
+    def sheet(
+        self,
+        columns: Sequence[str],
+        fields: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        definitions: Definitions,
+    ) -> Sheet:
+        """The columns that PackageX knows, under its own headers."""
+        del definitions
+        return importing.sheet(columns, fields, rows)
+
+    def expected(
+        self, sheet: Sheet, definitions: Definitions, twins: Twins, groups: frozenset[str]
+    ) -> list[Verdict]:
+        """What would become of every row; nothing is ever merged."""
+        del definitions, twins
+        return importing.expected(sheet, groups)
+
+    async def import_sheet(self, module: str | None, sheet: Sheet, *, overwrite: bool) -> Imported:
+        """Send the file as a data URL."""
+        del module  # PackageX has none
+        url = importing.data_url(sheet)
+        if len(url) > self._largest_url:
+            raise UpstreamRejected(
+                self.source,
+                f"The file makes a data URL of {len(url)} bytes; PackageX takes {self._largest_url}.",
+            )
+        report = await self.client.create_from_file(url, overwrite=overwrite)
+        return importing.told(sheet, report, self._index_base)
+
+    async def created(self, ids: Sequence[str]) -> list[Contact]:
+        """Contacts that were just created; the newest are listed, as groups of the file count along."""
+        reads = range(1, min(MOST_PAGES, -(-len(ids) // PAGE) + 1) + 1)
+        answers = await asyncio.gather(
+            *(self.client.list_contacts(page, PAGE, kind="person", newest_first=True) for page in reads)
+        )
+        as_of, wanted = self._now(), frozenset(ids)
+        records = [record for answer in answers for record in answer["contacts"]]
+        return [self.contact_of(record, as_of, "") for record in records if record.get("id") in wanted]
+
+    def rows_of(self, sheet: Sheet, contacts: Sequence[Contact]) -> Mapping[int, str]:
+        """Which row each contact comes from, by an e-mail, phone or name that no other row has."""
+        shown = {each["sourceId"]: (each["email"], each["phone"], each["displayName"]) for each in contacts}
+        return importing.matched(sheet, shown)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+
+    async def _completed_name(self, key: ContactKey, values: ContactValues) -> Text:
+        """The whole name that a new first or last name makes with what is there of the other."""
+        record = await self.client.get_contact(key.id)
+        if record is None:
+            raise UpstreamMissing(self.source, "PackageX has no such contact.")
+        held = self.contact_of(record, self._now(), "")
+        first = held["firstName"] if values.first_name is UNSET else values.first_name
+        last = held["lastName"] if values.last_name is UNSET else values.last_name
+        return " ".join(str(part) for part in (first, last) if part) or UNSET
+
+    def _compared(
+        self, contact: Contact, values: ContactValues, name: Text
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Parts of a name hold when the whole one does: PackageX keeps no parts."""
+        places = self.places(values, {})
+        whole = ContactValues(name=name, region=values.region)
+        named = checks.compared(contact, whole, {"name"})[0] if name is not UNSET else ()
+        applied, ignored = checks.compared(contact, values, places - NAMES)
+        parts = tuple(field for field in values.named() if field in NAMES)
+        if named:
+            return (*parts, *applied), tuple(field for field in ignored if field not in NAMES)
+        return applied, ignored
+
+    async def _delete(self, vendor_id: str) -> None:
+        try:
+            await self.client.delete_contact(vendor_id)
+        except CapabilityUnsupported:
+            self.traits = self._without_deletion("The source answered that there is no deletion.")
+            raise
+
+    @staticmethod
+    def _without_deletion(why: str) -> Traits:
+        off = dict.fromkeys(DELETIONS, Ability(supported=False, caveat=why))
+        return replace(TRAITS, abilities={**TRAITS.abilities, **off})
+
+    def _group(self, record: ContactRecord) -> Group:
+        return mapping.group(record, account=self.account, as_of=self._now())
 
     async def _slice(
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None
@@ -185,3 +431,20 @@ class PackageX(Upstream):
 def _terms(search: str) -> str:
     """The terms that PackageX takes: shorter ones are left out."""
     return " ".join(term for term in search.split() if len(term) >= SHORTEST_TERM)
+
+
+def _no_name(values: ContactValues) -> bool:
+    return not any(part for part in (values.name, values.first_name, values.last_name) if part is not UNSET)
+
+
+def _new_name(values: ContactValues) -> Text:
+    """The whole name of a new person: also of one part alone."""
+    whole = whole_name(values)
+    if whole is not UNSET:
+        return whole
+    return next((part for part in (values.first_name, values.last_name) if part), UNSET)
+
+
+def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A new contact has nothing to clear."""
+    return {key: value for key, value in body.items() if value is not None}

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, cast
 
 from gateway.cache import Flights
-from gateway.errors import UpstreamRejected
+from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire
 from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
 
 CONTACTS: Final = ("contacts",)
 ID_LISTS: Final = ("contact_ids", "contacts", "ids")  # the key of the id list is assumed
+LARGEST_REPORT: Final = 64 * 1024 * 1024  # bytes of the answer to a file, with an id or an issue for each row
+GONE: Final = frozenset({405, 410, 501})
 
 Kind = Literal["person", "group"]
 
@@ -17,9 +19,11 @@ Kind = Literal["person", "group"]
 class Client:
     """Speaks to one PackageX organization."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
+        self.purse = wire.transport.purse
         self._wire = wire
         self._flights = Flights(wire.source)
+        self._for_files = {"seconds": import_seconds, "answer_bytes": LARGEST_REPORT}
 
     async def list_contacts(
         self,
@@ -29,6 +33,7 @@ class Client:
         kind: Kind,
         search: str | None = None,
         child: str | None = None,
+        newest_first: bool = False,
     ) -> ContactPage:
         """A page, oldest first. `child` is the id of a contact and asks for the groups that hold it."""
         query: dict[str, str | int] = {
@@ -36,7 +41,7 @@ class Client:
             "limit": limit,
             "type": kind,
             "order_by": "created_at",
-            "direction": "asc",
+            "direction": "desc" if newest_first else "asc",
         }
         if search is not None:
             query["search"] = search
@@ -70,36 +75,41 @@ class Client:
     async def create_contact(self, body: Mapping[str, Any]) -> ContactRecord:
         """Create a person, or a group with `type: group`; members are added by an update afterwards."""
         operation = "createGroup" if body.get("type") == "group" else "createPerson"
-        return self._contact(await self._wire.send(operation, "POST", CONTACTS, json=dict(body)))
+        return self._contact(await self._write(operation, "POST", CONTACTS, json=dict(body)))
 
-    async def update_contact(self, contact: str, body: Mapping[str, Any]) -> ContactRecord | None:
-        """Change the properties that are sent: POST to the singular path. None where there is none."""
+    async def update_contact(self, contact: str, body: Mapping[str, Any]) -> ContactRecord:
+        """Change the properties that are sent: POST to the singular path. UpstreamMissing on a 404."""
         operation = "updateGroup" if "group_contacts" in body else "updatePerson"
-        answer = await self._wire.send(operation, "POST", (*CONTACTS, contact), json=dict(body))
-        if answer.status == 404:
-            return None
-        return self._contact(answer)
+        return self._contact(await self._write(operation, "POST", (*CONTACTS, contact), json=dict(body)))
 
-    async def delete_contact(self, contact: str) -> bool:
-        """Delete a contact; False where there is none."""
-        answer = await self._wire.send("deleteContact", "DELETE", (*CONTACTS, contact))
-        if answer.status == 404:
-            return False
+    async def delete_contact(self, contact: str) -> None:
+        """Delete a contact. UpstreamMissing on a 404; CapabilityUnsupported where there is no such verb."""
+        answer = await self._write("deleteContact", "DELETE", (*CONTACTS, contact))
+        if answer.status in GONE:
+            raise CapabilityUnsupported(self._wire.source, "PackageX offers no deletion here.")
         self._opened(answer)
-        return True
 
     async def create_from_file(self, data_url: str, *, overwrite: bool = False) -> FileReport:
         """Load a CSV or Excel file. `overwrite` deletes every existing contact first."""
         body = {"csv_url": data_url, "overwrite": overwrite}
-        data = self._opened(await self._wire.send("createFromCsv", "POST", CONTACTS, json=body)).get("data")
+        answer = await self._write("createFromCsv", "POST", CONTACTS, json=body, extensions=self._for_files)
+        data = self._opened(answer).get("data")
         if not isinstance(data, dict):
             raise self._wire.strange("a file report that is none")
-        created: list[str] = next((data[key] for key in ID_LISTS if isinstance(data.get(key), list)), [])
+        created: list[str] | None = next(
+            (data[key] for key in ID_LISTS if isinstance(data.get(key), list)), None
+        )
         return {"contact_ids": created, "issues": data.get("issues") or []}
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._wire.transport.aclose()
+
+    async def _write(self, operation: str, method: str, path: tuple[str, ...], **sent: Any) -> Answer:
+        try:
+            return await self._wire.send(operation, method, path, **sent)
+        finally:
+            self._flights.renew()
 
     def _contact(self, answer: Answer) -> ContactRecord:
         data = self._opened(answer).get("data")
@@ -109,8 +119,12 @@ class Client:
 
     def _opened(self, answer: Answer) -> dict[str, Any]:
         """The envelope of a success; UpstreamRejected names the properties that failed."""
+        if answer.status == 404:
+            raise UpstreamMissing(self._wire.source, "PackageX has no such contact.")
         envelope = answer.json
         if not isinstance(envelope, dict):
+            if answer.status >= 400:
+                raise UpstreamRejected(self._wire.source, f"PackageX refused the request ({answer.status}).")
             raise self._wire.strange("an answer without an envelope")
         if answer.status >= 400:
             named = envelope.get("errors")

@@ -8,6 +8,8 @@ from gateway.model.contact import Address, Contact, ContactKey, ContactProperty,
 from gateway.model.group import Group, GroupKey
 from gateway.model.property import Property, PropertyType
 from gateway.model.source import Source
+from gateway.model.unset import UNSET
+from gateway.model.writing import AddressRef, AddressText, ContactValues, GroupValues, Text, split_name
 from gateway.upstreams import tolerant
 from gateway.upstreams.packagex.records import AddressRecord, ContactRecord
 
@@ -22,6 +24,16 @@ FIELDS: Final = (
     ("notes", "Notes", PropertyType.TEXT, False),
 )
 METADATA: Final = "metadata."
+# What PackageX calls a property → where it stands in the input.
+INPUT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "name": ("name",),
+    "email": ("email",),
+    "phone": ("phone",),
+    "address": ("address",),
+    "address_line2": ("address", "text", "line2"),
+    "notes": ("notes",),
+    "metadata": ("properties",),
+}
 
 
 def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
@@ -140,15 +152,29 @@ def type_of(value: Any) -> PropertyType:
     return PropertyType.TEXT
 
 
-def split_name(name: str | None) -> tuple[str | None, str | None]:
-    """First and last name of a full one: what stands before the first space, and the rest."""
-    first, _, last = (name or "").strip().partition(" ")
-    return first or None, last.strip() or None
+def body(values: ContactValues | GroupValues, name: Text = UNSET) -> dict[str, Any]:
+    """The body of a write (packagex.md, Create single contact): only what was said, None to clear.
 
-
-def join_name(first: str | None, last: str | None) -> str | None:
-    """The full name of a first and a last one."""
-    return " ".join(part for part in (first, last) if part) or None
+    `name` is the whole name of a person.
+    """
+    said: dict[str, Any] = {
+        "name": values.name if isinstance(values, GroupValues) else name,
+        "email": values.email,
+        "phone": values.phone,
+        "notes": values.notes,
+    }
+    match values.address:
+        case AddressText(formatted=text, line2=unit):
+            said["address"] = text
+            if unit is not None:
+                said["address_line2"] = unit
+        case AddressRef(id=vendor_id):
+            said["address"] = vendor_id
+        case None:
+            said["address"] = None
+    if isinstance(values, ContactValues) and values.properties:
+        said["metadata"] = dict(values.properties)
+    return {key: value for key, value in said.items() if value is not UNSET}
 
 
 def _definition(

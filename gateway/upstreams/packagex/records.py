@@ -71,7 +71,7 @@ class FileIssue(TypedDict):
 
 
 class FileReport(TypedDict):
-    """The answer to a file: ids of what was created, and the rows at fault."""
+    """The answer to a file: ids of what was created (None: not told), and the rows at fault."""
 
-    contact_ids: list[str]
+    contact_ids: list[str] | None
     issues: list[FileIssue]

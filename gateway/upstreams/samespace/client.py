@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from gateway import events
 from gateway.cache import Flights
-from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamRejected
+from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Wire
 from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import (
@@ -30,6 +30,7 @@ GRAPHQL: Final = ("crm", "api")
 UPLOAD: Final = ("manage", "api", "v3", "csv", "upload")
 
 CONTACT: Final = "{ _id module properties }"
+CONTACT_ID: Final = "{ _id }"
 MODULE: Final = "{ _id name createdAt modifiedAt }"
 PROPERTY: Final = (
     "{ _id label key type description options { label key } optionsType referenceModule addToView "
@@ -39,7 +40,15 @@ INTROSPECTION: Final = (
     "query Offer { __schema { queryType { fields { name args { name } } } } "
     '__type(name: "QueryInput") { inputFields { name } } }'
 )
-REJECTIONS: Final = frozenset({"BAD_USER_INPUT", "NOT_FOUND", "GRAPHQL_VALIDATION_FAILED"})
+INVALID: Final = "GRAPHQL_VALIDATION_FAILED"
+MISSING: Final = "NOT_FOUND"
+CRASHED: Final = "INTERNAL_SERVER_ERROR"  # a write that crashed may have got half way; others were refused
+REJECTIONS: Final = frozenset({"BAD_USER_INPUT", MISSING, INVALID})
+LARGEST_REPORT: Final = 64 * 1024 * 1024  # bytes of the answer to an import, which repeats every failed row
+
+
+class _Invalid(UpstreamRejected):
+    """The document does not fit the schema of the endpoint, so nothing of it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,13 @@ _Batch = tuple[list[RootField], "asyncio.Task[tuple[list[str], Any]]"]
 class Client:
     """Speaks GraphQL to one Samespace endpoint."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
+        self.purse = wire.transport.purse
         self._wire = wire
         self._flights = Flights(wire.source)
         self._waiting: dict[object, _Batch] = {}
+        self._tells_created = True  # assumed until a server refuses it
+        self._for_files = {"seconds": import_seconds, "answer_bytes": LARGEST_REPORT}
 
     async def get_contacts(
         self,
@@ -90,11 +102,19 @@ class Client:
         arguments = (*_module(module), ("payload", "GetPropertiesInput", payload))
         return cast("list[PropertyRecord]", await self._query("getProperties", arguments, PROPERTY))
 
-    async def create_contact(self, module: str | None, properties: Sequence[Pair]) -> str:
-        """Create a contact; its id."""
+    async def create_contact(self, module: str | None, properties: Sequence[Pair]) -> ContactRecord:
+        """Create a contact; the record, on older endpoints with its id only."""
         arguments = (*_module(module), ("properties", "[KeyValueInput!]!", list(properties)))
-        created = await self._mutate("createContact", arguments, "{ _id }")
-        return tolerant.identity(self._wire.source, created, "_id")
+        try:
+            selection = CONTACT if self._tells_created else CONTACT_ID
+            created = await self._mutate("createContact", arguments, selection)
+        except _Invalid:
+            if not self._tells_created:
+                raise
+            self._tells_created = False
+            created = await self._mutate("createContact", arguments, CONTACT_ID)
+        tolerant.identity(self._wire.source, created, "_id")
+        return cast("ContactRecord", created)
 
     async def update_contacts(
         self, module: str | None, ids: Sequence[str], properties: Sequence[Pair]
@@ -131,7 +151,7 @@ class Client:
     async def upload(self, filename: str, content: bytes, content_type: str) -> Upload:
         """First step of an import: hand over a CSV or XLS file."""
         files = {"uploadFile": (filename, content, content_type)}
-        answer = await self._wire.upload("csvUpload", UPLOAD, files)
+        answer = await self._wire.upload("csvUpload", UPLOAD, files, self._for_files)
         if answer.status != 200 or not isinstance(answer.json, dict) or "fileUuid" not in answer.json:
             raise UpstreamRejected(self._wire.source, "Samespace did not take the file.", fields=("file",))
         return cast("Upload", answer.json)
@@ -146,7 +166,8 @@ class Client:
             ("fileUuid", "String!", file_uuid),
             ("mapAttributes", "[KeyValueInput!]!", pairs),
         )
-        return cast("ImportReport", await self._mutate("importContacts", arguments))
+        answer = await self._mutate("importContacts", arguments, extensions=self._for_files)
+        return cast("ImportReport", answer)
 
     async def introspect(self) -> Offer:
         """What the endpoint offers, as far as the adapter has to know."""
@@ -198,10 +219,18 @@ class Client:
         return names, answer.json
 
     async def _mutate(
-        self, name: str, arguments: tuple[tuple[str, str, Any], ...], selection: str = ""
+        self,
+        name: str,
+        arguments: tuple[tuple[str, str, Any], ...],
+        selection: str = "",
+        *,
+        extensions: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         names, body = document("mutation", [RootField(name, arguments, selection)])
-        answer = await self._wire.send(name, "POST", GRAPHQL, json=body)
+        try:
+            answer = await self._wire.send(name, "POST", GRAPHQL, json=body, extensions=extensions)
+        finally:
+            self._flights.renew()
         data = self._data(answer.json)
         self._raise_first(answer.json, names[0])
         value = data.get(names[0])
@@ -235,9 +264,11 @@ class Client:
             if code in {"UNAUTHENTICATED", "FORBIDDEN"}:
                 raise UpstreamAuth(source, f"{source} refused the gateway's key.")
             if code in REJECTIONS:
-                fields = tuple(str(part) for part in path)
-                raise UpstreamRejected(source, f"{source} refused the request ({code}).", fields=fields)
-            raise UpstreamBadResponse(source, f"{source} answered with an error.")
+                kind = {INVALID: _Invalid, MISSING: UpstreamMissing}.get(code, UpstreamRejected)
+                raise kind(source, f"{source} refused the request ({code}).")
+            unknown = UpstreamBadResponse(source, f"{source} answered with an error.")
+            unknown.uncertain = code == CRASHED
+            raise unknown
 
 
 def document(kind: str, fields: Sequence[RootField]) -> tuple[list[str], dict[str, Any]]:

@@ -1,12 +1,15 @@
 """Samespace records to the gateway's values and back. Pure (samespace.md, Value formats)."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Container, Mapping
+from typing import Any, Final, NamedTuple
 
 from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Note
 from gateway.model.property import Module, Property, PropertyType
 from gateway.model.source import Source
+from gateway.model.text import as_text
+from gateway.model.unset import UNSET
+from gateway.model.writing import PROPERTIES, ContactValues, name_parts, whole_name
 from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import ContactRecord, ModuleRecord, Pair, PropertyRecord
 
@@ -32,6 +35,11 @@ TYPES: Final[Mapping[str, str]] = {
     "JSON": PropertyType.JSON.value,
 }
 OTHER: Final = PropertyType.OTHER.value
+# The words that new definitions get. That for choices is in no published sample (samespace.md).
+WORDS: Final[Mapping[str, str]] = {
+    **{type_.value: type_.value for type_ in PropertyType if type_ is not PropertyType.OTHER},
+    PropertyType.ENUM.value: "SELECT",
+}
 
 # Where the unified fields lie among the properties.
 FIRST_NAME: Final = "firstName"
@@ -43,6 +51,16 @@ COMPANY: Final = "company"
 NOTES: Final = "notes"
 CREATED_AT: Final = "createdAt"
 MOST_DIGITS: Final = 16
+# Property keys that are fields of the input.
+FIELDS: Final[Mapping[str, str]] = {
+    FIRST_NAME: "firstName",
+    LAST_NAME: "lastName",
+    NAME: "name",
+    EMAIL: "email",
+    PHONE: "phone",
+    COMPANY: "company",
+    NOTES: "notes",
+}
 
 
 def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> Contact:
@@ -144,15 +162,45 @@ def definition(record: PropertyRecord, *, account: str, module: str) -> Property
 
 def pairs(values: Mapping[str, Any]) -> list[Pair]:
     """Property values as Samespace takes them: texts, and None to clear."""
-    return [{"key": key, "value": _as_text(value)} for key, value in values.items()]
+    return [{"key": key, "value": None if value is None else as_text(value)} for key, value in values.items()]
 
 
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+class Placed(NamedTuple):
+    """A value on its way to a property, and the field of the input that it comes from."""
+
+    field: str
+    value: Any
+
+
+def placed(values: ContactValues, defined: Container[str]) -> dict[str, Placed]:
+    """Where the unified fields and properties go among the defined keys; the rest has no place."""
+    first, last = name_parts(values)
+    found: dict[str, Placed] = {}
+
+    def put(key: str, field: str, value: Any) -> None:
+        if value is not UNSET and key in defined:
+            found[key] = Placed(field, value)
+
+    if FIRST_NAME in defined or LAST_NAME in defined:
+        put(FIRST_NAME, "name" if values.first_name is UNSET else "firstName", first)
+        put(LAST_NAME, "name" if values.last_name is UNSET else "lastName", last)
+    else:
+        put(NAME, "name" if values.name is not UNSET else "firstName", whole_name(values))
+    put(EMAIL, "email", values.email)
+    put(PHONE, "phone", values.phone)
+    put(COMPANY, "company", values.company)
+    put(NOTES, "notes", values.notes)
+    for key, value in values.properties.items():
+        put(key, f"{PROPERTIES}{key}", value)
+    return found
+
+
+def covered(found: Mapping[str, Placed], values: ContactValues) -> frozenset[str]:
+    """The fields of the input that have a place; both parts of a name that is kept as a whole."""
+    fields = {each.field for each in found.values()}
+    if NAME in found:
+        fields |= {"name", "firstName", "lastName"} & values.named().keys()
+    return frozenset(fields)
 
 
 def _text(held: Mapping[str, Any], key: str) -> str | None:

@@ -3,17 +3,34 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from gateway.errors import BadInput, GatewayError, UpstreamBadResponse
+from gateway.errors import (
+    BadInput,
+    CapabilityUnsupported,
+    GatewayError,
+    UpstreamBadResponse,
+    UpstreamMissing,
+    UpstreamRejected,
+)
 from gateway.model.chat import Channel, Chat, Communication, Message
 from gateway.model.contact import Contact, ContactKey, Funnel
 from gateway.model.group import Group
 from gateway.model.page import Slice, pages
 from gateway.model.property import Property
 from gateway.model.source import Source
-from gateway.ports import Ability, Found, Traits, Upstream
-from gateway.upstreams import tolerant
+from gateway.model.writing import (
+    ContactValues,
+    NewMessage,
+    Place,
+    UserError,
+    UserErrorCode,
+    name_parts,
+    user_error,
+)
+from gateway.ports import Ability, Definitions, Found, Traits, Upstream, Written
+from gateway.upstreams import checks, tolerant
 from gateway.upstreams.smartsender import mapping
 from gateway.upstreams.smartsender.client import Client
 from gateway.upstreams.smartsender.records import Page
@@ -22,6 +39,7 @@ K = TypeVar("K")
 R = TypeVar("R")
 V = TypeVar("V")
 
+MOST_CANDIDATES: Final = 5  # contacts whose gates are looked at for each term, newest first
 PAGE: Final = 20  # `limitation` goes no further (smartsender.md, Pagination)
 ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -31,6 +49,8 @@ TRAITS: Final = Traits(
     searches=True,
     tells_updates=True,
     has_modules=False,
+    drops_silently=True,
+    prices={"createContact": 4, "updateContact": 2, "deleteContacts": 1, "mergeContacts": 2},
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 20; 180 requests a minute."),
         "contact": Ability(supported=True, caveat="One call for each; the simple form where that is enough."),
@@ -52,20 +72,45 @@ TRAITS: Final = Traits(
         "group": Ability(supported=False, caveat="Groups are told for each contact only."),
         "Group.members": Ability(supported=False, caveat="Not told."),
         "modules": Ability(supported=False),
+        "createContact": Ability(
+            supported=True,
+            caveat="Through a gate on a WhatsApp channel; a known identifier changes nothing.",
+        ),
+        "updateContact": Ability(
+            supported=True, caveat="The source drops what it finds invalid in silence; read back and told."
+        ),
+        "deleteContacts": Ability(
+            supported=True, caveat="Deprecated by the source; SMART_SENDER_DELETE switches it off."
+        ),
+        "mergeContacts": Ability(supported=True, caveat="The path is assumed (SMART_SENDER_MERGE_PATH)."),
+        "updateGroup": Ability(
+            supported=True, caveat="addMembers and removeMembers only, one call for each."
+        ),
+        "updateContactTags": Ability(supported=True, caveat="One call for each tag, then read back."),
+        "updateContactFunnels": Ability(supported=True, caveat="One call for each funnel, then read back."),
+        "sendMessage": Ability(supported=True, caveat="Sent once, never again."),
+        "triggerEvent": Ability(supported=True, caveat="Sent once, never again; the name is case sensitive."),
+        "importContacts": Ability(supported=False, caveat="The source has no bulk load."),
+        "createGroup": Ability(supported=False, caveat="Not offered by the source."),
+        "deleteGroup": Ability(supported=False, caveat="Not offered by the source."),
+        "createProperty": Ability(supported=False, caveat="Not documented by the source."),
+        "updateProperty": Ability(supported=False, caveat="Not documented by the source."),
     },
 )
+NO_DELETION: Final = "The source answered that it deletes no longer."
 
 
 class SmartSender(Upstream):
     """Smart Sender for one account."""
 
     source = Source.SMART_SENDER
-    traits = TRAITS
     reads_by_id = True
 
-    def __init__(self, client: Client, account: str, now: Callable[[], str]) -> None:
+    def __init__(self, client: Client, account: str, now: Callable[[], str], *, deletes: bool = True) -> None:
         self.account = account
         self.client = client
+        self.purse = client.purse
+        self.traits = TRAITS if deletes else _without_deletion("SMART_SENDER_DELETE is off.")
         self._now = now
 
     def check_id(self, kind: str, vendor_id: str) -> None:
@@ -179,9 +224,171 @@ class SmartSender(Upstream):
             lambda _, records: [mapping.funnel(record, account=self.account) for record in records],
         )
 
+    def needs_definitions(self, values: ContactValues) -> bool:
+        """Only where variables are written; a company is one."""
+        return bool(values.properties) or "company" in values.named()
+
+    def wrong(self, values: ContactValues, definitions: Definitions, *, create: bool) -> list[UserError]:
+        """Unknown variables, values of the wrong type, and no first name."""
+        found = checks.wrong_properties(values, definitions, values.region, self.source)
+        first = mapping.values_of(values, definitions).get(mapping.FIRST_NAME)
+        if (create and first is None) or (first is not None and not first[1]):
+            field = first[0] if first else "firstName"
+            text = "Smart Sender needs a first name: give `firstName` or `name`."
+            found.append(user_error(UserErrorCode.REQUIRED, text, field, source=self.source))
+        return found
+
+    def places(self, values: ContactValues, definitions: Definitions) -> frozenset[str]:
+        """System fields and variables."""
+        return frozenset(field for field, _ in mapping.values_of(values, definitions).values())
+
+    def compare(
+        self, contact: Contact, values: ContactValues, definitions: Definitions
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Which fields hold what was asked."""
+        return checks.compared(contact, values, self.places(values, definitions))
+
+    def field_of(self, vendor_field: str) -> tuple[str, ...] | None:
+        """The path below `contact` of a parameter that Smart Sender found wrong."""
+        return mapping.INPUT_FIELDS.get(vendor_field)
+
+    async def create_contact(
+        self, place: Place, values: ContactValues, definitions: Definitions
+    ) -> tuple[ContactKey | None, Written]:
+        """Create a gate and with it the contact, then look for the contact, whom the answer does not name."""
+        asked = mapping.values_of(values, definitions)
+        body: dict[str, Any] = {"identifier": place.identifier}
+        parameters: dict[str, Any] = {}
+        for name, (_, value) in asked.items():
+            if value is not None:
+                (parameters if name in definitions else body)[name] = value
+        if parameters:
+            body["parameters"] = parameters
+        gate = await self.client.create_gate(place.channel or "", body)
+        try:
+            record = await self._behind(gate, values, place)
+        except GatewayError as error:
+            return None, Written(note=f"The contact is there, but could not be read: {error.message}")
+        if record is None:
+            return None, Written(note="The contact is there, but the search of Smart Sender did not find it.")
+        contact = self.contact_of(record, self._now(), "")
+        applied, ignored = self.compare(contact, values, definitions)
+        note = "The identifier may have been known already: then the contact that is there stays as it is."
+        return contact["_key"], Written(
+            contact=contact,
+            applied=applied,
+            ignored=ignored,
+            note=note if set(ignored) & self.places(values, definitions) else None,
+        )
+
+    async def _behind(self, gate: Any, values: ContactValues, place: Place) -> Any:
+        """The contact of a gate: told by the gate itself, or found by phone or name and told by its gates."""
+        told = tolerant.members(gate.get("contact")).get("originalId")
+        if told is not None:
+            return await self.client.get_contact(str(told))
+        first, last = name_parts(values)
+        name = " ".join(str(part) for part in (first, last) if part)
+        terms = dict.fromkeys(
+            str(term) for term in (values.e164, values.email, name, place.identifier) if term
+        )
+        looked_at: set[str] = set()
+        for term in terms:
+            found = await self.client.search_contacts(term, 1, PAGE)
+            newest_first = sorted(
+                tolerant.items(found["collection"]), key=lambda record: int(record.get("id", 0)), reverse=True
+            )
+            for record in newest_first[:MOST_CANDIDATES]:
+                key = str(record.get("id"))
+                if key not in looked_at and await self._has_gate(key, gate["id"]):
+                    return record
+                looked_at.add(key)
+        return None
+
+    async def _has_gate(self, contact: str, gate: Any) -> bool:
+        page = await self.client.list_gates(contact, 1, PAGE)
+        return any(each.get("id") == gate for each in tolerant.items(page["collection"]))
+
+    async def update_contacts(
+        self, keys: Sequence[ContactKey], values: ContactValues, definitions: Definitions
+    ) -> Written:
+        """Change one contact and read it back: the answer does not say what was dropped."""
+        (key,) = keys
+        asked = mapping.values_of(values, definitions)
+        await self._agreed(
+            self.client.update_contact(key.id, {name: each[1] for name, each in asked.items()})
+        )
+        try:
+            record = await self.client.get_contact(key.id)
+        except GatewayError as error:
+            return Written(note=f"It was written, but could not be read back: {error.message}")
+        if record is None:
+            raise UpstreamMissing(self.source, "Smart Sender has no such contact.")
+        contact = self._contact(key, record, brief=False)
+        applied, ignored = self.compare(contact, values, definitions)
+        note = "Smart Sender drops values that it finds invalid, without a word." if ignored else None
+        return Written(contact=contact, applied=applied, ignored=ignored, note=note)
+
+    async def delete_contacts(self, keys: Sequence[ContactKey]) -> None:
+        """Delete one contact, as long as the source still does."""
+        (key,) = keys
+        try:
+            await self._agreed(self.client.delete_contact(key.id))
+        except CapabilityUnsupported:
+            self.traits = _without_deletion(NO_DELETION)
+            raise
+
+    async def merge_contacts(self, into: ContactKey, gone: ContactKey) -> None:
+        """Unite two contacts."""
+        await self._agreed(self.client.merge_contacts(into.id, gone.id))
+
+    async def change_membership(self, group: str, contact: ContactKey, *, member: bool) -> Group | None:
+        """Put one contact into a group or take it out, and look at its groups."""
+        change = self.client.add_group if member else self.client.remove_group
+        await self._agreed(change(contact.id, group))
+        try:
+            shown = await self.groups_of(contact, 0, PAGE)
+        except GatewayError:
+            return None  # it was carried out; what the group is called can be asked later
+        found = next((each for each in shown.items if each["sourceId"] == group), None)
+        if (found is not None) != member and not shown.more:
+            raise UpstreamRejected(self.source, "Smart Sender did not change the membership.")
+        return found
+
+    async def change_tag(self, contact: ContactKey, tag: str, *, on: bool) -> None:
+        """Put a tag on a contact, or take it off."""
+        change = self.client.add_tag if on else self.client.remove_tag
+        await self._agreed(change(contact.id, tag))
+
+    async def change_funnel(self, contact: ContactKey, service_key: str, *, on: bool) -> None:
+        """Subscribe a contact to a funnel, or unsubscribe it."""
+        change = self.client.add_funnel if on else self.client.remove_funnel
+        await self._agreed(change(contact.id, service_key))
+
+    async def send_message(self, contact: ContactKey, message: NewMessage) -> Message:
+        """Send a message."""
+        record = await self.client.send_message(contact.id, mapping.message_body(message))
+        return mapping.message(record, contact, account=self.account)
+
+    async def fire(self, contact: ContactKey, name: str) -> None:
+        """Launch an event."""
+        if not await self.client.fire_event(contact.id, name):
+            raise UpstreamMissing(
+                self.source, f"Smart Sender has no event of exactly this name: {name!r}.", fields=("name",)
+            )
+
+    async def _agreed(self, change: Awaitable[bool]) -> None:
+        """`state: false` inside of a 200 is a failure."""
+        if not await change:
+            raise UpstreamRejected(self.source, "Smart Sender says that it did not carry this out.")
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+
+
+def _without_deletion(why: str) -> Traits:
+    off = {"deleteContacts": Ability(supported=False, caveat=why)}
+    return replace(TRAITS, abilities={**TRAITS.abilities, **off})
 
 
 async def _slice(read: Callable[[int, int], Awaitable[Page[R]]], offset: int, count: int) -> Slice[R]:

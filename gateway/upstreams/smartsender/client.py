@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from gateway.cache import Flights
-from gateway.errors import UpstreamRejected
+from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire
 from gateway.upstreams.smartsender.records import (
     ChannelRecord,
@@ -19,6 +19,8 @@ from gateway.upstreams.smartsender.records import (
 )
 
 NOT_THERE: Final = frozenset({400, 404})  # contact unknown, or in another project
+GONE: Final = frozenset({405, 410})  # the deprecated deletion has been taken away
+MERGE_PATH: Final = ("contacts", "{contactId}", "merge", "{targetContactId}")
 
 Path = tuple[str | int, ...]
 
@@ -26,10 +28,11 @@ Path = tuple[str | int, ...]
 class Client:
     """Speaks to one Smart Sender project."""
 
-    def __init__(self, wire: Wire, merge_word: str = "merge") -> None:
+    def __init__(self, wire: Wire, merge_path: Sequence[str] = MERGE_PATH) -> None:
+        self.purse = wire.transport.purse
         self._wire = wire
         self._flights = Flights(wire.source)
-        self._merge_word = merge_word  # the path of the merge is assumed
+        self._merge_path = tuple(merge_path)  # assumed, so it comes from a setting
 
     async def list_contacts(self, page: int, limitation: int) -> Page[ContactRecord]:
         """A page of contacts."""
@@ -100,18 +103,18 @@ class Client:
 
     async def merge_contacts(self, into: str, gone: str) -> bool:
         """Unite two contacts: `into` stays and wins, `gone` only fills its gaps."""
-        path = ("contacts", into, self._merge_word, gone)
+        named = {"{contactId}": into, "{targetContactId}": gone}
+        path = tuple(named.get(part, part) for part in self._merge_path)
         return await self._change("mergeContacts", "POST", path)
 
     async def delete_contact(self, contact: str) -> bool:
-        """Delete a contact (deprecated by the vendor)."""
-        return await self._change("deleteContact", "DELETE", ("contacts", contact))
+        """Delete a contact (deprecated by the vendor). CapabilityUnsupported once it has been taken away."""
+        return await self._change("deleteContact", "DELETE", ("contacts", contact), gone=GONE)
 
     async def create_gate(self, channel: str, body: Mapping[str, Any]) -> GateRecord:
         """Create a gate and with it the contact; a known identifier returns the gate that is there."""
         path = ("channels", channel, "gates")
-        answer = await self._wire.send("createGate", "POST", path, json=dict(body))
-        return cast("GateRecord", self._thing(answer))
+        return cast("GateRecord", self._thing(await self._write("createGate", "POST", path, dict(body))))
 
     async def add_tag(self, contact: str, tag: str) -> bool:
         """Put a tag on a contact."""
@@ -141,7 +144,7 @@ class Client:
     async def send_message(self, contact: str, body: Mapping[str, Any]) -> MessageRecord:
         """Send a message."""
         path = ("contacts", contact, "send")
-        answer = await self._wire.send("sendContactMessage", "POST", path, json=dict(body))
+        answer = await self._write("sendContactMessage", "POST", path, dict(body))
         return cast("MessageRecord", self._thing(answer))
 
     async def aclose(self) -> None:
@@ -178,12 +181,30 @@ class Client:
             return None
         return self._thing(answer)
 
-    async def _change(self, operation: str, method: str, path: Sequence[str | int], json: Any = None) -> bool:
-        answer = await self._wire.send(operation, method, path, json=json)
+    async def _change(
+        self,
+        operation: str,
+        method: str,
+        path: Sequence[str | int],
+        json: Any = None,
+        *,
+        gone: frozenset[int] = frozenset(),
+    ) -> bool:
+        answer = await self._write(operation, method, path, json)
+        if answer.status in gone:
+            raise CapabilityUnsupported(self._wire.source, "Smart Sender offers this no longer.")
         self._refuse(answer)
         if not isinstance(answer.json, dict) or not isinstance(answer.json.get("state"), bool):
             raise self._wire.strange("no state")
         return bool(answer.json["state"])
+
+    async def _write(
+        self, operation: str, method: str, path: Sequence[str | int], json: Any = None
+    ) -> Answer:
+        try:
+            return await self._wire.send(operation, method, path, json=json)
+        finally:
+            self._flights.renew()
 
     def _thing(self, answer: Answer) -> Any:
         self._refuse(answer)
@@ -198,6 +219,5 @@ class Client:
             return
         named = error.get("fields") if isinstance(error, dict) else None
         fields = tuple(named) if isinstance(named, dict) else ()
-        raise UpstreamRejected(
-            self._wire.source, f"Smart Sender refused the request ({answer.status}).", fields=fields
-        )
+        kind = UpstreamMissing if answer.status == 404 else UpstreamRejected
+        raise kind(self._wire.source, f"Smart Sender refused the request ({answer.status}).", fields=fields)

@@ -9,6 +9,8 @@ from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel, 
 from gateway.model.group import Group, GroupKey
 from gateway.model.property import Property, PropertyType
 from gateway.model.source import Source
+from gateway.model.unset import UNSET
+from gateway.model.writing import PROPERTIES, ContactValues, NewMessage, name_parts
 from gateway.upstreams import tolerant
 from gateway.upstreams.smartsender.records import (
     ChatRecord,
@@ -35,6 +37,23 @@ SYSTEM: Final = frozenset(
     " chat contact gates".split()
 )
 COMPANY: Final = "company"
+FIRST_NAME: Final = "firstName"
+LAST_NAME: Final = "lastName"
+# What Smart Sender calls a field → where it stands in the input.
+INPUT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    FIRST_NAME: ("firstName",),
+    LAST_NAME: ("lastName",),
+    "email": ("email",),
+    "phone": ("phone",),
+    "parameters": ("properties",),
+}
+# Kind of a message → the members that it takes (smartsender.md, sendContactMessage).
+MESSAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "TEXT": ("content",),
+    "LOCATION": ("title", "latitude", "longitude"),
+    "CONTACT": ("fullName", "phoneNumber"),
+}
+MEDIA: Final = ("media",)
 
 
 def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
@@ -227,6 +246,42 @@ def definition(record: VariableRecord, *, account: str) -> Property:
         "_module": "",
         "_reference": None,
     }
+
+
+def values_of(values: ContactValues, variables: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """System fields and variables that values mean: name → field of the input, and value.
+
+    `variables` are the defined ones. Phones go out as E.164, the only form that is taken.
+    """
+    first, last = name_parts(values)
+    company = next((name for name in variables if name.lower() == COMPANY), None)
+    found = {
+        FIRST_NAME: ("name" if values.first_name is UNSET else "firstName", first),
+        LAST_NAME: ("name" if values.last_name is UNSET else "lastName", last),
+        "email": ("email", values.email),
+        "phone": ("phone", values.e164),
+    }
+    if company is not None:
+        found[company] = ("company", values.company)
+    for key, value in values.properties.items():
+        if key in variables:
+            found[key] = (f"{PROPERTIES}{key}", value)
+    return {name: each for name, each in found.items() if each[1] is not UNSET}
+
+
+def message_body(message: NewMessage) -> dict[str, Any]:
+    """The body that sends a message; the words of kinds are those of the schema in lower case."""
+    held = {
+        "content": message.text,
+        "media": message.media_url,
+        "title": message.title,
+        "latitude": message.latitude,
+        "longitude": message.longitude,
+        "fullName": message.full_name,
+        "phoneNumber": message.phone_number,
+    }
+    names = MESSAGES.get(message.kind, MEDIA)
+    return {"type": message.kind.lower(), **{name: held[name] for name in names}}
 
 
 def _properties(record: ContactRecord) -> list[ContactProperty]:

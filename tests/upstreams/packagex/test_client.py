@@ -14,6 +14,7 @@ from gateway.errors import (
     UpstreamAuth,
     UpstreamBadResponse,
     UpstreamError,
+    UpstreamMissing,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamUnavailable,
@@ -184,16 +185,19 @@ async def test_a_list_without_pagination_is_the_whole_list(crowd: Lone) -> None:
     assert page == {"contacts": [{"id": "contact_1"}], "more": False, "total": None}
 
 
-async def test_what_is_not_there_is_none_and_not_an_error(office: Lone) -> None:
+async def test_what_is_not_there_is_none_for_reads_and_missing_for_writes(office: Lone) -> None:
     assert await office.client.get_contact("contact_missing") is None
-    assert await office.client.update_contact("contact_missing", {"name": "Ada"}) is None
-    assert await office.client.delete_contact("contact_missing") is False
+    for write in (
+        office.client.update_contact("contact_missing", {"name": "Ada"}),
+        office.client.delete_contact("contact_missing"),
+    ):
+        assert isinstance(await failure(write), UpstreamMissing)
 
 
 async def test_a_deleted_contact_is_gone(office: Lone) -> None:
-    assert await office.client.delete_contact(TADEO) is True
+    await office.client.delete_contact(TADEO)
     assert await office.client.get_contact(TADEO) is None
-    assert await office.client.delete_contact(TADEO) is False
+    assert isinstance(await failure(office.client.delete_contact(TADEO)), UpstreamMissing)
 
 
 async def test_a_file_is_reported_with_new_ids_and_the_rows_at_fault(office: Lone) -> None:

@@ -144,21 +144,6 @@ def test_a_name_is_split_at_its_first_space(name: str | None, first: str | None,
 words = st.lists(st.text(st.characters(categories=["L", "N", "P"]), min_size=1), min_size=1)
 
 
-@given(words)
-@settings(deadline=None, database=None)
-def test_a_name_that_was_split_can_be_joined_again(parts: list[str]) -> None:
-    name = " ".join(parts)
-    assert mapping.join_name(*mapping.split_name(name)) == name
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "name"),
-    [("Ada", None, "Ada"), (None, "Lovelace", "Lovelace"), (None, None, None), ("", "", None)],
-)
-def test_half_a_name_is_a_name(first: str | None, last: str | None, name: str | None) -> None:
-    assert mapping.join_name(first, last) == name
-
-
 def test_a_nameless_contact_is_shown_by_its_email_and_else_its_phone() -> None:
     assert contact(name="", email="a@b.c", phone="1")["displayName"] == "a@b.c"
     assert contact(name=None, phone="1")["displayName"] == "1"

@@ -23,13 +23,14 @@ from gateway.errors import (
     UpstreamAuth,
     UpstreamBadResponse,
     UpstreamError,
+    UpstreamMissing,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamUnavailable,
 )
 from gateway.model.source import Source
 from gateway.upstreams.people import Population
-from gateway.upstreams.samespace.client import Client, RootField, document
+from gateway.upstreams.samespace.client import CRASHED, Client, RootField, document
 from gateway.upstreams.samespace.emulator import Emulator
 from tests.support.sources import KEY, Lone, Sent, lone, shown
 from tests.upstreams.samespace.calling import COMPANY_MODULE, CONTACTS, NOW
@@ -303,7 +304,7 @@ async def test_two_operations_of_different_requests_do_not_share_a_document(crow
 async def test_mutations_never_share_a_document(branch: Lone) -> None:
     values = example("createContact", "request")["body"]["variables"]["p"]
     made = await asyncio.gather(*(branch.client.create_contact(CONTACTS, values) for _ in range(3)))
-    assert len(set(made)) == 3
+    assert len({record["_id"] for record in made}) == 3
     assert [roots(sent) for sent in branch.sent] == [["createContact"]] * 3
 
 
@@ -373,8 +374,8 @@ async def test_records_are_returned_as_they_were_sent(branch: Lone, operation: s
 
 
 async def test_writes_return_what_the_vendor_says_of_them(branch: Lone) -> None:
-    identity = await call(branch, "createContact")
-    assert identity in {record["_id"] for record in await branch.client.get_contacts(CONTACTS, 0, 50)}
+    created = await call(branch, "createContact")
+    assert created["_id"] in {record["_id"] for record in await branch.client.get_contacts(CONTACTS, 0, 50)}
     for operation in ("updateContacts", "deleteContacts", "importContacts"):
         assert await call(branch, operation) == example(operation, "response")["body"]["data"][operation]
     created = await call(branch, "createProperty")
@@ -415,7 +416,8 @@ async def test_the_published_error_has_its_kind(branch: Lone, operation: str) ->
     branch.answers(published["body"], published["status"])
     error = await failure(call(branch, operation))
     code = published["body"]["errors"][0]["extensions"]["code"]
-    assert type(error) is (UpstreamAuth if code == "UNAUTHENTICATED" else UpstreamRejected)
+    kinds = {"UNAUTHENTICATED": UpstreamAuth, "NOT_FOUND": UpstreamMissing}
+    assert type(error) is kinds.get(code, UpstreamRejected)
     assert error.source == "SAMESPACE"
     assert published["body"]["errors"][0]["message"] not in shown(error)
 
@@ -427,7 +429,7 @@ async def test_the_published_error_has_its_kind(branch: Lone, operation: str) ->
         ("UNAUTHENTICATED", UpstreamAuth),
         ("FORBIDDEN", UpstreamAuth),
         ("BAD_USER_INPUT", UpstreamRejected),
-        ("NOT_FOUND", UpstreamRejected),
+        ("NOT_FOUND", UpstreamMissing),
         ("GRAPHQL_VALIDATION_FAILED", UpstreamRejected),
         ("INTERNAL_SERVER_ERROR", UpstreamBadResponse),
         (None, UpstreamBadResponse),
@@ -438,17 +440,27 @@ async def test_an_error_within_a_200_is_an_error(
 ) -> None:
     crowd.answers({"errors": [{"message": f"Ada {KEY}", "extensions": {"code": code}}], "data": data})
     error = await failure(crowd.client.get_modules())
-    assert type(error) is kind
+    assert isinstance(error, kind)
     for part in ("Ada", KEY):
         assert part not in shown(error)
 
 
-async def test_a_refusal_names_the_field_at_fault(branch: Lone) -> None:
-    published = example("createContact", "error")
-    branch.answers(published["body"])
-    error = await failure(call(branch, "createContact"))
-    assert isinstance(error, UpstreamRejected)
-    assert error.fields == ("createContact",)
+@pytest.mark.parametrize(("code", "uncertain"), [("BAD_USER_INPUT", False), (None, False), (CRASHED, True)])
+async def test_a_write_that_was_refused_is_certain_and_one_that_crashed_is_not(
+    branch: Lone, code: str | None, uncertain: bool
+) -> None:
+    error = {"message": "No", "path": ["createContact"], "extensions": {"code": code}}
+    branch.answers({"errors": [error], "data": {"createContact": None}})
+    assert (await failure(call(branch, "createContact"))).uncertain is uncertain
+
+
+async def test_a_server_that_tells_ids_only_is_asked_for_no_more(branch: Lone) -> None:
+    refusal = {"message": "Cannot query field", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}
+    branch.answers({"errors": [refusal]}, times=1)
+    values = example("createContact", "request")["body"]["variables"]["p"]
+    assert (await branch.client.create_contact(CONTACTS, values)).keys() == {"_id"}
+    assert (await branch.client.create_contact(CONTACTS, values)).keys() == {"_id"}
+    assert [roots(sent) for sent in branch.sent] == [["createContact"]] * 3
 
 
 async def test_the_emulators_own_refusal_is_understood(branch: Lone) -> None:

@@ -17,6 +17,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.model.source import Source
+from gateway.upstreams.smartsender import settings
 from gateway.upstreams.smartsender.client import Client
 from tests.support.sources import KEY, Lone, lone, shown
 from tests.upstreams.smartsender.asking import OPERATIONS, emulator, example
@@ -132,11 +133,12 @@ async def test_a_term_goes_out_as_it_is(crowd: Lone) -> None:
     assert crowd.sent[0].query == {"page": "2", "limitation": "7", "term": "a&page=9 +%é"}
 
 
-async def test_the_word_for_a_merge_can_be_another_as_it_is_assumed() -> None:
+async def test_the_path_of_a_merge_can_be_another_as_it_is_assumed() -> None:
     desk = lone(Source.SMART_SENDER, emulator(0, examples=True))
+    path = settings.merge_path("/unite/{targetContactId}/with/{contactId}")
     with pytest.raises(UpstreamRejected):
-        await Client(desk.client._wire, merge_word="unite").merge_contacts(IMKE, TADEO)
-    assert desk.sent[0].path == f"/v1/contacts/{IMKE}/unite/{TADEO}"
+        await Client(desk.client._wire, path).merge_contacts(IMKE, TADEO)
+    assert desk.sent[0].path == f"/v1/unite/{TADEO}/with/{IMKE}"
 
 
 # What comes back.

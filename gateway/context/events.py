@@ -1,0 +1,131 @@
+"""The log of what has happened through this gateway."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.context.asked import Asked
+from gateway.context.contacts import Contacts
+from gateway.errors import BadInput, CursorInvalid
+from gateway.federation import asking, paging
+from gateway.federation.asking import Arguments
+from gateway.index.rows import instant
+from gateway.journal.store import Journal, Noted
+from gateway.model import ids
+from gateway.model.caller import Caller
+from gateway.model.contact import Contact
+from gateway.model.event import Event, EventQuery, EventType
+from gateway.model.source import Source
+
+CURSOR_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The verbs of events."""
+
+    asked: Asked
+    contacts: Contacts
+    journal: Journal
+
+    async def page(self, arguments: Arguments) -> dict[str, Any]:
+        """A page of events, oldest first."""
+        given = {k: v for k, v in (arguments.get("filter") or {}).items() if v is not None}
+        contact = given.get("contactId")
+        if contact is not None:
+            ids.expect(contact, "Contact", self._account)
+        for name in ("types", "sources"):
+            if given.get(name) == []:
+                raise BadInput(f"filter.{name} is empty: name at least one, or leave it out for all.")
+        return await self._page(
+            arguments,
+            EventQuery(
+                types=tuple(EventType(each) for each in given["types"]) if "types" in given else None,
+                sources=tuple(Source(each) for each in given["sources"]) if "sources" in given else None,
+                contact=contact,
+                since=instant(given.get("since")),
+            ),
+        )
+
+    async def of_contact(self, contact: Contact, arguments: Arguments) -> dict[str, Any]:
+        """A page of what has happened to a contact."""
+        return await self._page(arguments, EventQuery(contact=contact["id"]))
+
+    async def one(self, number: int) -> Event | None:
+        """One event; None also where the caller may not read its source."""
+        found = await self.journal.event(self._account, number)
+        return None if found is None or not _may_read(self.asked.caller, found) else self._event(found)
+
+    async def written(self, payload: Mapping[str, Any]) -> Event | None:
+        """The event of a payload."""
+        if payload["event"] is None:
+            return None
+        return await self.one(ids.expect_own(payload["event"], "Event", self._account))
+
+    async def contact(self, event: Event) -> Contact | None:
+        """The contact that an event happened to, as it is now."""
+        return await self.contacts.written(event["contactId"])
+
+    def edges(self, page: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The events of a page with their cursors."""
+        return [
+            {"cursor": self._cursor(each["_number"], page["_mark"]), "node": each} for each in page["nodes"]
+        ]
+
+    @property
+    def _account(self) -> str:
+        return self.asked.directory.account
+
+    async def _page(self, arguments: Arguments, query: EventQuery) -> dict[str, Any]:
+        first, after = asking.page(arguments)
+        mark = paging.fingerprint("events", self._account, query)
+        start = 0 if after is None else _number(after, mark)
+        found = await self.journal.events(self._account, self._allowed(query), start, first + 1)
+        events = [self._event(each) for each in found[:first]]
+        end = events[-1]["_number"] if events else start
+        return {
+            "nodes": events,
+            "pageInfo": {
+                "hasNextPage": len(found) > first,
+                "hasPreviousPage": after is not None,
+                "startCursor": self._cursor(events[0]["_number"], mark) if events else None,
+                "endCursor": self._cursor(end, mark),
+            },
+            "_mark": mark,
+        }
+
+    def _allowed(self, query: EventQuery) -> EventQuery:
+        """The same query, without what has happened in sources that the caller may not read."""
+        allowed = self.asked.caller.sources
+        if allowed is None:
+            return query
+        sources = tuple(source for source in query.sources or Source if source in allowed)
+        return EventQuery(types=query.types, sources=sources, contact=query.contact, since=query.since)
+
+    def _cursor(self, number: int, mark: str) -> str:
+        return paging.seal([paging.VERSION, mark, number])
+
+    def _event(self, noted: Noted) -> Event:
+        return {
+            "__typename": "Event",
+            "id": ids.own("Event", self._account, noted.number),
+            "type": noted.type,
+            "name": noted.name,
+            "source": noted.source,
+            "contactId": noted.contact,
+            "actor": noted.actor,
+            "occurredAt": noted.at,
+            "payload": noted.payload or None,
+            "_number": noted.number,
+        }
+
+
+def _number(cursor: str, mark: str) -> int:
+    number = paging.unseal(cursor, mark, CURSOR_PARTS)[2]
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < paging.LARGEST:
+        raise CursorInvalid(paging.BROKEN)
+    return number
+
+
+def _may_read(caller: Caller, noted: Noted) -> bool:
+    return caller.sources is None or (noted.source is not None and caller.may_read(Source(noted.source)))

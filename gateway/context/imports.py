@@ -1,0 +1,61 @@
+"""Imports of files, as a request sees them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway import deadline
+from gateway.context.asked import Asked
+from gateway.context.writes import Writes
+from gateway.errors import BadInput
+from gateway.federation.asking import Arguments
+from gateway.imports import jobs
+from gateway.imports.jobs import Imports as Jobs
+from gateway.journal.once import fingerprint
+from gateway.model import ids
+from gateway.model.importing import ImportJob, Upload
+
+MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
+SHORT: Final = 0.1  # of the deadline, where that is less
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """The verbs of imports."""
+
+    asked: Asked
+    writes: Writes
+    jobs: Jobs
+
+    async def begin(self, given: Arguments) -> dict[str, Any]:
+        """Import a file, and wait for it within the deadline."""
+        upload = given["file"]
+        if not isinstance(upload, Upload):
+            raise BadInput("Send the file along: GraphQL multipart request.")
+        plain = {name: value for name, value in given.items() if name != "file"}
+
+        async def work() -> dict[str, Any]:
+            return await self.jobs.begin(self.asked.caller, given)
+
+        mark = fingerprint(plain, upload.sha256)
+        payload = await self.writes.once("importContacts", given, mark, work)
+        if payload["job"] is not None:
+            left = deadline.seconds_left(float("inf"))
+            await self.jobs.wait(self._number(payload["job"]), left - min(MARGIN, left * SHORT))
+        self.asked.renew()
+        return {**payload, "clientMutationId": given.get("clientMutationId")}
+
+    async def by_id(self, text: str) -> ImportJob | None:
+        """An import, by its global id."""
+        return await self.one(self._number(text))
+
+    async def written(self, payload: Arguments) -> ImportJob | None:
+        """The job of a payload."""
+        return None if payload["job"] is None else await self.by_id(payload["job"])
+
+    async def one(self, number: int) -> ImportJob | None:
+        """An import, by its number."""
+        found = await self.jobs.get(number)
+        return None if found is None else jobs.readable(found, self.asked.caller)
+
+    def _number(self, text: str) -> int:
+        return ids.expect_own(text, "ImportJob", self.asked.directory.account)

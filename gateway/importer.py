@@ -1,0 +1,202 @@
+"""`gateway import`: the same import as the mutation, with a progress bar on a terminal."""
+
+import asyncio
+import csv
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from gateway.app import Gateway, over_the_network, wall_clock
+from gateway.config import BadSetting, Config
+from gateway.errors import GatewayError
+from gateway.imports import table
+from gateway.imports.jobs import Imports
+from gateway.imports.reader import FORMULA_SIGNS
+from gateway.model import ids
+from gateway.model.caller import Caller, Scope
+from gateway.model.importing import ImportJob, JobState, RowStatus, Upload
+from gateway.model.source import Source
+from gateway.model.text import folded
+
+LOOK_SECONDS: Final = 0.2
+FOLLOW_SECONDS: Final = 1.0
+CALLER: Final = "command line"
+SHOWN_ROWS: Final = 20
+BAD: Final = frozenset({RowStatus.FAILED.value, RowStatus.WOULD_FAIL.value})
+REASON: Final = "reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for."""
+
+    file: str | None
+    to: tuple[str, ...]
+    module: str | None
+    dry_run: bool
+    mapping: tuple[str, ...]
+    overwrite: bool
+    confirmation: str | None
+    rejects: str | None
+    account: str
+    follow: str | None
+
+
+async def run(config: Config, wish: Wish) -> int:
+    """Import, or follow a job. The exit status: 0 when every row was taken, 1 when not, 2 for a bad call."""
+    gateway = Gateway(config, over_the_network, wall_clock)
+    try:
+        if wish.account not in gateway.ledgers:
+            raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
+        imports = gateway.ledger(wish.account).imports
+        if wish.follow is not None:
+            return await _follow(imports, wish)
+        return await _import(imports, wish)
+    except GatewayError as error:
+        print(f"gateway: {error.message}", file=sys.stderr)
+        return 2
+    finally:
+        await gateway.aclose()
+
+
+async def _import(imports: Imports, wish: Wish) -> int:
+    if wish.file is None or not wish.to:
+        print("gateway: name a FILE, and one --to at least.", file=sys.stderr)
+        return 2
+    upload = await asyncio.to_thread(_upload, Path(wish.file))
+    caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
+    payload = await imports.begin(caller, {**_input(wish), "file": upload})
+    for error in payload["userErrors"]:
+        print(f"gateway: {'.'.join(error['field'] or [])}: {error['message']}", file=sys.stderr)
+    if payload["job"] is None:
+        return 2
+    number = ids.expect_own(payload["job"], "ImportJob", wish.account)
+    job = await _watched(imports, number)
+    if wish.rejects is not None:
+        read = await table.read(upload, most_rows=imports.limits.rows, most_cells=imports.limits.cells)
+        count = await asyncio.to_thread(_write_rejects, Path(wish.rejects), read, job)
+        print(f"{count} rows that failed are in {wish.rejects}.")
+    return _told(job)
+
+
+async def _follow(imports: Imports, wish: Wish) -> int:
+    """Follow a job of another process through the stored journal."""
+    number = ids.expect_own(str(wish.follow), "ImportJob", wish.account)
+    await imports.recover()
+    job = await imports.get(number)
+    if job is None:
+        print("gateway: there is no such job in GATEWAY_DATA_DIR.", file=sys.stderr)
+        return 2
+    with _bar(job) as bar:
+        while job["state"] == JobState.RUNNING:
+            _show(bar, job)
+            await asyncio.sleep(FOLLOW_SECONDS)
+            await imports.recover()
+            job = await imports.get(number) or job
+        _show(bar, job)
+    return _told(job)
+
+
+async def _watched(imports: Imports, number: int) -> ImportJob:
+    job = await imports.get(number)
+    if job is None:
+        raise LookupError(number)
+    with _bar(job) as bar:
+        while job["state"] == JobState.RUNNING:
+            _show(bar, job)
+            await imports.wait(number, LOOK_SECONDS)
+            job = await imports.get(number) or job
+        _show(bar, job)
+    return job
+
+
+def _bar(job: ImportJob) -> "tqdm[Any]":
+    """A progress bar on a terminal, nothing elsewhere."""
+    return tqdm(total=job["total"], unit="row", disable=not sys.stderr.isatty(), leave=False)
+
+
+def _show(bar: "tqdm[Any]", job: ImportJob) -> None:
+    bar.update(job["processed"] - bar.n)
+
+
+def _upload(path: Path) -> Upload:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Upload(path.resolve(), path.name, path.stat().st_size, digest)
+
+
+def _input(wish: Wish) -> dict[str, Any]:
+    """The input of the mutation that says the same."""
+    targets = []
+    for name in wish.to:
+        source = _source(name)
+        target: dict[str, Any] = {"source": source.value}
+        if source is Source.SAMESPACE and wish.module is not None:
+            target["module"] = {"name": wish.module}
+        if source is not Source.SAMESPACE:
+            target |= {"overwrite": wish.overwrite, "confirmation": wish.confirmation}
+        targets.append(target)
+    found: dict[str, Any] = {"targets": targets, "dryRun": wish.dry_run}
+    if wish.mapping:
+        pairs = [each.rpartition("=") for each in wish.mapping]
+        found["mapping"] = [{"column": column, "field": field} for column, _, field in pairs]
+    return found
+
+
+def _source(name: str) -> Source:
+    wanted = folded(name).replace(" ", "_").replace("-", "_")
+    for source in Source:
+        if wanted in (source.value.lower(), source.value.lower().replace("_", "")):
+            return source
+    raise BadSetting(f"There is no source {name!r}: name {', '.join(each.value.lower() for each in Source)}.")
+
+
+def _told(job: ImportJob) -> int:
+    """Print what became of an import; the exit status."""
+    mapped = [f"{each['column']} → {each['field'] or '(left out)'}" for each in job["mapping"]]
+    print(f"Job {job['id']}: {job['state'].lower()}{', dry run' if job['dryRun'] else ''}")
+    if mapped:
+        print(f"Columns: {'; '.join(mapped)}")
+    for report in job["reports"]:
+        counts = ", ".join(
+            f"{name} {report[name]}"
+            for name in ("created", "merged", "failed", "unknown", "deleted")
+            if report[name] is not None
+        )
+        print(f"{report['source']}: {report['status']} ({counts})")
+        if report["message"]:
+            print(f"  {report['message']}")
+        bad = [row for row in report["rows"] if row["status"] in BAD]
+        for row in bad[:SHOWN_ROWS]:
+            print(f"  row {row['index']}: {row['reason']} {', '.join(row['fields'])}".rstrip())
+        if len(bad) > SHOWN_ROWS:
+            print(f"  … and {len(bad) - SHOWN_ROWS} more rows that failed")
+    if job["confirmation"]:
+        print(f"Confirmation for --overwrite, good once and for 15 minutes: {job['confirmation']}")
+    done = job["state"] == JobState.FINISHED
+    return 0 if done and all(report["status"] == "APPLIED" for report in job["reports"]) else 1
+
+
+def _write_rejects(path: Path, read: table.Table, job: ImportJob) -> int:
+    """Write the rows that failed anywhere, with the reason; cells stay texts where a program opens it."""
+    reasons: dict[int, list[str]] = {}
+    for report in job["reports"]:
+        for row in report["rows"]:
+            if row["status"] in BAD:
+                reasons.setdefault(row["index"], []).append(f"{report['source']}: {row['reason']}")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*_texts(read.columns), REASON])
+        for index, said in sorted(reasons.items()):
+            writer.writerow([*_texts(read.rows[index]), *_texts([" ".join(said)])])
+    return len(reasons)
+
+
+def _texts(cells: Sequence[str]) -> list[str]:
+    """Cells that no spreadsheet takes for a formula; the apostrophe is taken off again at the next import."""
+    return [f"'{cell}" if cell.startswith(FORMULA_SIGNS) else cell for cell in cells]

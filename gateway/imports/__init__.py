@@ -1,0 +1,1 @@
+"""Imports of files: read apart from the process, mapped, tried or carried out, kept as jobs."""

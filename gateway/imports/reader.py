@@ -1,0 +1,231 @@
+"""Reads a CSV, XLS or XLSX file into lines of JSON. Runs in a process of its own, which may be killed.
+
+    python -m gateway.imports.reader FILE NAME OUT MOST_ROWS MOST_CELLS
+
+OUT gets the header cells as its first line, then a line for each row that is not blank. What is wrong with
+the file goes to standard output as `{"code", "message"}`, with the exit status 3. Macros are never looked at,
+formulas never computed: of a workbook the stored values of the first sheet are read.
+"""
+
+import csv
+import io
+import json
+import resource
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import IO, Any, Final
+
+MEMORY_BYTES: Final = 3 * 1024**3
+CPU_SECONDS: Final = 120
+LARGEST_UNPACKED: Final = 400 * 1024 * 1024
+WORST_RATIO: Final = 200  # unpacked to packed; honest sheets stay below 50
+SMALL: Final = 1024 * 1024  # bytes; below, the ratio says nothing
+SAMPLE: Final = 8_192  # signs in which the delimiter is looked for
+ENCODING_SAMPLE: Final = 256 * 1024
+LONGEST_CELL: Final = 32_767
+MOST_COLUMNS: Final = 500
+DELIMITERS: Final = [",", ";", "\t", "|"]
+CODE_PAGES: Final = [
+    "utf_8", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
+    "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
+]  # fmt: skip
+FORMULA_SIGNS: Final = ("=", "+", "-", "@")
+WORKBOOKS: Final = frozenset({"xls", "xlsx", "xlsm"})
+TEXTS: Final = frozenset({"csv", "tsv", "txt"})
+ZIP: Final = b"PK\x03\x04"
+COMPOUND: Final = b"\xd0\xcf\x11\xe0"
+
+
+class Unreadable(Exception):
+    """The file cannot be taken; a code of `UserErrorCode`, and a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read one file."""
+    source, name, out, rows, cells = arguments
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    try:
+        with Path(out).open("w", encoding="utf-8") as lines:
+            write(tidy(table(Path(source), name)), lines, int(rows), int(cells))
+    except Unreadable as problem:
+        print(json.dumps({"code": problem.code, "message": problem.message}))
+        return 3
+    except (MemoryError, OverflowError):
+        print(json.dumps({"code": "TOO_LARGE", "message": "The file unpacks to more than can be taken."}))
+        return 3
+    return 0
+
+
+def table(path: Path, name: str) -> Iterator[list[str]]:
+    """The rows of a file, by what it is; what it says it is has to agree."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    kind = name.lower().rpartition(".")[2]
+    packed, compound = head.startswith(ZIP), head.startswith(COMPOUND)
+    if (packed or compound) and kind in TEXTS:
+        raise Unreadable("INVALID", f"The file is called .{kind} but is a workbook or an archive.")
+    if kind in WORKBOOKS and not (packed or compound):
+        raise Unreadable("INVALID", f"The file is called .{kind} but is no workbook.")
+    if packed:
+        check_archive(path)
+        return workbook(path)
+    return workbook(path) if compound else text_table(path.read_bytes())
+
+
+def check_archive(path: Path) -> None:
+    """Refuse archives that are no workbook, or that unpack to far more than they are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if "xl/workbook.xml" not in {entry.filename for entry in entries}:
+                raise Unreadable("INVALID", "The file is an archive, but no workbook.")
+            unpacked = sum(entry.file_size for entry in entries)
+            packed = max(1, sum(entry.compress_size for entry in entries))
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise Unreadable("INVALID", "The workbook is broken.") from error
+    if unpacked > LARGEST_UNPACKED or (unpacked > SMALL and unpacked / packed > WORST_RATIO):
+        raise Unreadable("TOO_LARGE", "The workbook unpacks to far more than it is; it is not taken.")
+
+
+def workbook(path: Path) -> Iterator[list[str]]:
+    """Rows of the first sheet of a workbook."""
+    from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - a CSV file needs none of it
+
+    try:
+        book = load_workbook(str(path))
+        sheet = book.get_sheet_by_index(0)
+        for row in sheet.iter_rows():
+            yield [shown(cell) for cell in row]
+    except (CalamineError, IndexError, OSError) as error:
+        raise Unreadable("INVALID", "The workbook is broken, protected, or has no sheet.") from error
+
+
+def shown(cell: Any) -> str:
+    """A cell as text: whole numbers without a point, times in ISO form."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e18:
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return "" if cell is None or isinstance(cell, timedelta) else str(cell)
+
+
+def text_table(content: bytes) -> Iterator[list[str]]:
+    """Rows of a CSV file of any usual encoding and delimiter."""
+    text = decoded(content)
+    csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text), strict=False)
+    except csv.Error as error:
+        raise Unreadable("INVALID", "The file is no table, or a cell is too long.") from error
+
+
+def decoded(content: bytes) -> str:
+    """A text: UTF-8 or UTF-16 where it says so or fits, else what the library takes for most likely."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return _checked(content.decode(encoding, "replace"))
+    try:
+        return _checked(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        pass
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - most files are UTF-8
+
+    matches = from_bytes(content[:ENCODING_SAMPLE], cp_isolation=CODE_PAGES)
+    best = matches.best()
+    if best is None:
+        raise Unreadable("INVALID", "The file is no text in an encoding that is known.")
+    western = next((each for each in matches if each.encoding == "cp1252"), None)
+    # Code pages of one family fit alike; between equals the most usual one is right most often.
+    chosen = western if western is not None and western.chaos <= best.chaos else best
+    return _checked(content.decode(chosen.encoding, "replace"))
+
+
+def _checked(text: str) -> str:
+    if "\x00" in text:
+        raise Unreadable("INVALID", "The file is neither a text nor a workbook.")
+    return text
+
+
+def delimiter(text: str) -> str:
+    """What parts the cells, as the library sees it; a comma where there is one column only."""
+    from clevercsv import Detector  # noqa: PLC0415 - takes a while to load, and workbooks need none of it
+
+    sample = text[:SAMPLE]
+    whole_lines = sample.rpartition("\n")[0] or sample
+    try:
+        found = Detector().detect(whole_lines, delimiters=DELIMITERS)
+    except Exception:  # its own errors are of no common kind
+        found = None
+    return (found.delimiter if found else "") or ","
+
+
+def tidy(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    """Rows without blank ones and without space around cells; the first gets a name for every column."""
+    for row in rows:
+        cells = [plain(cell) for cell in row]
+        if any(cells):
+            yield cells
+
+
+def plain(cell: str) -> str:
+    """A cell without space around. The apostrophe that keeps a text from being a formula is taken off."""
+    text = cell.strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
+
+
+def headers(cells: Sequence[str], width: int) -> list[str]:
+    """A name for every column, each once."""
+    found: list[str] = []
+    for place in range(width):
+        name = (cells[place] if place < len(cells) else "") or f"Column {place + 1}"
+        number, unique = 1, name
+        while unique in found:
+            number += 1
+            unique = f"{name} ({number})"
+        found.append(unique)
+    return found
+
+
+def write(rows: Iterator[list[str]], lines: IO[str], most_rows: int, most_cells: int) -> None:
+    """The header and the rows as lines of JSON, all of one width."""
+    first = next(rows, None)
+    if first is None:
+        raise Unreadable("INVALID", "The file is empty.")
+    while first and not first[-1]:
+        first.pop()
+    held: list[list[str]] = []
+    width, cells = len(first), 0
+    for row in rows:
+        while row and not row[-1]:
+            row.pop()
+        width = max(width, len(row))
+        cells += len(row)
+        held.append(row)
+        if len(held) > most_rows:
+            raise Unreadable("TOO_LARGE", f"The file has more than {most_rows} rows.")
+        if cells > most_cells or width > MOST_COLUMNS:
+            raise Unreadable(
+                "TOO_LARGE", f"The file has more than {most_cells} cells or {MOST_COLUMNS} columns."
+            )
+    if not held:
+        raise Unreadable("INVALID", "The file has a header, but no row below it.")
+    lines.write(json.dumps(headers(first, width)) + "\n")
+    for row in held:
+        lines.write(json.dumps(row + [""] * (width - len(row))) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

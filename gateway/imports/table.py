@@ -1,0 +1,77 @@
+"""A file as a table of texts; read in another process, so that no file can hold up or bring down this one."""
+
+import asyncio
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from gateway.model.importing import Upload
+from gateway.model.writing import UserErrorCode
+
+READING_SECONDS: Final = 150.0
+TOLD: Final = 3  # exit status of a reader that says what is wrong
+
+
+class BadFile(Exception):
+    """A file that cannot be taken."""
+
+    def __init__(self, code: UserErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Header cells, each name once, and the rows below, all of one width and none of them blank."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+
+async def read(upload: Upload, *, most_rows: int, most_cells: int) -> Table:
+    """The table of a file. Raises BadFile."""
+    with tempfile.TemporaryDirectory(prefix="contacts-gateway-") as folder:
+        out = Path(folder) / "rows"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.imports.reader",
+            str(upload.path),
+            upload.filename,
+            str(out),
+            str(most_rows),
+            str(most_cells),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=folder,
+            env={"PYTHONUTF8": "1"},  # none of the keys: whatever a file does to its reader, it finds nothing
+        )
+        try:
+            async with asyncio.timeout(READING_SECONDS):
+                told, _ = await process.communicate()
+        except TimeoutError:
+            raise BadFile(UserErrorCode.TOO_LARGE, "The file took too long to read.") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode == TOLD:
+            problem = orjson.loads(told)
+            raise BadFile(UserErrorCode(problem["code"]), problem["message"])
+        if process.returncode != 0:
+            raise BadFile(
+                UserErrorCode.TOO_LARGE, "The file is broken, or unpacks to more than can be taken."
+            )
+        return await asyncio.to_thread(_load, out)
+
+
+def _load(path: Path) -> Table:
+    with path.open("rb") as lines:
+        columns = orjson.loads(next(lines))
+        return Table(columns, [orjson.loads(line) for line in lines])

@@ -1,0 +1,1 @@
+"""What has to outlive the process: events, answers to keyed writes, imports. Embedded SQLite."""

@@ -1,0 +1,156 @@
+"""Keyed writes: a repeat returns the first answer, and what has left once never leaves again.
+
+The record is claimed before anything is sent; each step is noted before it leaves, and with its outcome
+afterwards. A gateway that was killed in between finds the steps: those with an outcome are answered from it,
+those without are uncertain, and only the rest may still be sent.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from gateway import deadline
+from gateway.errors import DeadlineExceeded, IdempotencyConflict
+from gateway.journal.owner import Owner
+from gateway.journal.store import Journal, KeyedAs
+
+KEPT: Final = timedelta(hours=24)
+LONGEST_KEY: Final = 255
+UNMEANT: Final = frozenset({"clientMutationId", "idempotencyKey"})  # do not make another input
+
+Answer = dict[str, Any]
+
+_steps: ContextVar["Steps | None"] = ContextVar("steps", default=None)
+
+
+@dataclass(slots=True)
+class Steps:
+    """The steps of the keyed write at hand, those that a killed process has left behind included."""
+
+    journal: Journal
+    place: KeyedAs
+    before: Mapping[str, Any] = field(default_factory=dict)
+    taken: bool = False
+
+    async def leaving(self, step: str) -> None:
+        """Note that a step is about to leave."""
+        self.taken = True
+        await self.journal.step(self.place, step)
+
+    async def ended(self, step: str, outcome: Any) -> None:
+        """Note what became of a step."""
+        await self.journal.step(self.place, step, outcome)
+
+
+def current() -> Steps | None:
+    """The steps of the keyed write at hand; None for a write without a key."""
+    return _steps.get()
+
+
+@contextmanager
+def _noting(steps: Steps) -> Iterator[None]:
+    token = _steps.set(steps)
+    try:
+        yield
+    finally:
+        _steps.reset(token)
+
+
+def fingerprint(given: Mapping[str, Any], *more: str) -> str:
+    """The same for the same input; `more` stands for what is no JSON, such as the hash of a file."""
+    meant = {name: value for name, value in given.items() if name not in UNMEANT}
+    text = orjson.dumps([meant, *more], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+class Once:
+    """Answers keyed writes once."""
+
+    def __init__(self, journal: Journal, owner: Owner, now: Callable[[], str]) -> None:
+        self._journal = journal
+        self._owner = owner
+        self._now = now
+        self._running: dict[KeyedAs, tuple[str, asyncio.Task[Answer]]] = {}
+
+    async def run(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of `work`, or that of the first call with this key. Raises IdempotencyConflict.
+
+        The work goes on when its caller goes away. Failures that are raised are not kept: nothing had left,
+        or its steps are known.
+        """
+        running = self._running.get(place)
+        if running is None:
+            task = asyncio.create_task(self._begin(place, mark, work))
+            self._running[place] = (mark, task)
+            task.add_done_callback(lambda _: self._ended(place))
+        elif running[0] != mark:
+            raise _conflict()
+        else:
+            task = running[1]
+        left = deadline.seconds_left(float("inf"))
+        try:
+            async with asyncio.timeout(None if left == float("inf") else max(left, 0) + GRACE):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                "The write with this key goes on. Repeat it with the same key to learn what became of it."
+            ) from None
+
+    async def aclose(self, seconds: float) -> None:
+        """Let what runs come to its end, for so long."""
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def _begin(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        now = self._now()
+        oldest = (datetime.fromisoformat(now) - KEPT).isoformat(timespec="milliseconds")
+        oldest = oldest.replace("+00:00", "Z")
+        held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
+        before: Mapping[str, Any] = {}
+        if held is not None:
+            if held.fingerprint != mark:
+                raise _conflict()
+            if held.answer is not None:
+                answer: Answer = held.answer
+                return answer
+            if held.owner != self._owner.name and self._owner.lives(held.owner):
+                raise DeadlineExceeded(
+                    "Another process carries out the write with this key. Repeat it later."
+                )
+            await self._journal.take_over(place, self._owner.name)
+            before = await self._journal.steps(place)
+        steps = Steps(self._journal, place, before)
+        try:
+            with _noting(steps):
+                answer = await work()
+        except BaseException:
+            if not steps.taken and not before:
+                await asyncio.shield(self._journal.drop(place))
+            raise
+        if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
+            await self._journal.drop(place)
+        else:
+            await self._journal.answered(place, answer)
+        return answer
+
+    def _ended(self, place: KeyedAs) -> None:
+        _, task = self._running.pop(place)
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody is warned of what all waiters left behind
+
+
+GRACE: Final = 0.5  # seconds that the work has to end after its own deadline
+
+
+def _conflict() -> IdempotencyConflict:
+    return IdempotencyConflict(
+        "This idempotency key came with another input before. Use a new key for a new write."
+    )

@@ -1,0 +1,68 @@
+"""Which process an unfinished piece of work belongs to, and whether that process still lives.
+
+A lock on a file ends with the process that holds it, also when it is killed.
+"""
+
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+SUFFIX: Final = ".alive"
+
+
+class Owner:
+    """This process, as the owner of work in a data directory; None where nothing outlives the process."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.name = uuid.uuid4().hex
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        if folder is not None:
+            self._file = (folder / f"{self.name}{SUFFIX}").open("wb")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._sweep(folder)
+
+    def lives(self, name: str) -> bool:
+        """Whether the process of this name still runs."""
+        if name == self.name:
+            return True
+        if self._folder is None:
+            return False
+        with self._held(self._folder / f"{name}{SUFFIX}") as held:
+            return held
+
+    def close(self) -> None:
+        """End ownership."""
+        if self._file is not None:
+            self._file.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self._file.name)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _held(path: Path) -> Iterator[bool]:
+        """Whether somebody else holds the lock of a file."""
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            yield False
+            return
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield True
+                return
+            yield False
+
+    def _sweep(self, folder: Path) -> None:
+        """Take away what killed processes have left."""
+        for path in folder.glob(f"*{SUFFIX}"):
+            if path.stem != self.name:
+                with self._held(path) as held, contextlib.suppress(OSError):
+                    if not held:
+                        path.unlink()

@@ -1,0 +1,309 @@
+"""The journal on disk: events, idempotency records with their steps, import jobs, confirmations.
+
+Unlike the index it cannot be filled anew, so a file that is broken or of another version is never replaced.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from gateway.model.event import EventQuery, Happening
+
+T = TypeVar("T")
+
+VERSION: Final = 1
+MEMORY: Final = ":memory:"
+
+SCHEMA: Final = """
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL, type TEXT NOT NULL, name TEXT, source TEXT, contact TEXT, actor TEXT,
+    at TEXT NOT NULL, payload TEXT NOT NULL
+);
+CREATE INDEX event_of_account ON event (account, number);
+CREATE INDEX event_of_contact ON event (account, contact, number);
+CREATE TABLE keyed (
+    account TEXT NOT NULL, caller TEXT NOT NULL, field TEXT NOT NULL, key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, at TEXT NOT NULL, owner TEXT NOT NULL, answer TEXT,
+    PRIMARY KEY (account, caller, field, key)
+) WITHOUT ROWID;
+CREATE INDEX keyed_at ON keyed (at);
+CREATE TABLE step (
+    account TEXT NOT NULL, caller TEXT NOT NULL, field TEXT NOT NULL, key TEXT NOT NULL, step TEXT NOT NULL,
+    outcome TEXT,
+    PRIMARY KEY (account, caller, field, key, step)
+) WITHOUT ROWID;
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, job TEXT NOT NULL
+);
+CREATE TABLE confirmation (
+    token TEXT PRIMARY KEY, account TEXT NOT NULL, caller TEXT NOT NULL, bound TEXT NOT NULL,
+    expires TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class BrokenJournal(Exception):
+    """The file is no journal of this version. It is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedAs:
+    """What an idempotency record is kept under: never across accounts, callers or mutations."""
+
+    account: str
+    caller: str
+    field: str
+    key: str
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """The columns."""
+        return self.account, self.caller, self.field, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An idempotency record; `answer` None as long as there is none. `owner` names the process."""
+
+    fingerprint: str
+    at: str
+    owner: str
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An event as it is stored."""
+
+    number: int
+    type: str
+    name: str | None
+    source: str | None
+    contact: str | None
+    actor: str | None
+    at: str
+    payload: Any
+
+
+class Journal:
+    """The journal in one SQLite file, or in memory. Everything happens on one thread of its own."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._db = _opened(path)
+
+    # Events.
+
+    async def note(self, account: str, actor: str, at: str, happenings: Sequence[Happening]) -> list[int]:
+        """Append events; their numbers, which grow."""
+
+        def run() -> list[int]:
+            with self._db as db:
+                return [_note(db, account, actor, at, each) for each in happenings]
+
+        return await self._run(run) if happenings else []
+
+    async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
+        """Events behind a number, oldest first."""
+        conditions, values = ["account = ?", "number > ?"], [account, after]
+        for column, wanted in (("type", query.types), ("source", query.sources)):
+            if wanted is not None:
+                conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+                values.extend(each.value for each in wanted)
+        for condition, value in (("contact = ?", query.contact), ("at >= ?", query.since)):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        sql = (
+            "SELECT number, type, name, source, contact, actor, at, payload FROM event "  # noqa: S608
+            f"WHERE {' AND '.join(conditions)} ORDER BY number LIMIT ?"
+        )
+        return await self._run(lambda: [_noted(row) for row in self._db.execute(sql, [*values, limit])])
+
+    async def event(self, account: str, number: int) -> Noted | None:
+        """One event."""
+        found = await self.events(account, EventQuery(), number - 1, 1)
+        return found[0] if found and found[0].number == number else None
+
+    # Keyed writes.
+
+    async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:
+        """Begin a keyed write, unless it was begun before: then its record. What is older goes."""
+
+        def run() -> Keyed | None:
+            with self._db as db:
+                db.execute(
+                    "DELETE FROM step WHERE (account, caller, field, key) IN "
+                    "(SELECT account, caller, field, key FROM keyed WHERE at < ?)",
+                    (oldest,),
+                )
+                db.execute("DELETE FROM keyed WHERE at < ?", (oldest,))
+                sql = (
+                    "SELECT fingerprint, at, owner, answer FROM keyed "
+                    "WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+                )
+                row = db.execute(sql, place.parts).fetchone()
+                if row is not None:
+                    return Keyed(row[0], row[1], row[2], None if row[3] is None else orjson.loads(row[3]))
+                db.execute(
+                    "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                    (*place.parts, fingerprint, at, owner),
+                )
+                return None
+
+        return await self._run(run)
+
+    async def take_over(self, place: KeyedAs, owner: str) -> None:
+        """Go on with a keyed write that a process left behind."""
+        sql = "UPDATE keyed SET owner = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+        await self._change(sql, (owner, *place.parts))
+
+    async def drop(self, place: KeyedAs) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent."""
+        sql = "DELETE FROM keyed WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+        await self._change(sql, place.parts)
+
+    async def answered(self, place: KeyedAs, answer: Any) -> None:
+        """Keep the answer of a keyed write."""
+        sql = "UPDATE keyed SET answer = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+        await self._change(sql, (_text(answer), *place.parts))
+
+    async def steps(self, place: KeyedAs) -> dict[str, Any]:
+        """The steps of a keyed write that have left, and their outcomes; None where that is not known."""
+        sql = "SELECT step, outcome FROM step WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+
+        def run() -> dict[str, Any]:
+            rows = self._db.execute(sql, place.parts)
+            return {step: None if outcome is None else orjson.loads(outcome) for step, outcome in rows}
+
+        return await self._run(run)
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
+        """Note that a step is about to leave, or what became of it."""
+        sql = "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?)"
+        await self._change(sql, (*place.parts, step, None if outcome is None else _text(outcome)))
+
+    # Imports.
+
+    async def begin_job(self, account: str, owner: str, job: Any) -> int:
+        """Keep a new import; its number."""
+
+        def run() -> int:
+            with self._db as db:
+                sql = "INSERT INTO job (account, state, owner, job) VALUES (?, ?, ?, ?)"
+                return int(db.execute(sql, (account, job["state"], owner, _text(job))).lastrowid or 0)
+
+        return await self._run(run)
+
+    async def keep_job(self, number: int, job: Any) -> None:
+        """Keep an import as it is now."""
+        sql = "UPDATE job SET state = ?, job = ? WHERE number = ?"
+        await self._change(sql, (job["state"], _text(job), number))
+
+    async def job(self, account: str, number: int) -> Any:
+        """An import, or None."""
+        sql = "SELECT job FROM job WHERE account = ? AND number = ?"
+
+        def run() -> Any:
+            row = self._db.execute(sql, (account, number)).fetchone()
+            return None if row is None else orjson.loads(row[0])
+
+        return await self._run(run)
+
+    async def jobs_in(self, state: str) -> list[tuple[int, str, Any]]:
+        """The imports of all accounts in a state: number, owner, job."""
+        sql = "SELECT number, owner, job FROM job WHERE state = ?"
+        rows = await self._run(lambda: self._db.execute(sql, (state,)).fetchall())
+        return [(number, owner, orjson.loads(job)) for number, owner, job in rows]
+
+    # Confirmations.
+
+    async def hand_out(self, token: str, account: str, caller: str, bound: str, expires: str) -> None:
+        """Keep a confirmation: a hash of it, whose it is, what it is bound to, and until when."""
+        await self._change(
+            "INSERT INTO confirmation VALUES (?, ?, ?, ?, ?)", (token, account, caller, bound, expires)
+        )
+
+    async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
+        """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
+
+        def run() -> bool:
+            with self._db as db:
+                db.execute("DELETE FROM confirmation WHERE expires <= ?", (now,))
+                good = "FROM confirmation WHERE token = ? AND account = ? AND caller = ? AND bound = ?"
+                values = (token, account, caller, bound)
+                if use:
+                    return db.execute(f"DELETE {good}", values).rowcount == 1
+                return db.execute(f"SELECT 1 {good}", values).fetchone() is not None
+
+        return await self._run(run)
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        await self._run(lambda: None)
+        self._thread.shutdown(wait=True)
+        self._db.close()
+
+    async def _change(self, sql: str, values: Sequence[Any]) -> None:
+        def run() -> None:
+            with self._db as db:
+                db.execute(sql, values)
+
+        await self._run(run)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    name = MEMORY if path is None else str(path)
+    db = sqlite3.connect(name, check_same_thread=False, timeout=5)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # outlives the process; the last commits may not a power cut
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            db.executescript(SCHEMA)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            db.commit()
+            version = VERSION
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if isinstance(error, sqlite3.OperationalError):  # such as a file that is locked
+            raise
+        raise BrokenJournal(
+            f"{name} is no journal. Put it aside: events and idempotency keys are in it."
+        ) from None
+    if version != VERSION:
+        db.close()
+        raise BrokenJournal(f"{name} is a journal of version {version}, not {VERSION}.")
+    return db
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _note(db: sqlite3.Connection, account: str, actor: str, at: str, each: Happening) -> int:
+    sql = (
+        "INSERT INTO event (account, type, name, source, contact, actor, at, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    source = each.source and each.source.value
+    values = (account, each.type.value, each.name, source, each.contact, actor, at, _text(each.payload))
+    return int(db.execute(sql, values).lastrowid or 0)
+
+
+def _noted(row: Sequence[Any]) -> Noted:
+    number, type_, name, source, contact, actor, at, payload = row
+    return Noted(number, type_, name, source, contact, actor, at, orjson.loads(payload))

@@ -1,0 +1,1 @@
+"""Writes: inputs checked, single attempts with honest outcomes, and what has to follow from them."""
