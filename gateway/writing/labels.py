@@ -249,25 +249,25 @@ def _outcome(
     failed: Mapping[str, GatewayError],
     holds: Callable[[Contact, str], bool],
 ) -> WriteOutcome:
-    """One outcome out of several changes of one contact: the worst failure counts where none holds."""
-    applied = () if contact is None else tuple(name for name in names if holds(contact, name))
+    """One outcome out of several changes of one contact: what failed does not count, whatever is there."""
+    held = () if contact is None else tuple(name for name in names if holds(contact, name))
+    applied = tuple(name for name in held if name not in failed)
     ignored = tuple(name for name in names if name not in applied and (contact or name in failed))
     uncertain = next((error for error in failed.values() if error.uncertain), None)
-    if failed and not applied:
-        return outcomes.failed(
-            key.source,
-            uncertain or next(iter(failed.values())),
-            target=text,
-            look=COMPARE,
-            path_of=lambda _: next(iter(failed)).split("."),
-        ) | {"ignored": list(ignored)}
+    if failed and (uncertain or not applied):
+        worst = uncertain or next(iter(failed.values()))
+        found = outcomes.failed(
+            key.source, worst, target=text, look=COMPARE, path_of=_path_to(next(iter(failed)))
+        )
+        found["applied"], found["contact"] = list(applied), contact["id"] if contact else None
+        found["ignored"] = [name for name in ignored if name not in failed or not failed[name].uncertain]
+        return found
     result = Written(contact=contact, applied=applied, ignored=ignored)
     found = outcomes.written(key.source, result, names, target=text, silent=True)
     for name, error in failed.items():
-        if name in ignored:
-            more = outcomes.failed(key.source, error, path_of=_path_to(name))
-            found["userErrors"].extend(more["userErrors"])
-            found["code"], found["message"] = more["code"], more["message"]
+        more = outcomes.failed(key.source, error, path_of=_path_to(name))
+        found["userErrors"].extend(more["userErrors"])
+        found["code"], found["message"] = more["code"], more["message"]
     return found
 
 

@@ -6,7 +6,7 @@ code is mocked, and nothing waits on a clock.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -45,17 +45,22 @@ JOB = (
 
 
 class InProcess(httpx.AsyncBaseTransport):
-    """The way to one emulator. `down` makes it unreachable; `requests` holds what was sent."""
+    """The way to one emulator. `down` makes it unreachable; `requests` holds what was sent.
+
+    `on` hears of each request before it is delivered, and may raise instead.
+    """
 
     def __init__(self, app: Any) -> None:
         self._inner = httpx.ASGITransport(app=app)
         self.down: type[httpx.TransportError] | None = None
+        self.on: Callable[[httpx.Request], object] = lambda _: None
         self.requests: list[httpx.Request] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if self.down is not None:
             raise self.down("unreachable", request=request)
+        self.on(request)
         try:
             return await self._inner.handle_async_request(request)
         except ConnectionBroken as broken:
