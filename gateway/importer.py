@@ -68,9 +68,14 @@ async def _import(imports: Imports, wish: Wish) -> int:
     if wish.file is None or not wish.to:
         print("gateway: name a FILE, and one --to at least.", file=sys.stderr)
         return 2
-    upload = await asyncio.to_thread(_upload, Path(wish.file))
+    given = _input(wish)
+    try:
+        upload = await asyncio.to_thread(_upload, Path(wish.file))
+    except OSError as error:
+        print(f"gateway: {wish.file}: {error.strerror}", file=sys.stderr)
+        return 2
     caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
-    payload = await imports.begin(caller, {**_input(wish), "file": upload})
+    payload = await imports.begin(caller, {**given, "file": upload})
     for error in payload["userErrors"]:
         print(f"gateway: {'.'.join(error['field'] or [])}: {error['message']}", file=sys.stderr)
     if payload["job"] is None:

@@ -48,9 +48,9 @@ class Budget:
             return 0
         if self.limit is None:
             return None
-        held = sum(1 for sent in self._sent if sent > until - self.window)
-        windows = int((until - start) // self.window)
-        return self.limit - held + windows * self.limit
+        windows, rest = divmod(until - start, self.window)
+        held = sum(1 for sent in self._sent if sent > start + rest - self.window)
+        return self.limit - held + int(windows) * self.limit
 
     def remaining(self, now: float) -> int | None:
         """Requests that could be sent now, or None without a limit."""

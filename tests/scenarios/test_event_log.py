@@ -7,7 +7,7 @@ from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.world import World, build, close
 
-EVENTS = "query ($first: Int, $after: String, $filter: EventFilter) { events(first: $first, after: $after, filter: $filter) { edges { cursor node { id type source contactId actor payload } } pageInfo { hasNextPage endCursor } } }"  # noqa: E501
+EVENTS = "query ($first: Int, $after: String, $filter: EventFilter) { events(first: $first, after: $after, filter: $filter) { edges { cursor node { id type source contactId actor payload } } pageInfo { hasNextPage endCursor } } }"
 
 
 async def some_writes(world: World) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import pytest
 from gateway.journal.store import KeyedAs
 from gateway.model.source import Source
 from tests.conftest import Build
+from tests.support.waiting import until
 from tests.support.world import World
 
 ADA = {"targets": [{"source": "PACKAGEX"}], "contact": {"name": "Ada Quux"}}
-CREATE = "mutation ($input: CreateContactInput!) { createContact(input: $input) { contacts { id } outcomes { status } userErrors { code } clientMutationId } }"  # noqa: E501
+CREATE = "mutation ($input: CreateContactInput!) { createContact(input: $input) { contacts { id } outcomes { status } userErrors { code } clientMutationId } }"
 KEY = {"Idempotency-Key": "order-17"}
 
 
@@ -42,7 +43,7 @@ async def test_the_header_does_the_same_and_the_key_of_an_input_wins(world: Worl
 
 
 async def test_the_header_is_left_aside_for_several_mutations_and_that_is_said(world: World) -> None:
-    two = "mutation ($input: CreateContactInput!) { a: createContact(input: $input) { outcomes { status } } b: createContact(input: $input) { outcomes { status } } }"  # noqa: E501
+    two = "mutation ($input: CreateContactInput!) { a: createContact(input: $input) { outcomes { status } } b: createContact(input: $input) { outcomes { status } } }"
     answer = await world.ask(two, {"input": ADA}, headers=KEY)
     assert world.operations["createPerson"] == 2
     assert "Idempotency-Key" in answer.warnings[0]["message"]
@@ -62,8 +63,7 @@ async def test_a_repeat_while_the_first_is_running_waits_for_its_answer(world: W
     world.packagex.switches.sleep = lambda _: gate.wait()
     world.packagex.switches.fail("createPerson", latency=1.0)
     asked = [asyncio.create_task(world.ask(CREATE, {"input": ADA}, headers=KEY)) for _ in range(3)]
-    while not world.operations.get("createPerson"):
-        await asyncio.sleep(0)
+    await until(lambda: world.operations.get("createPerson"))
     gate.set()
     answers = await asyncio.gather(*asked)
     assert world.operations["createPerson"] == 1
@@ -75,8 +75,7 @@ async def test_a_conflict_is_told_while_the_first_is_running(world: World) -> No
     world.packagex.switches.sleep = lambda _: gate.wait()
     world.packagex.switches.fail("createPerson", latency=1.0)
     first = asyncio.create_task(world.ask(CREATE, {"input": ADA}, headers=KEY))
-    while not world.operations.get("createPerson"):
-        await asyncio.sleep(0)
+    await until(lambda: world.operations.get("createPerson"))
     other = await world.ask(CREATE, {"input": {**ADA, "contact": {"name": "Else"}}}, headers=KEY)
     assert other.codes == ["IDEMPOTENCY_CONFLICT"]
     gate.set()
@@ -88,8 +87,7 @@ async def test_a_caller_who_goes_away_does_not_end_a_keyed_write(world: World) -
     world.packagex.switches.sleep = lambda _: gate.wait()
     world.packagex.switches.fail("createPerson", latency=1.0)
     first = asyncio.create_task(world.ask(CREATE, {"input": ADA}, headers=KEY))
-    while not world.operations.get("createPerson"):
-        await asyncio.sleep(0)
+    await until(lambda: world.operations.get("createPerson"))
     first.cancel()
     await asyncio.wait((first,))
     gate.set()
@@ -146,11 +144,10 @@ async def test_what_was_sent_before_a_crash_is_uncertain_and_what_was_answered_i
     first.packagex.switches.sleep = lambda _: gate.wait()
     first.packagex.switches.fail("createPerson", latency=1.0)
     running = asyncio.create_task(first.ask(CREATE, {"input": both}))
-    while not (first.operations.get("createPerson") and first.operations.get("createContact")):
-        await asyncio.sleep(0)
+    await until(lambda: first.operations.get("createPerson") and first.operations.get("createContact"))
     place = KeyedAs("default", "anyone", "createContact", "k")
-    while not any((await first.gateway._journal.steps(place)).values()):
-        await asyncio.sleep(0)  # until the outcome of the write that was answered is in the journal
+    while not any((await first.gateway._journal.steps(place)).values()):  # noqa: ASYNC110
+        await asyncio.sleep(0)  # until the write that was answered is in the journal
     first.gateway._owner._file.close()  # type: ignore[union-attr]  # as when the process is killed
     second = new_world(GATEWAY_DATA_DIR=str(tmp_path))
     await second.scan()
@@ -165,7 +162,7 @@ async def test_what_was_sent_before_a_crash_is_uncertain_and_what_was_answered_i
 
 async def test_a_source_is_written_once_whatever_the_key(world: World) -> None:
     (contact,) = await world.some(Source.SMART_SENDER)
-    document = "mutation ($input: TriggerEventInput!) { triggerEvent(input: $input) { event { id name contact { id } } outcome { status } } }"  # noqa: E501
+    document = "mutation ($input: TriggerEventInput!) { triggerEvent(input: $input) { event { id name contact { id } } outcome { status } } }"
     given = {"contact": contact["id"], "name": "InvoicePaid"}
     first = await world.ask(document, {"input": given}, headers=KEY)
     second = await world.ask(document, {"input": given}, headers=KEY)

@@ -158,7 +158,7 @@ def _failed(sheet: Sheet, issue: Mapping[str, Any]) -> Verdict:
     shown = ", ".join(sorted(named & KNOWN)) or "something in it"
     return Verdict(
         status=RowStatus.FAILED,
-        reason=f"PackageX did not take the row: {shown}.",
+        reason=f"Not valid: {shown}.",
         columns=_origins(sheet, headers),
     )
 

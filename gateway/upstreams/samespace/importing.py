@@ -166,7 +166,7 @@ def _failed(failure: Mapping[str, Any], sheet: Sheet) -> Verdict:
         dict.fromkeys(origin for origin, own in zip(sheet.origins, sheet.keys, strict=True) if own == key)
     )
     said = " ".join((tolerant.text(failure.get("reason")) or "").split())[:LONGEST_REASON]
-    reason = f"Samespace: {said}" if said else "Samespace refused the row."
+    reason = said or "It was refused without a reason."
     return Verdict(status=RowStatus.FAILED, reason=reason, columns=columns)
 
 
