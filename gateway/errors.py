@@ -27,12 +27,12 @@ from typing import ClassVar
 class GatewayError(Exception):
     """An error whose message may be shown to callers.
 
-    `uncertain`: the request had left, so a write may have taken effect all the same.
+    `uncertain`: a write had left and may have taken effect all the same; None where nobody has said.
     """
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
-    uncertain: bool = False
+    uncertain: bool | None = None
 
     def __init__(self, message: str, *, source: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -129,10 +129,9 @@ class UpstreamAuth(UpstreamError):
 
 
 class UpstreamBadResponse(UpstreamError):
-    """An answer that is not what the contract of the source says; nobody knows what it did before."""
+    """An answer that is not what the contract of the source says."""
 
     code = "UPSTREAM_BAD_RESPONSE"
-    uncertain = True
 
 
 class UpstreamRejected(UpstreamError):

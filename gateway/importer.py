@@ -71,8 +71,8 @@ async def _import(imports: Imports, wish: Wish) -> int:
     given = _input(wish)
     try:
         upload = await asyncio.to_thread(_upload, Path(wish.file))
-    except OSError as error:
-        print(f"gateway: {wish.file}: {error.strerror}", file=sys.stderr)
+    except OSError as unreadable:
+        print(f"gateway: {wish.file}: {unreadable.strerror}", file=sys.stderr)
         return 2
     caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
     payload = await imports.begin(caller, {**given, "file": upload})

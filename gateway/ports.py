@@ -76,13 +76,15 @@ class Purse(Protocol):
 class Written:
     """What a write did: the contact as the source holds it now, and which fields hold what was asked.
 
-    `contact` None: it was written, but not read back. `note` tells people what is odd.
+    `contact` None: it was written, but not read back. `note` tells people what is odd. `existed`: the contact
+    was there before, so that nothing was created.
     """
 
     contact: Contact | None = None
     applied: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     note: str | None = None
+    existed: bool = False
 
 
 Definitions = Mapping[str, Property]

@@ -10,7 +10,6 @@ from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports import jobs
 from gateway.imports.jobs import Imports as Jobs
-from gateway.journal.once import fingerprint
 from gateway.model import ids
 from gateway.model.importing import ImportJob, Upload
 
@@ -36,8 +35,7 @@ class Imports:
         async def work() -> dict[str, Any]:
             return await self.jobs.begin(self.asked.caller, given)
 
-        mark = fingerprint(plain, upload.sha256)
-        payload = await self.writes.once("importContacts", given, mark, work)
+        payload = await self.writes.once("importContacts", plain, work, upload.sha256)
         if payload["job"] is not None:
             left = deadline.seconds_left(float("inf"))
             await self.jobs.wait(self._number(payload["job"]), left - min(MARGIN, left * SHORT))

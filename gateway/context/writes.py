@@ -1,5 +1,6 @@
 """The mutations of one request: each once for its key, in the log, and known to what is read afterwards."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,12 @@ from gateway.context.asked import Asked
 from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports.jobs import Imports
-from gateway.journal.once import LONGEST_KEY, Once, fingerprint
+from gateway.journal import once
+from gateway.journal.once import LONGEST_KEY, Once
 from gateway.journal.store import Journal, KeyedAs
 from gateway.model import ids
 from gateway.model.event import EventType
+from gateway.telemetry import logs
 from gateway.writing.contacts import ContactWrites
 from gateway.writing.desk import Desk, Done
 from gateway.writing.groups import GroupWrites, Locks
@@ -113,7 +116,7 @@ class Writes:
             done.append(await verb(given))
             return await self._noted(done[0])
 
-        payload = await self.once(field, given, fingerprint(given), work)
+        payload = await self.once(field, given, work)
         self.asked.renew()
         for each in done:
             self.asked.known.update((contact["_key"], contact) for contact in each.contacts)
@@ -121,23 +124,40 @@ class Writes:
         return {**payload, "clientMutationId": given.get("clientMutationId")}
 
     async def once(
-        self, field: str, given: Arguments, mark: str, work: Callable[[], Awaitable[Payload]]
+        self, field: str, given: Arguments, work: Callable[[], Awaitable[Payload]], *more: str
     ) -> Payload:
-        """The payload of `work`, or of the first mutation with the same key."""
+        """The payload of `work`, or of the first mutation with the same key; `more` is part of the input."""
         key = self.key if given.get("idempotencyKey") is None else given["idempotencyKey"]
         if key is None:
             return await work()
         if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
             raise BadInput(f"An idempotency key has 1 to {LONGEST_KEY} signs that can be printed.")
         place = KeyedAs(self.asked.directory.account, self.asked.caller.name, field, key)
-        return await self.ledger.once.run(place, mark, work)
+        return await self.ledger.once.run(place, once.fingerprint(given, *more), work)
 
     async def _noted(self, done: Done) -> Payload:
-        """The payload, after what has happened is in the log."""
+        """The payload, once what has happened is in the log; with a key, the answer is kept along with it."""
         account, caller = self.asked.directory.account, self.asked.caller.name
-        numbers = await self.ledger.journal.note(account, caller, self.ledger.now(), done.happenings)
-        payload: dict[str, Any] = {**done.payload}
-        for number, happening in zip(numbers, done.happenings, strict=True):
-            if happening.type is EventType.EVENT_TRIGGERED:
-                payload["event"] = ids.own("Event", account, number)
-        return payload
+
+        def answer(numbers: list[int]) -> Payload:
+            payload: Payload = {**done.payload}
+            for number, happening in zip(numbers, done.happenings, strict=False):
+                if happening.type is EventType.EVENT_TRIGGERED:
+                    payload["event"] = ids.own("Event", account, number)
+            return payload
+
+        steps = once.current()
+        place = steps.place if steps is not None and (steps.taken or steps.before) else None
+        try:
+            noted: Payload = await self.ledger.journal.note(
+                account, caller, self.ledger.now(), done.happenings, answer=answer, place=place
+            )
+        except sqlite3.Error as error:  # such as a full disk: what was written must be told all the same
+            logs.failure(error, "journal")
+            self.asked.warnings.append(
+                {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
+            )
+            return answer([])
+        if steps is not None and place is not None:
+            steps.answered = True
+        return noted

@@ -208,7 +208,6 @@ class Imports:
                     else {}
                 )
             except GatewayError as error:
-                error.uncertain = False  # it was a read that failed
                 refused.append(reports.failed(source, error, 0, dry_run=True))
                 continue
             found.append(
@@ -444,7 +443,8 @@ class Imports:
             source=target.source,
             payload={"job": running.job["id"], **counts},
         )
-        await self._journal.note(self._directory.account, running.caller.name, self._now(), [happening])
+        account, actor = self._directory.account, running.caller.name
+        await self._journal.note(account, actor, self._now(), [happening], answer=len)
 
     # Confirmations, and ends.
 

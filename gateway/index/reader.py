@@ -63,6 +63,7 @@ class Index:
         self._max_age = max_age
         self._wait = wait
         self._now = now
+        self._doubted: dict[Source, str] = {}  # since when
 
     def state(self, source: Source, module: str, max_age: float | None = None) -> State:
         """How far the index of a module can be believed; `max_age` in seconds is the caller's wish."""
@@ -71,7 +72,8 @@ class Index:
         if scan is None or scan.finished is None:
             return State(complete=False, fresh=False, as_of=None, contacts=0, error=error)
         allowed = self._max_age if max_age is None else min(max_age, self._max_age)
-        fresh = self.age(scan.began or "") <= allowed
+        doubted = (scan.began or "") <= self._doubted.get(source, "")
+        fresh = self.age(scan.began or "") <= allowed and not doubted
         return State(complete=True, fresh=fresh, as_of=scan.began, contacts=scan.contacts, error=error)
 
     def age(self, stamp: str) -> float:
@@ -133,8 +135,9 @@ class Index:
         missing = [key for key in keys if key not in rows]
         if missing:
             rows.update(await self._look_again(source, missing, found))
+        doubted = self._doubted.get(source, "")
         for key, row in rows.items():
-            if max_age is not None and self.age(row.as_of) > max_age:
+            if row.as_of <= doubted or (max_age is not None and self.age(row.as_of) > max_age):
                 found[key] = await self._read_again(source, row)
             else:
                 self.spared(source)
@@ -145,12 +148,22 @@ class Index:
         """Those of some vendor ids that the index has met."""
         return set(self.store.get(self._account, source.value, ids)) if ids else set()
 
+    def doubt(self, source: Source) -> None:
+        """A write may have changed a source: what was read of it until now is no longer fresh."""
+        self._doubted[source] = self._now()
+        self._crawler.want(source)
+
     async def put(self, contacts: Sequence[Contact]) -> None:
-        """Contacts as they are after a write. A new one counts as the last of its module."""
+        """Contacts as they were read after a write; one that was read later is left as it is.
+
+        A new one counts as the last of its module.
+        """
         for contact in contacts:
             key = contact["_key"]
-            self._crawler.wrote(key.source, key.id)
             row = self.store.get(self._account, key.source.value, [key.id]).get(key.id)
+            if row is not None and row.as_of > contact["asOf"]:
+                continue
+            self._crawler.wrote(key.source, key.id)
             scan = self.store.scan(self._account, key.source.value, key.module)
             position = row.position if row else scan.contacts if scan else 0
             await self._keep([contact], position, None)

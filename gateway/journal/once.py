@@ -7,14 +7,13 @@ those without are uncertain, and only the rest may still be sent.
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-
-import orjson
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded, IdempotencyConflict
@@ -38,6 +37,7 @@ class Steps:
     place: KeyedAs
     before: Mapping[str, Any] = field(default_factory=dict)
     taken: bool = False
+    answered: bool = False
 
     async def leaving(self, step: str) -> None:
         """Note that a step is about to leave."""
@@ -66,8 +66,17 @@ def _noting(steps: Steps) -> Iterator[None]:
 def fingerprint(given: Mapping[str, Any], *more: str) -> str:
     """The same for the same input; `more` stands for what is no JSON, such as the hash of a file."""
     meant = {name: value for name, value in given.items() if name not in UNMEANT}
-    text = orjson.dumps([meant, *more], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()
+    text = json.dumps([meant, *more], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A keyed write under way. `claimed` tells the fingerprint that the journal holds for its key."""
+
+    mark: str
+    task: "asyncio.Task[Answer]"
+    claimed: "asyncio.Future[str]"
 
 
 class Once:
@@ -77,7 +86,7 @@ class Once:
         self._journal = journal
         self._owner = owner
         self._now = now
-        self._running: dict[KeyedAs, tuple[str, asyncio.Task[Answer]]] = {}
+        self._running: dict[KeyedAs, _Running] = {}
 
     async def run(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer of `work`, or that of the first call with this key. Raises IdempotencyConflict.
@@ -85,19 +94,34 @@ class Once:
         The work goes on when its caller goes away. Failures that are raised are not kept: nothing had left,
         or its steps are known.
         """
-        running = self._running.get(place)
-        if running is None:
-            task = asyncio.create_task(self._begin(place, mark, work))
-            self._running[place] = (mark, task)
-            task.add_done_callback(lambda _: self._ended(place))
-        elif running[0] != mark:
-            raise _conflict()
-        else:
-            task = running[1]
+        while True:
+            running = self._running.get(place)
+            if running is None:
+                running = self._start(place, mark, work)
+            elif running.mark != mark and await self._claimed(running) != mark:
+                raise _conflict()
+            elif running.mark != mark:  # that one is in conflict itself, and about to end
+                await asyncio.wait((running.task,))
+                continue
+            return await self._joined(running)
+
+    def _start(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> _Running:
+        claimed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._begin(place, mark, work, claimed))
+        task.add_done_callback(lambda _: self._ended(place))
+        found = self._running[place] = _Running(mark, task, claimed)
+        return found
+
+    async def _claimed(self, running: _Running) -> str | None:
+        """The fingerprint that the journal holds; None where that could not be learnt."""
+        await asyncio.wait((running.claimed, running.task), return_when=asyncio.FIRST_COMPLETED)
+        return running.claimed.result() if running.claimed.done() else None
+
+    async def _joined(self, running: _Running) -> Answer:
         left = deadline.seconds_left(float("inf"))
         try:
             async with asyncio.timeout(None if left == float("inf") else max(left, 0) + GRACE):
-                return await asyncio.shield(task)
+                return await asyncio.shield(running.task)
         except TimeoutError:
             raise DeadlineExceeded(
                 "The write with this key goes on. Repeat it with the same key to learn what became of it."
@@ -105,15 +129,22 @@ class Once:
 
     async def aclose(self, seconds: float) -> None:
         """Let what runs come to its end, for so long."""
-        tasks = [task for _, task in self._running.values()]
+        tasks = [running.task for running in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
-    async def _begin(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _begin(
+        self,
+        place: KeyedAs,
+        mark: str,
+        work: Callable[[], Awaitable[Answer]],
+        claimed: "asyncio.Future[str]",
+    ) -> Answer:
         now = self._now()
         oldest = (datetime.fromisoformat(now) - KEPT).isoformat(timespec="milliseconds")
         oldest = oldest.replace("+00:00", "Z")
         held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
+        claimed.set_result(mark if held is None else held.fingerprint)
         before: Mapping[str, Any] = {}
         if held is not None:
             if held.fingerprint != mark:
@@ -121,11 +152,11 @@ class Once:
             if held.answer is not None:
                 answer: Answer = held.answer
                 return answer
-            if held.owner != self._owner.name and self._owner.lives(held.owner):
+            elsewhere = held.owner != self._owner.name and self._owner.lives(held.owner)
+            if elsewhere or not await self._journal.take_over(place, self._owner.name, held.owner):
                 raise DeadlineExceeded(
                     "Another process carries out the write with this key. Repeat it later."
                 )
-            await self._journal.take_over(place, self._owner.name)
             before = await self._journal.steps(place)
         steps = Steps(self._journal, place, before)
         try:
@@ -137,12 +168,12 @@ class Once:
             raise
         if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
             await self._journal.drop(place)
-        else:
+        elif not steps.answered:
             await self._journal.answered(place, answer)
         return answer
 
     def _ended(self, place: KeyedAs) -> None:
-        _, task = self._running.pop(place)
+        task = self._running.pop(place).task
         if not task.cancelled():
             task.exception()  # seen, so that nobody is warned of what all waiters left behind
 

@@ -49,6 +49,8 @@ CREATE TABLE confirmation (
 ) WITHOUT ROWID;
 """
 
+ANSWERED: Final = "UPDATE keyed SET answer = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+
 
 class BrokenJournal(Exception):
     """The file is no journal of this version. It is left as it is."""
@@ -102,14 +104,29 @@ class Journal:
 
     # Events.
 
-    async def note(self, account: str, actor: str, at: str, happenings: Sequence[Happening]) -> list[int]:
-        """Append events; their numbers, which grow."""
+    async def note(
+        self,
+        account: str,
+        actor: str,
+        at: str,
+        happenings: Sequence[Happening],
+        *,
+        answer: Callable[[list[int]], Any],
+        place: KeyedAs | None = None,
+    ) -> Any:
+        """Append events, and make the answer out of their numbers, which grow.
 
-        def run() -> list[int]:
+        The answer of a keyed write is kept in the same transaction: either both are there or none.
+        """
+
+        def run() -> Any:
             with self._db as db:
-                return [_note(db, account, actor, at, each) for each in happenings]
+                made = answer([_note(db, account, actor, at, each) for each in happenings])
+                if place is not None:
+                    db.execute(ANSWERED, (_text(made), *place.parts))
+                return made
 
-        return await self._run(run) if happenings else []
+        return await self._run(run) if happenings or place else answer([])
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -161,10 +178,18 @@ class Journal:
 
         return await self._run(run)
 
-    async def take_over(self, place: KeyedAs, owner: str) -> None:
-        """Go on with a keyed write that a process left behind."""
-        sql = "UPDATE keyed SET owner = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
-        await self._change(sql, (owner, *place.parts))
+    async def take_over(self, place: KeyedAs, owner: str, before: str) -> bool:
+        """Go on with a keyed write that a process left behind; False where another one already does."""
+
+        def run() -> bool:
+            with self._db as db:
+                sql = (
+                    "UPDATE keyed SET owner = ? WHERE account = ? AND caller = ? AND field = ? AND key = ? "
+                    "AND owner = ?"
+                )
+                return db.execute(sql, (owner, *place.parts, before)).rowcount == 1
+
+        return await self._run(run)
 
     async def drop(self, place: KeyedAs) -> None:
         """Forget a keyed write that was begun and of which nothing was sent."""
@@ -173,8 +198,7 @@ class Journal:
 
     async def answered(self, place: KeyedAs, answer: Any) -> None:
         """Keep the answer of a keyed write."""
-        sql = "UPDATE keyed SET answer = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
-        await self._change(sql, (_text(answer), *place.parts))
+        await self._change(ANSWERED, (_text(answer), *place.parts))
 
     async def steps(self, place: KeyedAs) -> dict[str, Any]:
         """The steps of a keyed write that have left, and their outcomes; None where that is not known."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from gateway.model.source import Source
 from gateway.model.unset import UNSET, Unset
@@ -197,3 +197,4 @@ class WriteOutcome(TypedDict):
     retryable: bool
     retryAfterSeconds: float | None
     userErrors: list[UserError]
+    more: NotRequired[dict[str, Any]]  # what the payload needs besides, such as the id of a new group

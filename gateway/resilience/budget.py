@@ -36,10 +36,14 @@ class Budget:
             return 0.0
         return self._sent[len(self._sent) + calls - room - 1] + self.window - now
 
-    def give_back(self, calls: int) -> None:
-        """Requests that were taken room for and not sent."""
-        for _ in range(min(calls, len(self._sent))):
-            self._sent.pop()
+    def give_back(self, calls: int, taken_at: float) -> None:
+        """Requests that room was taken for at a time, and that were not sent."""
+        for _ in range(min(calls, self._sent.count(taken_at))):
+            self._sent.remove(taken_at)
+
+    def closed_for(self, now: float) -> float:
+        """Seconds for which the source refuses requests; 0.0 when it does not."""
+        return max(0.0, self._closed_until - now)
 
     def affordable(self, now: float, until: float) -> int | None:
         """How many requests can be sent from now to then; None without a limit."""

@@ -36,36 +36,45 @@ class Purse:
     sleep: Sleep = asyncio.sleep
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
 
-    async def pay(self, calls: int = 1) -> None:
-        """Take room for some calls, waiting within the deadline. Raises BudgetSpent with a time."""
-        credit = self._credit.get()
-        if credit is not None and credit.left >= calls:
-            credit.left -= calls
-            return
+    async def pay(self, calls: int = 1) -> float:
+        """Take room for some calls, waiting within the deadline; when it was taken, on the loop's clock.
+
+        Raises BudgetSpent with a time. What is paid for already is free, unless the source has closed
+        meanwhile: each request would make it close for longer.
+        """
         clock = asyncio.get_running_loop().time
+        credit = self._credit.get()
+        if credit is not None and credit.left >= calls and not self.budget.closed_for(clock()):
+            credit.left -= calls
+            return clock()
         held = deadline.current()
         background = held is not None and held.background
-        while wait := self.budget.take(clock(), calls, background=background):
+        while True:
+            now = clock()
+            wait = self.budget.take(now, calls, background=background)
+            if not wait:
+                return now
             if wait >= deadline.seconds_left(float("inf")):
-                raise BudgetSpent(
-                    self.source,
-                    f"The rate limit of {self.source} leaves no room within the time given. "
-                    f"Try again in {wait:.0f} seconds.",
-                    retry_after=wait,
-                )
+                raise self._spent(wait)
             await self.sleep(max(wait, LEAST_WAIT))
+
+    def check_open(self) -> None:
+        """Raise BudgetSpent where the source has closed after a call was paid for."""
+        wait = self.budget.closed_for(asyncio.get_running_loop().time())
+        if wait:
+            raise self._spent(wait)
 
     @asynccontextmanager
     async def paid(self, calls: int) -> AsyncIterator[None]:
         """Pay for some calls now; those of the work inside are free then, and the rest is given back."""
-        await self.pay(calls)
+        taken_at = await self.pay(calls)
         credit = _Credit(calls)
         token = self._credit.set(credit)
         try:
             yield
         finally:
             self._credit.reset(token)
-            self.budget.give_back(credit.left)
+            self.budget.give_back(credit.left, taken_at)
             credit.left = 0
 
     def affordable(self, price: int) -> tuple[int | None, float]:
@@ -78,4 +87,13 @@ class Purse:
         calls = self.budget.affordable(now, until) if until != float("inf") else None
         if calls is None:
             return None, 0.0
-        return calls // price, max(self.budget.window, deadline.seconds_left(float("inf")))
+        wait = max(self.budget.window, deadline.seconds_left(float("inf")), self.budget.closed_for(now))
+        return calls // price, wait
+
+    def _spent(self, wait: float) -> BudgetSpent:
+        return BudgetSpent(
+            self.source,
+            f"The rate limit of {self.source} leaves no room within the time given. "
+            f"Try again in {wait:.0f} seconds.",
+            retry_after=wait,
+        )

@@ -90,13 +90,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         clock = asyncio.get_running_loop().time
         await self.purse.pay()
         async with self._slot():
+            self.purse.check_open()
             return await self._within_time(request, clock)
 
     async def _within_time(self, request: httpx.Request, clock: Callable[[], float]) -> httpx.Response:
         allowed = float(request.extensions.get("seconds", self._limits.seconds))
         seconds = self._seconds(allowed)
         trace = _Trace()
-        if not request.extensions.get("safe"):
+        safe = bool(request.extensions.get("safe"))
+        if not safe:
             request.extensions = {**request.extensions, "trace": trace}
         started = clock()
         status: int | None = None
@@ -109,7 +111,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 await self._read(response, int(request.extensions.get("answer_bytes", 0)))
         except TimeoutError:
             error = self._too_late(seconds, allowed)
-            error.uncertain = trace.may_have_left
+            error.uncertain = not safe and trace.may_have_left
             failed = error.code
             raise error from None
         except httpx.HTTPError as broken:
@@ -118,7 +120,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             unreached = UpstreamUnavailable(
                 self.source, f"{self.source} could not be reached ({type(broken).__name__}). Try again later."
             )
-            unreached.uncertain = trace.may_have_left and not isinstance(broken, UNSENT)
+            unreached.uncertain = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
             raise unreached from None
         except GatewayError as error:
             failed = error.code

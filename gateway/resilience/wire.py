@@ -1,6 +1,7 @@
 """JSON over HTTP to one source, and what its statuses mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,17 @@ class Answer(NamedTuple):
 
     status: int
     json: Any
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Read the answer to a write: one that cannot be understood leaves the write uncertain."""
+    try:
+        yield
+    except UpstreamBadResponse as error:
+        if error.uncertain is None:
+            error.uncertain = True
+        raise
 
 
 class Wire:
@@ -98,7 +110,7 @@ class Wire:
                 f"{self.source} answered {status}. Try again later.",
                 retry_after=retry_after(response),
             )
-            failed.uncertain = status not in NOT_CARRIED_OUT
+            failed.uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
             raise failed
         if 300 <= status < 400:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")

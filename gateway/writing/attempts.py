@@ -11,6 +11,7 @@ from gateway.journal import once
 from gateway.model.source import Source
 from gateway.model.writing import WriteOutcome
 from gateway.ports import Upstream
+from gateway.telemetry import logs
 from gateway.writing import outcomes
 
 AT_ONCE: Final = 8  # writes to one source; fewer than its transport has places, so that read-backs find one
@@ -88,7 +89,11 @@ async def _one(attempt: Attempt, lane: _Lane) -> WriteOutcome:
     async with lane.places:
         left = deadline.seconds_left(float("inf"))
         if left <= lane.slowest * MARGIN:
-            late = DeadlineExceeded("The time left would not have been enough.", source=attempt.source.value)
+            late = DeadlineExceeded(
+                "The time left would not have been enough.",
+                source=attempt.source.value,
+                retry_after=max(lane.slowest, outcomes.SOON),
+            )
             return outcomes.skipped(attempt.source, late, target=attempt.target)
         try:
             async with attempt.upstream.purse.paid(attempt.price):
@@ -109,5 +114,8 @@ async def _timed(attempt: Attempt, lane: _Lane) -> WriteOutcome:
         return await attempt.work()
     except GatewayError as error:
         return attempt.failed(error)
+    except Exception as error:  # whatever it was, the write may have left: it must have an outcome
+        logs.failure(error, "write")
+        return outcomes.broken(attempt.source, target=attempt.target)
     finally:
         lane.slowest = max(lane.slowest, clock() - started)

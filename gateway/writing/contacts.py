@@ -1,11 +1,12 @@
 """Creates, changes, deletes and unites contacts."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import GatewayError
+from gateway.errors import BadInput, GatewayError, UpstreamMissing
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.event import EventType, Happening
 from gateway.model.source import Source
@@ -20,7 +21,7 @@ from gateway.model.writing import (
 from gateway.ports import Definitions, Upstream, Written
 from gateway.writing import attempts, inputs, outcomes
 from gateway.writing.attempts import Attempt
-from gateway.writing.desk import Desk, Done
+from gateway.writing.desk import NOBODY, Desk, Done
 from gateway.writing.inputs import Complaints, Given
 
 SEARCH = "Search for its e-mail, phone or name before you send it again: the gateway never repeats it."
@@ -67,11 +68,13 @@ class ContactWrites:
         found.update({target.number: outcome for target, outcome in zip(targets, made, strict=True)})
         in_order = [found[number] for number in sorted(found)]
         contacts = [written[number] for number in sorted(written)]
-        await self.desk.keep(contacts)
+        for outcome in in_order:
+            if outcome["status"] == WriteStatus.UNCERTAIN:
+                await self.desk.doubt(Source(outcome["source"]), [])
         happenings = [
             _happening(EventType.CONTACT_CREATED, outcome, contact=outcome["contact"])
             for outcome in in_order
-            if outcome["status"] in DONE
+            if outcome["status"] in DONE and "more" not in outcome
         ]
         payload = _many([outcome["contact"] for outcome in in_order if outcome["contact"]], in_order, wrong)
         return Done(payload, contacts=contacts, happenings=happenings)
@@ -100,8 +103,7 @@ class ContactWrites:
         ]
         by_id = _failures(failures, keys)
         by_id.update(await self._made(parcels))
-        gone = [keys[text] for text, outcome in by_id.items() if outcome["status"] in DONE]
-        await self.desk.forget(gone)
+        await self._settle_missing(by_id, keys, given["ids"])
         in_order = [by_id[text] for text in keys]
         happenings = [
             _happening(EventType.CONTACT_DELETED, outcome, contact=outcome["targetId"])
@@ -136,11 +138,12 @@ class ContactWrites:
             return Done(_merged(None, wrong))
         for error in failures.values():
             return Done(_merged(outcomes.failed(into.source, error, target=given["into"]), wrong))
-        read: dict[ContactKey, Contact] = {}
+        read: dict[ContactKey, Contact | None] = {}
         (outcome,) = await attempts.make([self._union(given, into, gone, read)])
+        if outcome["status"] == WriteStatus.UNCERTAIN:
+            await self.desk.doubt(into.source, [into, gone])
         happenings = []
         if outcome["status"] in DONE:
-            await self.desk.forget([gone])
             happenings.append(
                 Happening(
                     type=EventType.CONTACTS_MERGED,
@@ -149,8 +152,7 @@ class ContactWrites:
                     payload={"from": given["from"]},
                 )
             )
-        await self.desk.keep(list(read.values()))
-        return Done(_merged(outcome, wrong), contacts=list(read.values()), happenings=happenings)
+        return Done(_merged(outcome, wrong), contacts=_there(read), happenings=happenings)
 
     # What a creation takes.
 
@@ -198,9 +200,11 @@ class ContactWrites:
         if named is None:
             return None
         vendor_id = named.parts[0]
-        found = (await self.desk.directory.channels([(source, vendor_id)], self.desk.caller)).get(
-            (source, vendor_id)
-        )
+        key = (source, vendor_id)
+        try:
+            found = (await self.desk.directory.channels([key], self.desk.caller)).get(key)
+        except BadInput:
+            found = None
         if isinstance(found, GatewayError):
             raise found
         if found is None or named.source is not source:
@@ -217,6 +221,7 @@ class ContactWrites:
                 result = await self._compared(key, result, values, target.definitions)
             if result.contact is not None:
                 written[target.number] = result.contact
+                await self.desk.keep([result.contact])
             found = outcomes.written(
                 source, result, list(values.named()), target=None, silent=upstream.traits.drops_silently
             )
@@ -276,14 +281,18 @@ class ContactWrites:
             if not placed & values.named().keys():
                 by_id[text] = _placeless(key.source, text, values)
                 del wanted[text]
-        read: dict[ContactKey, Contact] = {}
+        read: dict[ContactKey, Contact | None] = {}
         parcels = [
             self._change(parcel, keys, values, definitions[parcel[0]], read)
             for _, parcel in self._parcels(wanted)
         ]
         by_id.update(await self._made(parcels))
+        if self.desk.resumed:  # what was carried out before the gateway was stopped is read back now
+            for _, parcel in self._parcels(wanted):
+                done = [keys[text] for text in parcel if by_id[text]["status"] in DONE]
+                read.update(await self.desk.read_back(done))
         self._settle(by_id, keys, values, definitions, read)
-        await self.desk.keep(list(read.values()))
+        await self._settle_missing(by_id, keys, texts if many else ())
         in_order = [by_id[text] for text in keys]
         happenings = [
             _happening(EventType.CONTACT_UPDATED, outcome, contact=outcome["targetId"])
@@ -291,7 +300,7 @@ class ContactWrites:
             if outcome["status"] in DONE
         ]
         shown = [outcome["contact"] for outcome in in_order if outcome["contact"]]
-        return Done(_many(shown, in_order, wrong), contacts=list(read.values()), happenings=happenings)
+        return Done(_many(shown, in_order, wrong), contacts=_there(read), happenings=happenings)
 
     def _change(
         self,
@@ -299,7 +308,7 @@ class ContactWrites:
         keys: Mapping[str, ContactKey],
         values: ContactValues,
         definitions: Definitions,
-        read: dict[ContactKey, Contact],
+        read: dict[ContactKey, Contact | None],
     ) -> Attempt:
         mine = [keys[text] for text in texts]
         source = mine[0].source
@@ -310,6 +319,7 @@ class ContactWrites:
             result = await upstream.update_contacts(mine, values, definitions)
             if result.contact is not None:
                 read[mine[0]] = result.contact
+                await self.desk.keep([result.contact])
             elif not upstream.traits.drops_silently:
                 read.update(await self.desk.read_back(mine))
             return outcomes.written(
@@ -317,7 +327,7 @@ class ContactWrites:
             )
 
         return Attempt(
-            step=f"update:{texts[0]}:{len(texts)}",
+            step=f"update:{_place(upstream, mine[0], texts[0])}",
             upstream=upstream,
             price=upstream.traits.prices.get("updateContact", 1),
             work=work,
@@ -337,27 +347,50 @@ class ContactWrites:
         keys: Mapping[str, ContactKey],
         values: ContactValues,
         definitions: Mapping[str, Definitions],
-        read: Mapping[ContactKey, Contact],
+        read: Mapping[ContactKey, Contact | None],
     ) -> None:
         """Give each record its own outcome, by what was read back of it."""
+        shared = Counter((key.source, key.module) for key in keys.values())
         for text, outcome in by_id.items():
             key = keys[text]
-            contact = read.get(key)
             if outcome["status"] not in DONE or outcome["contact"] is not None:
                 continue
-            if contact is None:
-                if not outcome["message"]:
-                    outcome["message"] = "The source has agreed; the contact could not be read back yet."
-                continue
-            upstream = self.desk.upstream(key.source)
-            applied, ignored = upstream.compare(contact, values, definitions[text])
-            by_id[text] = outcomes.written(
-                key.source,
-                Written(contact=contact, applied=applied, ignored=ignored),
-                list(values.named()),
-                target=text,
-                silent=upstream.traits.drops_silently,
-            )
+            contact = read.get(key)
+            if contact is not None:
+                upstream = self.desk.upstream(key.source)
+                applied, ignored = upstream.compare(contact, values, definitions[text])
+                by_id[text] = outcomes.written(
+                    key.source,
+                    Written(contact=contact, applied=applied, ignored=ignored),
+                    list(values.named()),
+                    target=text,
+                    silent=upstream.traits.drops_silently,
+                )
+            elif key in read:
+                missing = UpstreamMissing(key.source.value, NOBODY)
+                by_id[text] = outcomes.failed(key.source, missing, target=text)
+            elif not outcome["message"]:
+                outcome["message"] = "The source has agreed; the contact could not be read back yet."
+                if shared[key.source, key.module] > 1:  # it agrees when it has found one of them
+                    outcome["status"] = WriteStatus.PARTIAL.value
+
+    async def _settle_missing(
+        self, by_id: Mapping[str, WriteOutcome], keys: Mapping[str, ContactKey], texts: Sequence[str]
+    ) -> None:
+        """Let the index know of contacts that turned out to be gone, and doubt what may have changed.
+
+        `texts` is the list of the input, where it is one: complaints get their place in it.
+        """
+        doubted: dict[Source, list[ContactKey]] = {}
+        for text, outcome in by_id.items():
+            if outcome["code"] == UpstreamMissing.code:
+                await self.desk.forget([keys[text]])
+                for error in outcome["userErrors"]:
+                    error["field"] = ["ids", str(texts.index(text))] if texts else ["id"]
+            if outcome["status"] == WriteStatus.UNCERTAIN:
+                doubted.setdefault(keys[text].source, []).append(keys[text])
+        for source, some in doubted.items():
+            await self.desk.doubt(source, some)
 
     # What deletions and unions take.
 
@@ -367,10 +400,11 @@ class ContactWrites:
 
         async def work() -> WriteOutcome:
             await upstream.delete_contacts([keys[text] for text in texts])
+            await self.desk.forget([keys[text] for text in texts])
             return outcomes.blank(source, WriteStatus.APPLIED, target)
 
         return Attempt(
-            step=f"delete:{texts[0]}:{len(texts)}",
+            step=f"delete:{_place(upstream, keys[texts[0]], texts[0])}",
             upstream=upstream,
             price=upstream.traits.prices.get("deleteContacts", 1),
             work=work,
@@ -381,15 +415,17 @@ class ContactWrites:
         )
 
     def _union(
-        self, given: Given, into: ContactKey, gone: ContactKey, read: dict[ContactKey, Contact]
+        self, given: Given, into: ContactKey, gone: ContactKey, read: dict[ContactKey, Contact | None]
     ) -> Attempt:
         upstream = self.desk.upstream(into.source)
 
         async def work() -> WriteOutcome:
             await upstream.merge_contacts(into, gone)
+            await self.desk.forget([gone])
             read.update(await self.desk.read_back([into]))
+            contact = read.get(into)
             found = outcomes.blank(into.source, WriteStatus.APPLIED, given["into"])
-            found["contact"] = read[into]["id"] if into in read else None
+            found["contact"] = contact["id"] if contact else None
             return found
 
         return Attempt(
@@ -481,6 +517,15 @@ class ContactWrites:
         return found
 
 
+def _place(upstream: Upstream, key: ContactKey, text: str) -> str:
+    """Names a parcel, whatever a repeat leaves out of it: what is in a call of many is sent once."""
+    return f"{key.source.value}:{key.module}" if upstream.traits.writes_many else text
+
+
+def _there(read: Mapping[ContactKey, Contact | None]) -> list[Contact]:
+    return [contact for contact in read.values() if contact is not None]
+
+
 def _are_targets(targets: Sequence[Given], wrong: Complaints) -> bool:
     """Whether targets can be looked at one by one; else there are complaints."""
     before = len(wrong.found)
@@ -517,7 +562,6 @@ def _failures(
     """Outcomes of records that were not written, as what had to be known first could not be read."""
     found = {}
     for text, error in failures.items():
-        error.uncertain = False  # it was a read that failed
         found[text] = outcomes.failed(keys[text].source, error, target=text)
     return found
 

@@ -13,6 +13,7 @@ from gateway import deadline
 from gateway.errors import BadInput, GatewayError
 from gateway.federation.asking import ModuleRef
 from gateway.federation.directory import Directory
+from gateway.journal import once
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.contact import Contact, ContactKey
@@ -24,9 +25,17 @@ from gateway.ports import Upstream
 from gateway.writing import outcomes
 from gateway.writing.inputs import Complaints
 
+MOST_LOOKED_UP: Final = 20  # contacts that the index has not met, before a bulk write
+NOBODY: Final = "There is no such contact."
 SHARE: Final = 0.5  # of the time left, for looking again for contacts that have moved
 
 Payload = dict[str, Any]
+
+
+def _resumed() -> bool:
+    """Whether a keyed write is taken up that had begun before the gateway was stopped."""
+    steps = once.current()
+    return steps is not None and bool(steps.before)
 
 
 @dataclass(slots=True)
@@ -56,6 +65,11 @@ class Desk:
         """The country in which phones without a code are read."""
         return self.directory.region
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a keyed write is taken up that had begun before the gateway was stopped."""
+        return _resumed()
+
     def upstream(self, source: Source) -> Upstream:
         """A source. Raises Forbidden or CapabilityUnsupported."""
         return self.directory.upstream(source, self.caller)
@@ -76,7 +90,12 @@ class Desk:
         return outcome
 
     async def module(
-        self, source: Source, by: Mapping[str, Any] | None, wrong: Complaints, *path: str | int
+        self,
+        source: Source,
+        by: Mapping[str, Any] | None,
+        wrong: Complaints,
+        *path: str | int,
+        name: str = "module",
     ) -> str | None:
         """The vendor id of the module that a `ModuleBy` names, else of the default one; None without any.
 
@@ -86,7 +105,7 @@ class Desk:
         if not upstream.traits.has_modules:
             if by is not None:
                 text = f"{upstream.traits.name} has no modules: leave `module` out."
-                wrong.add(UserErrorCode.INVALID, text, *path, "module", source=source)
+                wrong.add(UserErrorCode.INVALID, text, *path, name, source=source)
             return None
         try:
             if by is None:
@@ -97,7 +116,7 @@ class Desk:
                 ref = ModuleRef(name=by.get("name") or "")
             return await self.directory.module_id(upstream, ref)
         except BadInput as error:
-            wrong.add(UserErrorCode.NOT_FOUND, error.message, *path, "module", source=source)
+            wrong.add(UserErrorCode.NOT_FOUND, error.message, *path, name, source=source)
             return None
 
     async def check_there(
@@ -105,59 +124,101 @@ class Desk:
     ) -> dict[str, GatewayError]:
         """Complain of contacts that are not there; failures of sources that cannot say, by global id.
 
-        The index answers for those it has met; the rest are asked for one by one.
+        The index answers for those it has met. A few more are asked for one by one; of the rest the write
+        itself will tell, as looking could cost all that the budget has. Nothing is looked at again for a
+        keyed write that a stopped gateway has left behind: what it wrote has changed what is there.
         """
-        known: set[ContactKey] = set()
-        for source in {key.source for key in keys.values()}:
-            if source in self.directory.upstreams:
-                mine = [key for key in keys.values() if key.source is source]
-                met = self.directory.index.has(source, [key.id for key in mine])
-                known.update(key for key in mine if key.id in met)
-        asked = {text: key for text, key in keys.items() if key not in known}
-        if not asked:
+        if _resumed():
             return {}
-        try:
-            found = await self.directory.contacts(list(asked.values()), self.caller, brief=True, max_age=None)
-        except BadInput:
-            found = {}
+        unmet: dict[str, ContactKey] = {}
+        for source in {key.source for key in keys.values()}:
+            mine = {text: key for text, key in keys.items() if key.source is source}
+            well_formed = {text: key for text, key in mine.items() if self._can_be(key)}
+            for text in mine.keys() - well_formed.keys():
+                wrong.add(UserErrorCode.NOT_FOUND, NOBODY, *path[text], source=source)
+            met = self.directory.index.has(source, [key.id for key in well_formed.values()])
+            strangers = [text for text, key in well_formed.items() if key.id not in met]
+            most = None if not self.upstream(source).reads_by_id else MOST_LOOKED_UP
+            unmet.update({text: mine[text] for text in strangers[:most]})
+        if not unmet:
+            return {}
+        found = await self.directory.contacts(list(unmet.values()), self.caller, brief=False, max_age=None)
         failures: dict[str, GatewayError] = {}
-        for text, key in asked.items():
+        read: list[Contact] = []
+        for text, key in unmet.items():
             answer = found.get(key)
-            if answer is None or isinstance(answer, BadInput):
-                wrong.add(
-                    UserErrorCode.NOT_FOUND, "There is no such contact.", *path[text], source=key.source
-                )
+            if answer is None:
+                wrong.add(UserErrorCode.NOT_FOUND, NOBODY, *path[text], source=key.source)
             elif isinstance(answer, GatewayError):
                 failures[text] = answer
+            elif self.upstream(key.source).reads_by_id:
+                read.append(answer)
+        await self.keep(read)
         return failures
 
-    async def read_back(self, keys: Sequence[ContactKey]) -> dict[ContactKey, Contact]:
-        """Contacts of one source as they are after a write; those that cannot be read now are missing."""
+    def _can_be(self, key: ContactKey) -> bool:
+        """Whether the source could have given this id."""
+        try:
+            self.upstream(key.source).check_id("contact", key.id)
+        except BadInput:
+            return False
+        return True
+
+    async def read_back(self, keys: Sequence[ContactKey]) -> dict[ContactKey, Contact | None]:
+        """Contacts of one source as they are after a write, and the index put right.
+
+        None: it is not there. Those of which nobody can say anything now are missing.
+        """
         if not keys:
             return {}
         source = keys[0].source
         upstream, index = self.upstream(source), self.directory.index
+        found: dict[ContactKey, Contact | None] = {}
         try:
             if upstream.reads_by_id:
                 answers = await upstream.contacts_by_id(keys, brief=False)
+                gone = [key for key in keys if key not in answers]
             else:
                 met = index.has(source, [key.id for key in keys])
-                answers = await index.reread([key for key in keys if key.id in met]) if met else {}
-                missing = [key for key in keys if key not in answers]
-                if missing:
-                    answers.update(await self._found_again(source, missing))
+                known = [key for key in keys if key.id in met]
+                answers = await index.reread(known) if known else {}
+                gone = await self._look_again(answers, [key for key in keys if key not in answers])
         except GatewayError:
             return {}
-        return {key: each for key, each in answers.items() if not isinstance(each, GatewayError)}
+        found.update({key: each for key, each in answers.items() if not isinstance(each, GatewayError)})
+        found.update(dict.fromkeys(gone))
+        await self.keep([each for each in found.values() if each is not None])
+        await self.forget(gone)
+        return found
 
-    async def _found_again(self, source: Source, keys: Sequence[ContactKey]) -> dict[ContactKey, Any]:
-        """Contacts that are not where they were, after reading their source anew, as far as time allows."""
+    async def _look_again(
+        self, answers: dict[ContactKey, Any], missing: Sequence[ContactKey]
+    ) -> list[ContactKey]:
+        """Look for contacts that are not where they were, by reading their source anew as far as time allows.
+
+        What is found is added to the answers; those that are not there at all are returned.
+        """
+        if not missing:
+            return []
+        source = missing[0].source
         left = deadline.seconds_left(float("inf"))
         with suppress(TimeoutError, GatewayError):
             async with asyncio.timeout(None if left == float("inf") else max(left, 0) * SHARE):
                 await self.directory.index.rescan(source)
-                return await self.directory.index.reread(keys)
-        return {}
+                here = self.directory.index.has(source, [key.id for key in missing])
+                again = [key for key in missing if key.id in here]
+                answers.update(await self.directory.index.reread(again) if again else {})
+                return [key for key in missing if key.id not in here]
+        return []
+
+    async def doubt(self, source: Source, keys: Sequence[ContactKey]) -> None:
+        """A write may have happened: nothing that was read before is believed any more.
+
+        What is known by name is read anew, where that can be done at once.
+        """
+        self.directory.index.doubt(source)
+        if keys:
+            await self.read_back(keys)
 
     async def keep(self, contacts: Sequence[Contact]) -> None:
         """Let search, filters and look-ups know contacts as they are now."""

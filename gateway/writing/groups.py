@@ -1,12 +1,14 @@
 """Creates, changes and deletes groups. Members are read, changed and written back under a lock."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from gateway.errors import GatewayError, UpstreamMissing
+from gateway import deadline
+from gateway.errors import BadInput, DeadlineExceeded, GatewayError, UpstreamMissing
 from gateway.model.contact import ContactKey
 from gateway.model.event import EventType, Happening
 from gateway.model.group import Group, GroupKey
@@ -22,6 +24,8 @@ TRIES: Final = 3  # at a change of members that somebody else undoes
 LOOK: Final = "Read the group and compare before you send it again: the gateway never repeats it."
 LISTS: Final = ("addMembers", "removeMembers", "setMembers", "setPrimaryContacts")
 MEMBERS: Final = "Group.members"
+CROWDED: Final = "Somebody else changes the members of this group at the same time. Try again later."
+NO_GROUP: Final = "There is no such group."
 
 
 class Conflict(GatewayError):
@@ -119,18 +123,18 @@ class GroupWrites:
         async def work() -> WriteOutcome:
             group = await upstream.create_group(values)
             read.append(group)
-            ignored: list[str] = []
-            note = None
-            if members:
-                try:
-                    read.append(
-                        await upstream.update_group(group["sourceId"], GroupValues(), members, primary or ())
-                    )
-                except GatewayError as error:
-                    ignored = [name for name in ("members", "primaryContacts") if given.get(name)]
-                    note = f"The group is there, but its members could not be put in: {error.message}"
-            asked = [*values.named(), *(name for name in ("members", "primaryContacts") if given.get(name))]
-            return _written(source, read[-1], values, asked, ignored=ignored, note=note, target=None)
+            lists = [name for name in ("members", "primaryContacts") if given.get(name)]
+            asked = [*values.named(), *lists]
+            if not members:
+                return _written(source, group, values, asked, target=None)
+            try:
+                read.append(
+                    await upstream.update_group(group["sourceId"], GroupValues(), members, primary or ())
+                )
+            except GatewayError as error:
+                found = _written(source, group, values, asked, target=None, ignored=lists)
+                return _but(found, error, "The group is there, but its members could not be put in.")
+            return _written(source, read[-1], values, asked, target=None)
 
         outcome = await self._made(upstream, work, target=None, price=2)
         return self._done(outcome, read, EventType.GROUP_CREATED, wrong)
@@ -176,8 +180,8 @@ class GroupWrites:
             return Done(_payload(None, unable, wrong))
         upstream, group = self.desk.upstream(named.source), named.parts[0]
         found = await self._read(upstream, group)
-        if found is None:
-            wrong.add(UserErrorCode.NOT_FOUND, "There is no such group.", "id", source=named.source)
+        if found is None and not self.desk.resumed:
+            wrong.add(UserErrorCode.NOT_FOUND, NO_GROUP, "id", source=named.source)
             return Done(_payload(None, None, wrong))
         if isinstance(found, GatewayError):
             return Done(_payload(None, outcomes.failed(named.source, found, target=given["id"]), wrong))
@@ -186,7 +190,9 @@ class GroupWrites:
             await upstream.delete_group(group)
             return outcomes.blank(named.source, WriteStatus.APPLIED, given["id"])
 
-        async with self.locks.of(GroupKey(named.source, group)):
+        async with self._locked(named.source, group) as late:
+            if late is not None:
+                return Done(_payload(None, outcomes.skipped(named.source, late, target=given["id"]), wrong))
             outcome = await self._made(upstream, work, target=given["id"], price=1)
         return self._done(outcome, [], EventType.GROUP_DELETED, wrong)
 
@@ -197,60 +203,93 @@ class GroupWrites:
         values, change = wish.values, wish.change
         read: list[Group] = []
         asked = [*values.named(), *(name for name in LISTS if given.get(name) is not None)]
-        async with self.locks.of(GroupKey(upstream.source, group)):
+        async with self._locked(upstream.source, group) as late:
+            if late is not None:
+                return Done(
+                    _payload(None, outcomes.skipped(upstream.source, late, target=given["id"]), wrong)
+                )
             before = await self._read(upstream, group)
-            if before is None:
-                wrong.add(UserErrorCode.NOT_FOUND, "There is no such group.", "id", source=upstream.source)
+            if before is None and not self.desk.resumed:
+                wrong.add(UserErrorCode.NOT_FOUND, NO_GROUP, "id", source=upstream.source)
                 return Done(_payload(None, None, wrong))
             if isinstance(before, GatewayError):
                 failed = outcomes.failed(upstream.source, before, target=given["id"])
                 return Done(_payload(None, failed, wrong))
+            held = _ids(before["_members"]) if before else []
             for place, each in enumerate(change.primary or ()):
-                if each not in change.members(_ids(before["_members"])):
+                if each not in change.members(held):
                     text = "Who answers for a group has to be one of its members."
                     wrong.add(UserErrorCode.INVALID, text, "setPrimaryContacts", place)
-            if wrong:
+            if wrong and not self.desk.resumed:
                 return Done(_payload(None, None, wrong))
 
             async def work() -> WriteOutcome:
-                read.append(await self._change(wish, before))
-                return _written(upstream.source, read[-1], values, asked, target=given["id"])
+                after, error = await self._change(wish)
+                read.append(after)
+                if error is None:
+                    return _written(upstream.source, after, values, asked, target=given["id"])
+                lists = [name for name in LISTS if given.get(name) is not None]
+                found = _written(upstream.source, after, values, asked, target=given["id"], ignored=lists)
+                return _but(found, error, "Its own fields are written; its members are not as asked.")
 
-            outcome = await self._made(upstream, work, target=given["id"], price=3)
-        return self._done(outcome, read, EventType.GROUP_UPDATED, wrong)
+            outcome = await self._made(upstream, work, target=given["id"], price=4)
+        return self._done(outcome, read, EventType.GROUP_UPDATED, Complaints())
 
-    async def _change(self, wish: Wish, before: Group) -> Group:
-        """Write, then look: who changes the group elsewhere may have replaced the lists meanwhile."""
+    async def _change(self, wish: Wish) -> tuple[Group, GatewayError | None]:
+        """Read, write, look: who changes the group elsewhere may replace the lists at any time.
+
+        Once a write was carried out, a later failure is returned beside the group, and not raised.
+        """
         upstream, group, change, values = wish.upstream, wish.group, wish.change, wish.values
-        for _ in range(TRIES):
-            members = primary = None
-            if change.asked:
-                members = change.members(_ids(before["_members"]))
-                primary = change.primaries(_ids(before["_primary"]), members)
-            written = await upstream.update_group(group, values, members, primary)
+        written: Group | None = None
+        tries = 0
+        while True:
+            seen = await self._read(upstream, group)
+            if seen is None or isinstance(seen, GatewayError):
+                if written is None:
+                    raise seen or UpstreamMissing(upstream.source.value, NO_GROUP)
+                return written, None  # its own answer is the best that is known
+            if written is not None and change.holds(_ids(seen["_members"]), _ids(seen["_primary"])):
+                return seen, None
+            if tries == TRIES:
+                return seen, Conflict(CROWDED, source=upstream.source.value)
+            members = change.members(_ids(seen["_members"])) if change.asked else None
+            primary = None if members is None else change.primaries(_ids(seen["_primary"]), members)
+            try:
+                written = await upstream.update_group(group, values, members, primary)
+            except GatewayError as error:
+                if written is None:
+                    raise
+                return written, error
             if not change.asked:
-                return written
-            after = await self._read(upstream, group)
-            if after is None:
-                raise UpstreamMissing(upstream.source.value, "Somebody else has deleted the group.")
-            if isinstance(after, GatewayError):
-                return written  # its own answer is the best that is known
-            if change.holds(_ids(after["_members"]), _ids(after["_primary"])):
-                return after
-            before, values = after, GroupValues()
-        raise Conflict(
-            "Somebody else changes the members of this group at the same time. Try again later.",
-            source=upstream.source.value,
-        )
+                return written, None
+            values, tries = GroupValues(), tries + 1
+
+    @asynccontextmanager
+    async def _locked(self, source: Source, group: str) -> AsyncIterator[DeadlineExceeded | None]:
+        """The lock of a group, waited for within the deadline; what to tell where that was not enough."""
+        lock = self.locks.of(GroupKey(source, group))
+        left = deadline.seconds_left(float("inf"))
+        try:
+            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
+                await lock.acquire()
+        except TimeoutError:
+            yield DeadlineExceeded("Another change of this group was under way.", source=source.value)
+            return
+        try:
+            yield None
+        finally:
+            lock.release()
 
     async def _read(self, upstream: Upstream, group: str) -> Group | GatewayError | None:
         try:
             upstream.check_id("group", group)
+        except BadInput:
+            return None
+        try:
             found = (await upstream.groups_by_id([group])).get(group)
         except GatewayError as error:
             found = error
-        if isinstance(found, GatewayError):
-            found.uncertain = False  # it was a read that failed
         return found
 
     # A source that puts contacts into groups one by one.
@@ -285,7 +324,12 @@ class GroupWrites:
                 price=2,
                 work=work,
                 failed=lambda error: outcomes.failed(
-                    source, error, target=given["id"], look=LOOK, path_of=lambda _: (name, str(place))
+                    source,
+                    error,
+                    target=given["id"],
+                    look=LOOK,
+                    # the contact is known to be there, so what is missing is the group
+                    path_of=lambda _: ("id",) if isinstance(error, UpstreamMissing) else (name, str(place)),
                 ),
                 targets=[given["id"]],
             )
@@ -341,7 +385,6 @@ class GroupWrites:
             }
             paths: dict[str, Sequence[str | int]] = {text: (name, texts.index(text)) for text in keys}
             for error in (await self.desk.check_there(keys, wrong, paths)).values():
-                error.uncertain = False
                 return outcomes.failed(source, error, target=given.get("id"))
         return None
 
@@ -380,16 +423,17 @@ class GroupWrites:
         wrong: Complaints,
     ) -> Done:
         group = read[-1] if read else None
+        held = group["id"] if group else outcome.get("more", {}).get("group")
         happenings = []
         if outcome["status"] in DONE:
             payload = {
-                "group": group["id"] if group else outcome["targetId"],
+                "group": held or outcome["targetId"],
                 "applied": outcome["applied"],
                 "ignored": outcome["ignored"],
             }
             happenings.append(Happening(type=type_, source=Source(outcome["source"]), payload=payload))
         return Done(
-            _payload(group["id"] if group else None, outcome, wrong),
+            _payload(held, outcome, wrong),
             groups=[group] if group else [],
             happenings=happenings,
         )
@@ -407,7 +451,6 @@ def _written(
     *,
     target: str | None,
     ignored: Sequence[str] = (),
-    note: str | None = None,
 ) -> WriteOutcome:
     """The outcome of a write whose answer shows the group."""
     plain = {"name": group["name"], "email": group["email"], "phone": group["phone"]}
@@ -420,24 +463,41 @@ def _written(
         or (name == "address" and (group["address"] is None) != (value is None))
     ]
     ignored = [*ignored, *dropped]
-    result = Written(
-        applied=tuple(name for name in asked if name not in ignored), ignored=tuple(ignored), note=note
-    )
-    return outcomes.written(source, result, [], target=target, silent=False)
+    result = Written(applied=tuple(name for name in asked if name not in ignored), ignored=tuple(ignored))
+    found = outcomes.written(source, result, [], target=target, silent=False)
+    found["more"] = {"group": group["id"]}
+    return found
+
+
+def _but(found: WriteOutcome, error: GatewayError, text: str) -> WriteOutcome:
+    """An outcome of which a part was carried out, before this error."""
+    status = WriteStatus.PARTIAL if found["applied"] else WriteStatus.REJECTED
+    found["status"] = (WriteStatus.UNCERTAIN if error.uncertain else status).value
+    if error.uncertain:
+        found["ignored"] = []
+        text = f"{text.partition(',')[0].rstrip('.;')}; whether its members are as asked is not known. {LOOK}"
+    found["code"], found["message"] = error.code, f"{text} {error.message}"
+    found["retryable"] = error.retryable and not error.uncertain
+    found["retryAfterSeconds"] = error.retry_after
+    if isinstance(error, Conflict):
+        found["userErrors"] = [user_error(UserErrorCode.CONFLICT, error.message, source=found["source"])]
+    return found
 
 
 def _summed(made: Sequence[WriteOutcome], names: Sequence[str], placeless: Sequence[str]) -> WriteOutcome:
-    """One outcome for a group out of those of its single members."""
-    applied = [name for name, each in zip(names, made, strict=True) if each["status"] in DONE]
-    failed = [(name, each) for name, each in zip(names, made, strict=True) if each["status"] not in DONE]
-    found: WriteOutcome = {**(failed[0][1] if failed else made[0])}
+    """One outcome for a group out of those of its single members: the most doubtful counts."""
+    by_name = dict(zip(names, made, strict=True))
+    applied = [name for name, each in by_name.items() if each["status"] in DONE]
+    failed = {name: each for name, each in by_name.items() if each["status"] not in DONE}
+    doubtful = next((each for each in failed.values() if each["status"] == WriteStatus.UNCERTAIN), None)
+    found: WriteOutcome = {**(doubtful or next(iter(failed.values()), made[0]))}
     found["applied"] = applied
     found["ignored"] = [
-        *(name for name, each in failed if each["status"] != WriteStatus.UNCERTAIN),
+        *(name for name, each in failed.items() if each["status"] != WriteStatus.UNCERTAIN),
         *placeless,
     ]
-    found["userErrors"] = [error for _, each in failed for error in each["userErrors"]]
-    if applied and (failed or placeless):
+    found["userErrors"] = [error for each in failed.values() for error in each["userErrors"]]
+    if doubtful is None and applied and (failed or placeless):
         found["status"] = WriteStatus.PARTIAL.value
     return found
 

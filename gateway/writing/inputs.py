@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from gateway.errors import BadInput
 from gateway.model import ids
 from gateway.model.contact import ContactKey
@@ -21,6 +23,7 @@ from gateway.model.writing import (
     Text,
     UserError,
     UserErrorCode,
+    split_name,
     user_error,
 )
 from gateway.upstreams.checks import is_email, is_public_url
@@ -29,6 +32,7 @@ MOST_IDS: Final = 500
 LONGEST_TEXT: Final = 10_000
 MOST_PROPERTIES: Final = 200
 LONGEST_NAME: Final = 255
+LONGEST_VALUE: Final = 100_000
 BREAKS: Final = "\n\r\t"
 
 Given = Mapping[str, Any]
@@ -94,6 +98,7 @@ def global_id(
 def contact_values(given: Given, region: str, wrong: Complaints, *path: str | int) -> ContactValues:
     """A `ContactInput`; its complaints have paths below `path`."""
     said = {name: _text(given, name, wrong, *path) for name in TEXTS}
+    _check_names(said, wrong, *path)
     email, phone = said["email"], said["phone"]
     if isinstance(email, str) and not is_email(email):
         wrong.add(UserErrorCode.INVALID, "This is no e-mail address.", *path, "email")
@@ -118,6 +123,10 @@ def contact_values(given: Given, region: str, wrong: Complaints, *path: str | in
         if key in held:
             text = f"The property {key!r} is given twice."
             wrong.add(UserErrorCode.DUPLICATE, text, *path, "properties", place, "key")
+        if "value" not in each:
+            text = "A property needs a value: give null to clear it."
+            wrong.add(UserErrorCode.REQUIRED, text, *path, "properties", place, "value")
+        _check_value(each.get("value"), wrong, *path, "properties", place, "value")
         held[key], indexes[key] = each.get("value"), place
     return ContactValues(
         name=said["name"],
@@ -136,6 +145,30 @@ def contact_values(given: Given, region: str, wrong: Complaints, *path: str | in
 
 
 TEXTS: Final = ("name", "firstName", "lastName", "email", "phone", "company", "notes")
+
+
+def _check_value(value: Any, wrong: Complaints, *path: str | int) -> None:
+    """Complain of a blank text, and of what cannot be sent, such as a number beyond 64 bits."""
+    if isinstance(value, str) and not value.strip():
+        wrong.add(UserErrorCode.REQUIRED, "The value is empty: give null to clear it.", *path)
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError:
+        wrong.add(UserErrorCode.INVALID, "This value cannot be sent as JSON.", *path)
+        return
+    if size > LONGEST_VALUE:
+        wrong.add(UserErrorCode.TOO_LARGE, f"The value has more than {LONGEST_VALUE} bytes.", *path)
+
+
+def _check_names(values: Mapping[str, Text], wrong: Complaints, *path: str | int) -> None:
+    """Complain of a whole name that contradicts its parts."""
+    name, first, last = (values[each] for each in ("name", "firstName", "lastName"))
+    if name is UNSET or (first is UNSET and last is UNSET):
+        return
+    split = split_name(name)
+    if (first is not UNSET and first != split[0]) or (last is not UNSET and last != split[1]):
+        text = "name contradicts firstName or lastName: give the one or the others."
+        wrong.add(UserErrorCode.CONFLICT, text, *path, "name")
 
 
 def named_somehow(values: ContactValues) -> bool:

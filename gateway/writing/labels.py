@@ -1,13 +1,14 @@
 """What hangs on one contact of Smart Sender: tags, funnels, events and messages."""
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.errors import GatewayError
+from gateway.errors import BadInput, BudgetSpent, GatewayError, UpstreamRateLimited
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.event import EventType, Happening
+from gateway.model.ids import GlobalId
 from gateway.model.writing import DONE, UserErrorCode, WriteOutcome, WriteStatus
 from gateway.ports import Upstream, Written
 from gateway.writing import attempts, inputs, outcomes
@@ -15,6 +16,7 @@ from gateway.writing.attempts import Attempt
 from gateway.writing.desk import Desk, Done
 from gateway.writing.inputs import Complaints, Given
 
+FUNNEL: Final = re.compile(r"(?!\.{1,2}$)[^\s/?#%\\]{1,200}")
 MOST_CHANGES: Final = 50  # tags or funnels in one call
 LOOK_AT_MESSAGES: Final = (
     "Look at the messages of the chat before you send it again: the gateway never repeats it."
@@ -43,6 +45,8 @@ class LabelWrites:
                 tag = inputs.global_id(text, "Tag", self.desk.account, wrong, name, place)
                 if tag is None or key is None:
                     continue
+                if not self._can_be_tag(tag):
+                    wrong.add(UserErrorCode.NOT_FOUND, "There is no such tag.", name, place)
                 if tag.source is not key.source:
                     message = "The tag belongs to another source."
                     wrong.add(UserErrorCode.INVALID, message, name, place)
@@ -68,7 +72,7 @@ class LabelWrites:
         wanted: dict[str, tuple[str, bool]] = {}
         for name, on in (("subscribe", True), ("unsubscribe", False)):
             for place, text in enumerate(given.get(name) or ()):
-                if not text.strip() or text.strip() in {".", ".."}:
+                if not FUNNEL.fullmatch(text.strip()):
                     wrong.add(UserErrorCode.INVALID, "This is no key of a funnel.", name, place)
                 wanted[f"{name}.{place}"] = (text.strip(), on)
         _check_changes(wanted, wrong, "subscribe", "unsubscribe")
@@ -127,25 +131,36 @@ class LabelWrites:
         failure = await self._missing(given["contact"], key, "contact", wrong)
         if failure is not None or wrong:
             return Done({"message": None, "outcome": failure, "userErrors": wrong.found})
-        sent: list[Mapping[str, Any]] = []
 
         async def work() -> WriteOutcome:
-            sent.append(await upstream.send_message(key, message))
-            return outcomes.blank(key.source, WriteStatus.APPLIED, given["contact"])
+            found = outcomes.blank(key.source, WriteStatus.APPLIED, given["contact"])
+            found["more"] = {"message": dict(await upstream.send_message(key, message))}
+            return found
 
         (outcome,) = await attempts.make(
             [self._attempt("send", upstream, given["contact"], work, LOOK_AT_MESSAGES, price=1)]
         )
+        sent = outcome.get("more", {}).get("message")
         happenings = []
         if outcome["status"] in DONE:
-            payload = {"message": sent[0]["id"] if sent else None, "type": message.kind}
+            payload = {"message": sent["id"] if sent else None, "type": message.kind}
             happenings.append(
                 Happening(
                     type=EventType.MESSAGE_SENT, source=key.source, contact=given["contact"], payload=payload
                 )
             )
-        answer = {"message": sent[0] if sent else None, "outcome": outcome, "userErrors": wrong.found}
+        answer = {"message": sent, "outcome": outcome, "userErrors": wrong.found}
         return Done(answer, happenings=happenings)
+
+    def _can_be_tag(self, tag: GlobalId) -> bool:
+        """Whether the source of a tag could have given its id."""
+        try:
+            self.desk.upstream(tag.source).check_id("tag", tag.parts[0])
+        except BadInput:
+            return False
+        except GatewayError:
+            return True  # that the source is off is told elsewhere
+        return True
 
     def _subject(
         self, text: str, path: str, ability: str, wrong: Complaints
@@ -165,7 +180,6 @@ class LabelWrites:
         """A complaint where the contact is not there; an outcome where its source cannot say."""
         failures = await self.desk.check_there({text: key}, wrong, {text: (path,)})
         for error in failures.values():
-            error.uncertain = False  # it was a read that failed
             return outcomes.failed(key.source, error, target=text)
         return None
 
@@ -181,24 +195,26 @@ class LabelWrites:
         failure = await self._missing(text, key, "id", wrong)
         if failure is not None or wrong:
             return Done(_contact_payload(failure, wrong))
-        read: dict[ContactKey, Contact] = {}
+        read: dict[ContactKey, Contact | None] = {}
 
         async def work() -> WriteOutcome:
-            failed = await _each(changes)
+            failed = await _one_by_one(changes)
             read.update(await self.desk.read_back([key]))
             return _outcome(key, text, read.get(key), names=list(changes), failed=failed, holds=holds)
 
         (outcome,) = await attempts.make(
             [self._attempt("change", upstream, text, work, COMPARE, price=len(changes) + 1)]
         )
-        await self.desk.keep(list(read.values()))
+        if outcome["status"] == WriteStatus.UNCERTAIN and not read:
+            await self.desk.doubt(key.source, [])
+        contacts = [contact for contact in read.values() if contact is not None]
         happenings = []
-        if outcome["status"] in DONE:
+        if outcome["status"] in DONE or outcome["applied"]:
             payload = {"applied": outcome["applied"], "ignored": outcome["ignored"]}
             happenings.append(
                 Happening(type=EventType.CONTACT_UPDATED, source=key.source, contact=text, payload=payload)
             )
-        return Done(_contact_payload(outcome, wrong), contacts=list(read.values()), happenings=happenings)
+        return Done(_contact_payload(outcome, wrong), contacts=contacts, happenings=happenings)
 
     def _attempt(
         self,
@@ -226,18 +242,21 @@ class LabelWrites:
         )
 
 
-async def _each(changes: Mapping[str, Change]) -> dict[str, GatewayError]:
-    """Carry out changes at once; the failures, by name."""
-
-    async def one(change: Change) -> GatewayError | None:
+async def _one_by_one(changes: Mapping[str, Change]) -> dict[str, GatewayError]:
+    """Carry out changes; the failures, by name. A source that has closed is asked for no more of them."""
+    failed: dict[str, GatewayError] = {}
+    closed: GatewayError | None = None
+    for name, change in changes.items():
+        if closed is not None:
+            failed[name] = closed
+            continue
         try:
             await change()
         except GatewayError as error:
-            return error
-        return None
-
-    answers = await asyncio.gather(*(one(change) for change in changes.values()))
-    return {name: answer for name, answer in zip(changes, answers, strict=True) if answer is not None}
+            failed[name] = error
+            if isinstance(error, UpstreamRateLimited):
+                closed = BudgetSpent(error.source, error.message, retry_after=error.retry_after)
+    return failed
 
 
 def _outcome(
@@ -249,25 +268,33 @@ def _outcome(
     failed: Mapping[str, GatewayError],
     holds: Callable[[Contact, str], bool],
 ) -> WriteOutcome:
-    """One outcome out of several changes of one contact: what failed does not count, whatever is there."""
+    """One outcome out of several changes of one contact.
+
+    What failed does not count, whatever is there; what may have happened makes the whole uncertain; what the
+    source has agreed to is never called refused, also where it could not be read back.
+    """
     held = () if contact is None else tuple(name for name in names if holds(contact, name))
     applied = tuple(name for name in held if name not in failed)
-    ignored = tuple(name for name in names if name not in applied and (contact or name in failed))
+    agreed = [name for name in names if name not in failed]
     uncertain = next((error for error in failed.values() if error.uncertain), None)
-    if failed and (uncertain or not applied):
+    dropped = [name for name in agreed if contact is not None and name not in held]
+    refused = [name for name, error in failed.items() if not error.uncertain]
+    if uncertain or not agreed:
         worst = uncertain or next(iter(failed.values()))
         found = outcomes.failed(
             key.source, worst, target=text, look=COMPARE, path_of=_path_to(next(iter(failed)))
         )
-        found["applied"], found["contact"] = list(applied), contact["id"] if contact else None
-        found["ignored"] = [name for name in ignored if name not in failed or not failed[name].uncertain]
+        found["applied"], found["ignored"] = list(applied), [*dropped, *refused]
+        found["contact"] = contact["id"] if contact else None
         return found
-    result = Written(contact=contact, applied=applied, ignored=ignored)
+    note = None if contact is not None else "The source has agreed; the contact could not be read back yet."
+    result = Written(contact=contact, applied=applied, ignored=(*dropped, *refused), note=note)
     found = outcomes.written(key.source, result, names, target=text, silent=True)
     for name, error in failed.items():
         more = outcomes.failed(key.source, error, path_of=_path_to(name))
         found["userErrors"].extend(more["userErrors"])
         found["code"], found["message"] = more["code"], more["message"]
+        found["retryable"], found["retryAfterSeconds"] = more["retryable"], more["retryAfterSeconds"]
     return found
 
 

@@ -18,6 +18,8 @@ from gateway.ports import Written
 
 FIND_OUT: Final = "It may have been carried out. Look before you send it again: the gateway never repeats it."
 
+SOON: Final = 1.0  # seconds; where nothing but the caller's own deadline stood in the way
+
 PathOf = Callable[[str], Sequence[str] | None]
 """Where in the input a field stands that the source has named; None where it has no such place."""
 
@@ -56,6 +58,8 @@ def written(
     found["contact"] = result.contact["id"] if result.contact else None
     found["applied"], found["ignored"] = list(result.applied), list(result.ignored)
     found["message"] = result.note
+    if result.existed:
+        found["more"] = {"existed": True}
     if status is WriteStatus.REJECTED:
         found["code"] = UpstreamRejected.code
         found["message"] = result.note or "None of the fields holds what was asked."
@@ -94,9 +98,19 @@ def skipped(source: Source, error: GatewayError, *, target: str | None = None) -
     """The outcome of a write that was not sent, for want of time or budget."""
     found = blank(source, WriteStatus.SKIPPED, target)
     found["code"] = error.code
-    found["message"] = f"Nothing was sent. {error.message}"
+    found["message"] = (
+        f"Nothing was sent. {error.message} Send it again, with a new idempotency key if it had one."
+    )
     found["retryable"] = True
-    found["retryAfterSeconds"] = error.retry_after
+    found["retryAfterSeconds"] = SOON if error.retry_after is None else error.retry_after
+    return found
+
+
+def broken(source: Source, *, target: str | None = None) -> WriteOutcome:
+    """The outcome of a write in which the gateway itself failed."""
+    found = blank(source, WriteStatus.UNCERTAIN, target)
+    found["code"] = GatewayError.code
+    found["message"] = f"Something went wrong inside the gateway. {FIND_OUT}"
     return found
 
 
@@ -115,14 +129,16 @@ def _complaints(source: Source, error: GatewayError, path_of: PathOf) -> list[Us
             for name in error.fields or ("",)
         ]
     if isinstance(error, UpstreamRejected):
+        # What the source calls its fields is told in our words only: it may call them anything.
         named = [
             user_error(
                 UserErrorCode.UPSTREAM_REJECTED,
-                f"{source.value} does not take {name}.",
-                *_path(name, path_of),
+                f"{source.value} does not take this value.",
+                *path,
                 source=source,
             )
-            for name in error.fields
+            for path in dict.fromkeys(tuple(_path(name, path_of)) for name in error.fields)
+            if path
         ]
         return named or [user_error(UserErrorCode.UPSTREAM_REJECTED, error.message, source=source)]
     if isinstance(error, BadInput):

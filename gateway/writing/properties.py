@@ -60,16 +60,15 @@ class PropertyWrites:
             reference = None
             if given.get("referenceModule") is not None:
                 reference = await self.desk.module(
-                    source, {"id": given["referenceModule"]}, wrong, "reference"
+                    source, {"id": given["referenceModule"]}, wrong, name="referenceModule"
                 )
             definitions = (
                 {} if wrong else await self.desk.directory.definitions(source, module or "", self.desk.caller)
             )
         except GatewayError as error:
-            error.uncertain = False  # it was a read that failed
             return Done(_payload(None, outcomes.failed(source, error), wrong))
         taken = {(each["label"] or "").strip().casefold() for each in definitions.values()}
-        if given["label"].strip().casefold() in taken:
+        if given["label"].strip().casefold() in taken and not self.desk.resumed:
             text = f"There is a property with the label {given['label'].strip()!r} already."
             wrong.add(UserErrorCode.DUPLICATE, text, "label", source=source)
         if wrong:
@@ -101,7 +100,6 @@ class PropertyWrites:
         try:
             held = await self.desk.directory.definitions(named.source, module, self.desk.caller)
         except GatewayError as error:
-            error.uncertain = False
             return Done(_payload(None, outcomes.failed(named.source, error, target=given["id"]), wrong))
         if all(each["sourceId"] != vendor_id for each in held.values()):
             wrong.add(UserErrorCode.NOT_FOUND, "There is no such property.", "id", source=named.source)
@@ -133,15 +131,14 @@ class PropertyWrites:
         type_: EventType,
         target: str | None,
     ) -> Done:
-        made: list[Property] = []
-
         async def work() -> WriteOutcome:
             definition = await write()
-            made.append(definition)
             ignored = tuple(name for name, value in values.items() if not _holds(definition, name, value))
             applied = tuple(name for name in values if name not in ignored)
             result = Written(applied=applied, ignored=ignored)
-            return outcomes.written(upstream.source, result, [], target=target, silent=False)
+            found = outcomes.written(upstream.source, result, [], target=target, silent=False)
+            found["more"] = {"property": definition["id"]}
+            return found
 
         (outcome,) = await attempts.make(
             [
@@ -155,7 +152,7 @@ class PropertyWrites:
                 )
             ]
         )
-        property_id = made[0]["id"] if made else None
+        property_id = outcome.get("more", {}).get("property")
         happenings = []
         if outcome["status"] in DONE:
             payload = {"property": property_id, "applied": outcome["applied"]}

@@ -54,7 +54,11 @@ BAD: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("createContact", {"targets": [{"source": SM}], "contact": {**ADA, "properties": [{"key": "leadStatus", "value": "unheard"}]}}, ["contact", "properties", "0", "value"], "INVALID"),
     ("createContact", {"targets": [{"source": SM}], "contact": {**ADA, "properties": [{"key": "jobTitle", "value": 5}]}}, ["contact", "properties", "0", "value"], "INVALID"),
     ("createContact", {"targets": [{"source": SM}], "contact": {**ADA, "email": "a@example.com", "properties": [{"key": "email", "value": "b@example.com"}]}}, ["contact", "properties", "0", "key"], "CONFLICT"),
-    ("createContact", {"targets": [{"source": PX}], "contact": {**ADA, "properties": [{"key": "a"}, {"key": "a"}]}}, ["contact", "properties", "1", "key"], "DUPLICATE"),
+    ("createContact", {"targets": [{"source": PX}], "contact": {**ADA, "properties": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}}, ["contact", "properties", "1", "key"], "DUPLICATE"),
+    ("createContact", {"targets": [{"source": PX}], "contact": {**ADA, "properties": [{"key": "a"}]}}, ["contact", "properties", "0", "value"], "REQUIRED"),
+    ("createContact", {"targets": [{"source": PX}], "contact": {**ADA, "properties": [{"key": "a", "value": ""}]}}, ["contact", "properties", "0", "value"], "REQUIRED"),
+    ("createContact", {"targets": [{"source": PX}], "contact": {"name": "Ada Quux", "firstName": "Bob"}}, ["contact", "name"], "CONFLICT"),
+    ("createContact", {"targets": [{"source": SS, "identifier": "1", "channel": made_up(SS, "..", "Channel")}], "contact": ADA}, ["targets", "0", "channel"], "NOT_FOUND"),
     ("updateContact", {"id": "nonsense", "contact": ADA}, ["id"], "NOT_FOUND"),
     ("updateContact", {"id": NOBODY[SM], "contact": ADA}, ["id"], "NOT_FOUND"),
     ("updateContact", {"id": NOBODY[PX], "contact": ADA}, ["id"], "NOT_FOUND"),
@@ -79,6 +83,11 @@ BAD: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("updateContactTags", {"id": "@SS", "add": ["x"]}, ["add", "0"], "NOT_FOUND"),
     ("updateContactTags", {"id": "@SS", "add": [made_up(SS, "81", "Tag")], "remove": [made_up(SS, "81", "Tag")]}, ["remove", "0"], "CONFLICT"),
     ("updateContactTags", {"id": "@PX", "add": [made_up(SS, "81", "Tag")]}, ["id"], "UNSUPPORTED"),
+    ("updateContactTags", {"id": "@SS", "add": [made_up(SS, "..", "Tag")]}, ["add", "0"], "NOT_FOUND"),
+    ("updateContactFunnels", {"id": "@SS", "subscribe": ["a" * 70_000]}, ["subscribe", "0"], "INVALID"),
+    ("updateContactFunnels", {"id": "@SS", "subscribe": ["../x"]}, ["subscribe", "0"], "INVALID"),
+    ("createProperty", {"label": "A", "type": "REFERENCE", "referenceModule": ids.encode("Module", "default", SM, "66f0a1c2d3e4f5a6b7c8dfff")}, ["referenceModule"], "NOT_FOUND"),
+    ("deleteContacts", {"ids": ["@PX", made_up(PX, "../x")]}, ["ids", "1"], "NOT_FOUND"),
     ("updateContactFunnels", {"id": "@SS", "subscribe": [" "]}, ["subscribe", "0"], "INVALID"),
     ("updateContactFunnels", {"id": "@SM", "subscribe": ["wlc7Qd2"]}, ["id"], "UNSUPPORTED"),
     ("triggerEvent", {"contact": "@SS", "name": " "}, ["name"], "REQUIRED"),
@@ -182,3 +191,13 @@ async def test_what_a_source_refuses_is_told_in_the_words_of_the_input(world: Wo
         (["contact", "properties"], "UPSTREAM_REJECTED"),
     ]
     assert "secret" not in str(payload)
+
+
+async def test_what_a_source_calls_its_fields_never_reaches_a_caller(world: World) -> None:
+    (contact,) = await world.some(Source.PACKAGEX)
+    world.packagex.switches.fail(
+        "updatePerson", status=400, body='{"errors": ["relation users at db-7 key=sk_live"], "data": {}}'
+    )
+    payload = await world.write("updateContact", {"id": contact["id"], "contact": {"lastName": "X"}})
+    assert [each["code"] for each in payload["outcome"]["userErrors"]] == ["UPSTREAM_REJECTED"]
+    assert "sk_live" not in str(payload)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.model import ids
 from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.world import World
@@ -89,12 +90,16 @@ async def test_a_name_is_split_and_joined_by_one_rule(world: World) -> None:
 async def test_an_identifier_that_is_known_leaves_its_contact_as_it_is_and_that_is_said(world: World) -> None:
     target = (await everywhere(world))[2]
     first = await world.write("createContact", {"targets": [target], "contact": ADA})
+    vendor_id = int(ids.decode(first["outcomes"][0]["contact"]["id"]).parts[1])  # type: ignore[union-attr]
+    world.smartsender._store.find(vendor_id).record["createdAt"] = "2025-01-02 03:04:05"  # type: ignore[union-attr]
     again = {**ADA, "lastName": "Else"}
     second = await world.write("createContact", {"targets": [target], "contact": again})
     assert second["outcomes"][0]["contact"]["id"] == first["outcomes"][0]["contact"]["id"]
     assert second["outcomes"][0]["status"] == "PARTIAL"
     assert second["outcomes"][0]["ignored"] == ["lastName"]
     assert "identifier" in second["outcomes"][0]["message"]
+    noted = await world.data("{ events { nodes { type } } }")
+    assert noted["events"]["nodes"] == [{"type": "CONTACT_CREATED"}]
 
 
 async def test_a_gate_that_names_its_contact_costs_no_search(world: World) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from gateway.errors import (
     BadInput,
@@ -62,6 +63,7 @@ TRAITS: Final = Traits(
     tells_updates=True,
     has_modules=False,
     overwrites=True,
+    prices={"updateContact": 2},
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 100, listed by time of creation."),
         "contact": Ability(supported=True, caveat="One call for each."),
@@ -140,6 +142,7 @@ class PackageX(Upstream):
         self._now = now
         self._index_base = index_base
         self._largest_url = largest_url
+        self._names: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._metadata: dict[str, PropertyType] = {}  # the keys seen; never their values
 
     def check_id(self, kind: str, vendor_id: str) -> None:
@@ -262,8 +265,11 @@ class PackageX(Upstream):
         (key,) = keys
         name = whole_name(values)
         if name is UNSET and not (values.first_name is UNSET and values.last_name is UNSET):
-            name = await self._completed_name(key, values)
-        record = await self.client.update_contact(key.id, mapping.body(values, name))
+            async with self._names.setdefault(key.id, asyncio.Lock()):  # two halves at once are one name
+                name = await self._completed_name(key, values)
+                record = await self.client.update_contact(key.id, mapping.body(values, name))
+        else:
+            record = await self.client.update_contact(key.id, mapping.body(values, name))
         contact = self.contact_of(record, self._now(), "")
         if contact["sourceId"] != key.id:
             raise UpstreamBadResponse(self.source, "PackageX answered with another contact.")

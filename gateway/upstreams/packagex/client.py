@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, cast
 
 from gateway.cache import Flights
 from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
-from gateway.resilience.wire import Answer, Wire
+from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
 
 CONTACTS: Final = ("contacts",)
@@ -75,27 +75,33 @@ class Client:
     async def create_contact(self, body: Mapping[str, Any]) -> ContactRecord:
         """Create a person, or a group with `type: group`; members are added by an update afterwards."""
         operation = "createGroup" if body.get("type") == "group" else "createPerson"
-        return self._contact(await self._write(operation, "POST", CONTACTS, json=dict(body)))
+        with understood():
+            return self._contact(await self._write(operation, "POST", CONTACTS, json=dict(body)))
 
     async def update_contact(self, contact: str, body: Mapping[str, Any]) -> ContactRecord:
         """Change the properties that are sent: POST to the singular path. UpstreamMissing on a 404."""
         operation = "updateGroup" if "group_contacts" in body else "updatePerson"
-        return self._contact(await self._write(operation, "POST", (*CONTACTS, contact), json=dict(body)))
+        with understood():
+            return self._contact(await self._write(operation, "POST", (*CONTACTS, contact), json=dict(body)))
 
     async def delete_contact(self, contact: str) -> None:
         """Delete a contact. UpstreamMissing on a 404; CapabilityUnsupported where there is no such verb."""
-        answer = await self._write("deleteContact", "DELETE", (*CONTACTS, contact))
-        if answer.status in GONE:
-            raise CapabilityUnsupported(self._wire.source, "PackageX offers no deletion here.")
-        self._opened(answer)
+        with understood():
+            answer = await self._write("deleteContact", "DELETE", (*CONTACTS, contact))
+            if answer.status in GONE:
+                raise CapabilityUnsupported(self._wire.source, "PackageX offers no deletion here.")
+            self._opened(answer)
 
     async def create_from_file(self, data_url: str, *, overwrite: bool = False) -> FileReport:
         """Load a CSV or Excel file. `overwrite` deletes every existing contact first."""
         body = {"csv_url": data_url, "overwrite": overwrite}
-        answer = await self._write("createFromCsv", "POST", CONTACTS, json=body, extensions=self._for_files)
-        data = self._opened(answer).get("data")
-        if not isinstance(data, dict):
-            raise self._wire.strange("a file report that is none")
+        with understood():
+            answer = await self._write(
+                "createFromCsv", "POST", CONTACTS, json=body, extensions=self._for_files
+            )
+            data = self._opened(answer).get("data")
+            if not isinstance(data, dict):
+                raise self._wire.strange("a file report that is none")
         created: list[str] | None = next(
             (data[key] for key in ID_LISTS if isinstance(data.get(key), list)), None
         )

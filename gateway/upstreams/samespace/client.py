@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from gateway import events
 from gateway.cache import Flights
 from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamMissing, UpstreamRejected
-from gateway.resilience.wire import Wire
+from gateway.resilience.wire import Wire, understood
 from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import (
     ContactRecord,
@@ -227,18 +227,21 @@ class Client:
         extensions: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         names, body = document("mutation", [RootField(name, arguments, selection)])
-        try:
-            answer = await self._wire.send(name, "POST", GRAPHQL, json=body, extensions=extensions)
-        finally:
-            self._flights.renew()
-        data = self._data(answer.json)
-        self._raise_first(answer.json, names[0])
-        value = data.get(names[0])
-        if not isinstance(value, dict):
+        with understood():
+            try:
+                answer = await self._wire.send(name, "POST", GRAPHQL, json=body, extensions=extensions)
+            finally:
+                self._flights.renew()
+            if answer.status >= 400 and not isinstance(answer.json, dict):
+                raise UpstreamRejected(self._wire.source, f"Samespace refused the request ({answer.status}).")
+            data = self._data(answer.json, answer.status)
+            value = data.get(names[0])
+            if isinstance(value, dict):
+                return value  # errors of what is below it do not undo it
+            self._raise_first(answer.json, names[0])
             raise self._wire.strange(f"no result for {name}")
-        return value
 
-    def _data(self, json: Any) -> dict[str, Any]:
+    def _data(self, json: Any, status: int = 200) -> dict[str, Any]:
         """The `data` of an answer; without any, its first error is raised."""
         if not isinstance(json, dict):
             raise self._wire.strange("an answer that is not GraphQL")
@@ -246,6 +249,8 @@ class Client:
         if isinstance(data, dict):
             return data
         self._raise_first(json, None)
+        if status >= 400:
+            raise UpstreamRejected(self._wire.source, f"Samespace refused the request ({status}).")
         raise self._wire.strange("neither data nor errors")
 
     def _raise_first(self, json: Mapping[str, Any], name: str | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from gateway.errors import (
@@ -97,6 +98,11 @@ TRAITS: Final = Traits(
         "updateProperty": Ability(supported=False, caveat="Not documented by the source."),
     },
 )
+KNOWN: Final = (
+    "The identifier was known already: the contact that is there is returned, and nothing of it was changed."
+)
+KNOWN_BEFORE: Final = "If its identifier was known already, nothing of it was changed."
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
 NO_DELETION: Final = "The source answered that it deletes no longer."
 
 
@@ -264,22 +270,25 @@ class SmartSender(Upstream):
                 (parameters if name in definitions else body)[name] = value
         if parameters:
             body["parameters"] = parameters
+        started = self._now()
         gate = await self.client.create_gate(place.channel or "", body)
         try:
             record = await self._behind(gate, values, place)
         except GatewayError as error:
-            return None, Written(note=f"The contact is there, but could not be read: {error.message}")
+            note = f"The contact is there, but could not be read: {error.message} {KNOWN_BEFORE}"
+            return None, Written(note=note)
         if record is None:
-            return None, Written(note="The contact is there, but the search of Smart Sender did not find it.")
+            note = f"The contact is there, but the search of Smart Sender did not find it. {KNOWN_BEFORE}"
+            return None, Written(note=note)
         contact = self.contact_of(record, self._now(), "")
         applied, ignored = self.compare(contact, values, definitions)
-        note = "The identifier may have been known already: then the contact that is there stays as it is."
-        return contact["_key"], Written(
-            contact=contact,
-            applied=applied,
-            ignored=ignored,
-            note=note if set(ignored) & self.places(values, definitions) else None,
-        )
+        if _older(contact, started):
+            return contact["_key"], Written(
+                contact=contact, applied=applied, ignored=ignored, note=KNOWN, existed=True
+            )
+        dropped = set(ignored) & self.places(values, definitions)
+        said = "Smart Sender dropped values that it found invalid." if dropped else None
+        return contact["_key"], Written(contact=contact, applied=applied, ignored=ignored, note=said)
 
     async def _behind(self, gate: Any, values: ContactValues, place: Place) -> Any:
         """The contact of a gate: told by the gate itself, or found by phone or name and told by its gates."""
@@ -295,7 +304,9 @@ class SmartSender(Upstream):
         for term in terms:
             found = await self.client.search_contacts(term, 1, PAGE)
             newest_first = sorted(
-                tolerant.items(found["collection"]), key=lambda record: int(record.get("id", 0)), reverse=True
+                tolerant.items(found["collection"]),
+                key=lambda record: tolerant.whole(record.get("id")) or 0,
+                reverse=True,
             )
             for record in newest_first[:MOST_CANDIDATES]:
                 key = str(record.get("id"))
@@ -384,6 +395,14 @@ class SmartSender(Upstream):
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+
+
+def _older(contact: Contact, started: str) -> bool:
+    """Whether a contact was there before: its clock is another one, so a little is allowed."""
+    if contact["createdAt"] is None:
+        return False
+    age = datetime.fromisoformat(started) - datetime.fromisoformat(contact["createdAt"])
+    return age > CLOCKS_DIFFER
 
 
 def _without_deletion(why: str) -> Traits:

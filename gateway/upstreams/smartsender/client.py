@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from gateway.cache import Flights
 from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
-from gateway.resilience.wire import Answer, Wire
+from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.smartsender.records import (
     ChannelRecord,
     ChatRecord,
@@ -114,7 +114,8 @@ class Client:
     async def create_gate(self, channel: str, body: Mapping[str, Any]) -> GateRecord:
         """Create a gate and with it the contact; a known identifier returns the gate that is there."""
         path = ("channels", channel, "gates")
-        return cast("GateRecord", self._thing(await self._write("createGate", "POST", path, dict(body))))
+        with understood():
+            return cast("GateRecord", self._thing(await self._write("createGate", "POST", path, dict(body))))
 
     async def add_tag(self, contact: str, tag: str) -> bool:
         """Put a tag on a contact."""
@@ -144,8 +145,9 @@ class Client:
     async def send_message(self, contact: str, body: Mapping[str, Any]) -> MessageRecord:
         """Send a message."""
         path = ("contacts", contact, "send")
-        answer = await self._write("sendContactMessage", "POST", path, dict(body))
-        return cast("MessageRecord", self._thing(answer))
+        with understood():
+            answer = await self._write("sendContactMessage", "POST", path, dict(body))
+            return cast("MessageRecord", self._thing(answer))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -190,13 +192,14 @@ class Client:
         *,
         gone: frozenset[int] = frozenset(),
     ) -> bool:
-        answer = await self._write(operation, method, path, json)
-        if answer.status in gone:
-            raise CapabilityUnsupported(self._wire.source, "Smart Sender offers this no longer.")
-        self._refuse(answer)
-        if not isinstance(answer.json, dict) or not isinstance(answer.json.get("state"), bool):
-            raise self._wire.strange("no state")
-        return bool(answer.json["state"])
+        with understood():
+            answer = await self._write(operation, method, path, json)
+            if answer.status in gone:
+                raise CapabilityUnsupported(self._wire.source, "Smart Sender offers this no longer.")
+            self._refuse(answer)
+            if not isinstance(answer.json, dict) or not isinstance(answer.json.get("state"), bool):
+                raise self._wire.strange("no state")
+            return bool(answer.json["state"])
 
     async def _write(
         self, operation: str, method: str, path: Sequence[str | int], json: Any = None
