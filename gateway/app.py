@@ -111,6 +111,11 @@ class Gateway:
         """The directory of an account."""
         return self.directories[account]
 
+    @property
+    def scratch(self) -> Path | None:
+        """Where files lie that came with a request; None for the system's own place."""
+        return self._owner.scratch
+
     def ledger(self, account: str) -> Ledger:
         """What writes of an account are kept in."""
         return self.ledgers[account]
@@ -154,6 +159,7 @@ class Gateway:
             now=self._now,
             listeners=(directory.health, logs.hear),
             report=lambda error: logs.failure(error, "import"),
+            scratch=self._owner.scratch,
         )
         return Ledger(journal=self._journal, once=self._once, locks=Locks(), imports=imports, now=self._now)
 
@@ -222,6 +228,7 @@ def create_app(
         seconds=config.deadline_seconds,
         body_bytes=config.body_bytes,
         upload_bytes=config.import_bytes,
+        scratch=gateway.scratch,
         suggestions=config.suggestions,
         explorer=view.explore if config.explorer else None,
     )

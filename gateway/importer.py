@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import hashlib
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ LOOK_SECONDS: Final = 0.2
 FOLLOW_SECONDS: Final = 1.0
 CALLER: Final = "command line"
 SHOWN_ROWS: Final = 20
+STOPPED: Final = 130
 BAD: Final = frozenset({RowStatus.FAILED.value, RowStatus.WOULD_FAIL.value})
 REASON: Final = "reason"
 
@@ -50,6 +52,9 @@ class Wish:
 async def run(config: Config, wish: Wish) -> int:
     """Import, or follow a job. The exit status: 0 when every row was taken, 1 when not, 2 for a bad call."""
     gateway = Gateway(config, over_the_network, wall_clock)
+    mine = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, mine.cancel if mine else print)
     try:
         if wish.account not in gateway.ledgers:
             raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
@@ -60,6 +65,8 @@ async def run(config: Config, wish: Wish) -> int:
     except GatewayError as error:
         print(f"gateway: {error.message}", file=sys.stderr)
         return 2
+    except asyncio.CancelledError:
+        return STOPPED
     finally:
         await gateway.aclose()
 
@@ -74,6 +81,12 @@ async def _import(imports: Imports, wish: Wish) -> int:
     except OSError as unreadable:
         print(f"gateway: {wish.file}: {unreadable.strerror}", file=sys.stderr)
         return 2
+    if wish.rejects is not None:  # before anything is sent
+        try:
+            await asyncio.to_thread(Path(wish.rejects).write_text, "")
+        except OSError as unwritable:
+            print(f"gateway: {wish.rejects}: {unwritable.strerror}", file=sys.stderr)
+            return 2
     caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
     payload = await imports.begin(caller, {**given, "file": upload})
     for error in payload["userErrors"]:
@@ -81,12 +94,17 @@ async def _import(imports: Imports, wish: Wish) -> int:
     if payload["job"] is None:
         return 2
     number = ids.expect_own(payload["job"], "ImportJob", wish.account)
-    job = await _watched(imports, number)
-    if wish.rejects is not None:
+    try:
+        job = await _watched(imports, number)
+    except asyncio.CancelledError:
+        print(f"gateway: stopped. The job {payload['job']} says what is known: --follow it.", file=sys.stderr)
+        return STOPPED
+    status = _told(job)
+    if wish.rejects is not None and job["columns"]:
         read = await table.read(upload, most_rows=imports.limits.rows, most_cells=imports.limits.cells)
         count = await asyncio.to_thread(_write_rejects, Path(wish.rejects), read, job)
         print(f"{count} rows that failed are in {wish.rejects}.")
-    return _told(job)
+    return status
 
 
 async def _follow(imports: Imports, wish: Wish) -> int:
@@ -140,11 +158,13 @@ def _input(wish: Wish) -> dict[str, Any]:
     targets = []
     for name in wish.to:
         source = _source(name)
-        target: dict[str, Any] = {"source": source.value}
-        if source is Source.SAMESPACE and wish.module is not None:
+        target: dict[str, Any] = {
+            "source": source.value,
+            "overwrite": wish.overwrite,
+            "confirmation": wish.confirmation,
+        }
+        if wish.module is not None:
             target["module"] = {"name": wish.module}
-        if source is not Source.SAMESPACE:
-            target |= {"overwrite": wish.overwrite, "confirmation": wish.confirmation}
         targets.append(target)
     found: dict[str, Any] = {"targets": targets, "dryRun": wish.dry_run}
     if wish.mapping:

@@ -139,6 +139,10 @@ class Twins(Protocol):
         """Vendor ids of contacts whose field has exactly this value."""
         ...
 
+    def of(self, contact: str) -> Mapping[str, str]:
+        """The values of one of them, by field."""
+        ...
+
 
 class Upstream(Protocol):
     """One source for one account.
@@ -333,6 +337,10 @@ class Upstream(Protocol):
     ) -> Sheet:
         """The columns of a file that this source has a place for, in the form that it takes; pure."""
         self._cannot("importContacts")
+
+    def refuses(self, sheet: Sheet) -> str | None:
+        """Why a file cannot be sent as a whole, such as for its size; None where it can."""
+        return None
 
     def expected(
         self, sheet: Sheet, definitions: Definitions, twins: "Twins", groups: frozenset[str]

@@ -32,6 +32,20 @@ def parse_date_time(value: Any) -> str:
         raise GraphQLError("This is no DateTime. Write it like 2025-03-04T09:15:27Z.") from error
 
 
+@json.value_parser
+def parse_json(value: Any) -> Any:
+    """A JSON value of an argument. A file that came along is none."""
+    if _holds_file(value):
+        raise GraphQLError("A file cannot stand here.")
+    return value
+
+
+def _holds_file(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds_file(each) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Upload)
+
+
 @upload.value_parser
 def parse_upload(value: Any) -> Upload:
     """A file that came along with the request."""

@@ -1,7 +1,7 @@
 """Imports of files, as a request sees them."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from gateway import deadline
 from gateway.context.asked import Asked
@@ -12,9 +12,6 @@ from gateway.imports import jobs
 from gateway.imports.jobs import Imports as Jobs
 from gateway.model import ids
 from gateway.model.importing import ImportJob, Upload
-
-MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
-SHORT: Final = 0.1  # of the deadline, where that is less
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Imports:
         payload = await self.writes.once("importContacts", plain, work, upload.sha256)
         if payload["job"] is not None:
             left = deadline.seconds_left(float("inf"))
-            await self.jobs.wait(self._number(payload["job"]), left - min(MARGIN, left * SHORT))
+            await self.jobs.wait(self._number(payload["job"]), left - min(jobs.MARGIN, left * jobs.SHORT))
         self.asked.renew()
         return {**payload, "clientMutationId": given.get("clientMutationId")}
 

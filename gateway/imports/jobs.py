@@ -3,35 +3,39 @@
 import asyncio
 import hashlib
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context as Variables
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from gateway import deadline, events
 from gateway.errors import Forbidden, GatewayError, UpstreamRejected
 from gateway.federation.directory import Directory
-from gateway.imports import columns, reports, table, twins
+from gateway.imports import columns, reports, table
+from gateway.imports.delivery import Delivery, Target
 from gateway.imports.table import BadFile, Table
-from gateway.imports.twins import Held
 from gateway.journal import once
 from gateway.journal.owner import Owner
 from gateway.journal.store import Journal
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.event import EventType, Happening
-from gateway.model.importing import ImportJob, ImportReport, JobState, RowStatus, Upload
+from gateway.model.importing import ImportJob, ImportReport, JobState, Upload
 from gateway.model.source import Source
-from gateway.model.writing import DONE, UserErrorCode, WriteStatus
-from gateway.ports import Definitions, Imported, Sheet, Upstream, Verdict
+from gateway.model.writing import DONE, UserError, UserErrorCode, WriteStatus
+from gateway.ports import Sheet
 from gateway.writing.desk import Desk
 from gateway.writing.inputs import Complaints, Given
 
 CONFIRMED_FOR: Final = timedelta(minutes=15)
-GROUPS_PAGE: Final = 100
-MOST_GROUPS: Final = 10_000
 STEP: Final = "job"
+READERS: Final = 2  # processes at once, as each may take much memory
+MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
+SHORT: Final = 0.1  # of the deadline, where that is less
 
 Payload = dict[str, Any]
 Report = Callable[[BaseException], None]
@@ -48,32 +52,22 @@ class Limits:
     seconds: float
 
 
-@dataclass(slots=True, kw_only=True)
-class Target:
-    """One source that a file goes to. `number` is its place in the input."""
-
-    number: int
-    upstream: Upstream
-    module: str | None
-    overwrite: bool
-    token: str | None
-    definitions: Definitions = field(default_factory=dict)
-
-    @property
-    def source(self) -> Source:
-        """The source."""
-        return self.upstream.source
-
-
 @dataclass(slots=True)
 class Running:
-    """A job under way, and whoever it was begun for."""
+    """A job under way, and whoever it was begun for.
+
+    `prepared` tells what is wrong with the file, once it is read; nothing is sent before `go`.
+    """
 
     number: int
     job: ImportJob
     caller: Caller
-    mark: str
     task: "asyncio.Task[None] | None" = None
+    encoding: str | None = None
+    prepared: "asyncio.Future[list[UserError]]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Imports:
@@ -89,8 +83,11 @@ class Imports:
         now: Callable[[], str],
         listeners: Sequence[events.Listener] = (),
         report: Report = lambda _: None,
+        scratch: Path | None = None,
     ) -> None:
         self.limits = limits
+        self._scratch = scratch
+        self._readers = asyncio.Semaphore(READERS)
         self._directory = directory
         self._journal = journal
         self._owner = owner
@@ -100,45 +97,37 @@ class Imports:
         self._running: dict[int, Running] = {}
 
     async def begin(self, caller: Caller, given: Given) -> Payload:
-        """Check an import, store it as a job, and let it run; the id of the job, or what is wrong."""
+        """Check an import, store it as a job, and let it run; the id of the job, or what is wrong.
+
+        The file is read as the first part of the job. Where that takes longer than the deadline, the job is
+        returned all the same, and its reports say what is wrong with the file.
+        """
         steps = once.current()
         if steps is not None and steps.before.get(STEP):
             return {"job": steps.before[STEP]["job"], "userErrors": []}
-        upload: Upload = given["file"]
-        dry_run = bool(given.get("dryRun"))
         wrong, unable = Complaints(), Complaints()
-        desk = Desk(self._directory, caller)
         refused: list[ImportReport] = []
-        targets = await self._targets(desk, given, wrong, unable, refused)
-        if not dry_run:
-            await self._check_confirmations(targets, caller, upload, wrong)
-        self._check_size(targets, upload, wrong)
+        targets = await self._targets(Desk(self._directory, caller), given, wrong, unable, refused)
+        if not given.get("dryRun"):
+            _check_tokens(targets, wrong)
+        self._check_size(targets, given["file"], wrong)
         if wrong:
             return {"job": None, "userErrors": wrong.found + unable.found}
-        if not targets:
-            return await self._none(caller, unable, refused, dry_run=dry_run)
-        try:
-            read = await table.read(upload, most_rows=self.limits.rows, most_cells=self.limits.cells)
-        except BadFile as problem:
-            wrong.add(problem.code, problem.message, "file")
-            return {"job": None, "userErrors": wrong.found}
-        pairs = [(target.upstream, target.definitions) for target in targets]
-        if given.get("mapping") is None:
-            fields = columns.proposed(read.columns, pairs)
-        else:
-            fields = columns.given(given["mapping"], read.columns, pairs, wrong)
-        if not any(fields) and not wrong:
-            text = "None of the headers tells what it holds: give a mapping."
-            wrong.add(UserErrorCode.REQUIRED, text, "mapping")
-        if wrong:
-            return {"job": None, "userErrors": wrong.found}
-        job = self._job(read, fields, targets, refused, dry_run=dry_run)
-        number = await self._store(job, caller, upload.sha256)
+        running = await asyncio.shield(self._store(caller, given, targets, refused))
+        if targets:
+            self._launch(running, targets, given)
+            left = deadline.seconds_left(float("inf"))
+            patience = None if left == float("inf") else max(left - min(MARGIN, left * SHORT), 0.0)
+            await asyncio.wait((running.prepared,), timeout=patience)
+            if running.prepared.done() and running.prepared.result():
+                await self._stop(running)
+                await self._journal.drop_job(running.number)
+                return {"job": None, "userErrors": running.prepared.result() + unable.found}
         if steps is not None:
             await steps.leaving(STEP)
-            await steps.ended(STEP, {"job": job["id"]})
-        self._launch(self._running[number], targets, read, fields)
-        return {"job": job["id"], "userErrors": unable.found}
+            await steps.ended(STEP, {"job": running.job["id"]})
+        running.go.set()
+        return {"job": running.job["id"], "userErrors": unable.found}
 
     async def wait(self, number: int, seconds: float) -> None:
         """Wait until a job has ended, and for so long at most."""
@@ -151,21 +140,30 @@ class Imports:
         running = self._running.get(number)
         if running is not None:
             return running.job
-        found: ImportJob | None = await self._journal.job(self._directory.account, number)
-        return found
+        found = await self._journal.job(self._directory.account, number)
+        if found is None:
+            return None
+        owner, job = found
+        if job["state"] == JobState.RUNNING and not self._owner.lives(owner):
+            await self._journal.keep_job(number, self._interrupted(job))
+        kept: ImportJob = job
+        return kept
 
     async def recover(self) -> None:
         """Find the jobs that a killed gateway has left behind."""
-        for number, owner, job in await self._journal.jobs_in(JobState.RUNNING):
-            if ids.decode(job["id"]).account == self._directory.account and not self._owner.lives(owner):
+        for number, owner, job in await self._journal.jobs_in(self._directory.account, JobState.RUNNING):
+            if not self._owner.lives(owner):
                 await self._journal.keep_job(number, self._interrupted(job))
 
     async def aclose(self) -> None:
         """Stop what runs; it is stored as interrupted, with what is known."""
         for running in list(self._running.values()):
-            if running.task is not None and not running.task.done():
-                running.task.cancel()
-                await asyncio.wait((running.task,))
+            await self._stop(running)
+
+    async def _stop(self, running: Running) -> None:
+        if running.task is not None and not running.task.done():
+            running.task.cancel()
+            await asyncio.wait((running.task,))
 
     # Before a job begins.
 
@@ -222,25 +220,6 @@ class Imports:
             )
         return found
 
-    async def _check_confirmations(
-        self, targets: Sequence[Target], caller: Caller, upload: Upload, wrong: Complaints
-    ) -> None:
-        for target in targets:
-            if not target.overwrite:
-                continue
-            path = ("targets", target.number, "confirmation")
-            if not target.token:
-                text = (
-                    "overwrite deletes every contact of the account first. Do a dry run with this file, and "
-                    "pass on the confirmation that it hands out."
-                )
-                wrong.add(UserErrorCode.REQUIRED, text, *path, source=target.source)
-            elif not await self._redeem(target.token, caller, upload.sha256, use=False):
-                text = (
-                    "This confirmation is of another file or account, was used, or is older than 15 minutes."
-                )
-                wrong.add(UserErrorCode.INVALID, text, *path, source=target.source)
-
     def _check_size(self, targets: Sequence[Target], upload: Upload, wrong: Complaints) -> None:
         if not upload.size:
             wrong.add(UserErrorCode.INVALID, "The file is empty.", "file")
@@ -251,73 +230,78 @@ class Imports:
                 wrong.add(UserErrorCode.TOO_LARGE, text, "file", source=target.source)
                 return
 
-    async def _none(
-        self, caller: Caller, wrong: Complaints, refused: list[ImportReport], *, dry_run: bool
-    ) -> Payload:
-        """A job that has nothing to do, as none of its targets can import."""
-        job = self._job(Table([], []), [], [], refused, dry_run=dry_run)
-        job["state"], job["finishedAt"] = JobState.FINISHED.value, self._now()
-        number = await self._store(job, caller, "")
-        del self._running[number]
-        await self._journal.keep_job(number, job)
-        return {"job": job["id"], "userErrors": wrong.found}
-
-    def _job(
+    async def _store(
         self,
-        read: Table,
-        fields: Sequence[str | None],
+        caller: Caller,
+        given: Given,
         targets: Sequence[Target],
         refused: Sequence[ImportReport],
-        *,
-        dry_run: bool,
-    ) -> ImportJob:
-        return {
+    ) -> Running:
+        """Keep a new job; one without any target that can import has ended already."""
+        ended = None if targets else self._now()
+        job: ImportJob = {
             "__typename": "ImportJob",
             "id": "",
-            "state": JobState.RUNNING.value,
-            "dryRun": dry_run,
-            "columns": list(read.columns),
-            "mapping": [
-                {"column": column, "field": field} for column, field in zip(read.columns, fields, strict=True)
-            ],
+            "state": (JobState.RUNNING if targets else JobState.FINISHED).value,
+            "dryRun": bool(given.get("dryRun")),
+            "columns": [],
+            "mapping": [],
             "processed": 0,
-            "total": len(read.rows) * len(targets),
+            "total": None if targets else 0,
             "reports": [*(reports.begun(target.source) for target in targets), *refused],
             "confirmation": None,
             "startedAt": self._now(),
-            "finishedAt": None,
+            "finishedAt": ended,
         }
-
-    async def _store(self, job: ImportJob, caller: Caller, mark: str) -> int:
-        """Keep a new job, under a number that its id then tells."""
         account = self._directory.account
-        number = await self._journal.begin_job(account, self._owner.name, job)
-        job["id"] = ids.own("ImportJob", account, number)
-        await self._journal.keep_job(number, job)
-        self._running[number] = Running(number, job, caller, mark)
-        return number
+
+        def named(number: int) -> str:
+            return ids.own("ImportJob", account, number)
+
+        number = await self._journal.begin_job(account, self._owner.name, job, named)
+        running = Running(number, job, caller)
+        if targets:
+            self._running[number] = running
+        return running
 
     # While it runs.
 
-    def _launch(
-        self, running: Running, targets: Sequence[Target], read: Table, fields: Sequence[str | None]
-    ) -> None:
+    def _launch(self, running: Running, targets: Sequence[Target], given: Given) -> None:
         """Let a job run apart from whoever began it: with its own deadline, heard by nobody else."""
+        folder = tempfile.TemporaryDirectory(prefix="import-", dir=self._scratch)
+        upload = _own_copy(given["file"], Path(folder.name))
         running.task = asyncio.get_running_loop().create_task(
-            self._run(running, targets, read, fields), context=Variables()
+            self._run(running, targets, given, upload, folder), context=Variables()
         )
 
     async def _run(
-        self, running: Running, targets: Sequence[Target], read: Table, fields: Sequence[str | None]
+        self,
+        running: Running,
+        targets: Sequence[Target],
+        given: Given,
+        upload: Upload,
+        folder: "tempfile.TemporaryDirectory[str]",
     ) -> None:
         job = running.job
         try:
-            with deadline.within(self.limits.seconds), events.heard_by(*self._listeners):
-                await asyncio.gather(
-                    *(self._one(running, place, target, read, fields) for place, target in enumerate(targets))
-                )
-            if job["dryRun"] and any(target.upstream.traits.overwrites for target in targets):
-                job["confirmation"] = await self._confirmation(running)
+            with folder, deadline.within(self.limits.seconds), events.heard_by(*self._listeners):
+                wrong = Complaints()
+                sheets = await self._prepare(running, targets, given, upload, wrong)
+                running.prepared.set_result(wrong.found)
+                await running.go.wait()
+                if wrong:  # too late for user errors: nobody waited for them
+                    said = " ".join(error["message"] for error in wrong.found)
+                    for place, target in enumerate(targets):
+                        error = UpstreamRejected(target.source.value, said)
+                        job["reports"][place] = reports.failed(target.source, error, 0, dry_run=job["dryRun"])
+                else:
+                    await asyncio.gather(
+                        *(
+                            self._one(running, place, target, sheet)
+                            for place, (target, sheet) in enumerate(zip(targets, sheets, strict=True))
+                        )
+                    )
+                    job["confirmation"] = await self._confirmation(running, targets)
             job["state"], job["finishedAt"] = JobState.FINISHED.value, self._now()
         except asyncio.CancelledError:
             self._interrupted(job)
@@ -325,116 +309,102 @@ class Imports:
             self._report(error)
             self._interrupted(job)
         finally:
+            if not running.prepared.done():
+                running.prepared.set_result([])
             await self._journal.keep_job(running.number, job)
             self._running.pop(running.number, None)
 
-    async def _one(
+    async def _prepare(
         self,
         running: Running,
-        place: int,
-        target: Target,
-        read: Table,
-        fields: Sequence[str | None],
-    ) -> None:
+        targets: Sequence[Target],
+        given: Given,
+        upload: Upload,
+        wrong: Complaints,
+    ) -> list[Sheet]:
+        """Read the file and map its columns: a sheet for each target, unless there are complaints."""
+        try:
+            async with self._readers:
+                read = await table.read(
+                    upload,
+                    most_rows=self.limits.rows,
+                    most_cells=self.limits.cells,
+                    scratch=self._scratch,
+                )
+        except BadFile as problem:
+            wrong.add(problem.code, problem.message, "file")
+            return []
+        pairs = [(target.upstream, target.definitions) for target in targets]
+        if given.get("mapping") is None:
+            fields = columns.proposed(read.columns, pairs)
+        else:
+            fields = columns.given(given["mapping"], read.columns, pairs, wrong)
+        if not any(fields) and not wrong:
+            shown = ", ".join(read.columns[:20])
+            text = f"None of the headers tells what it holds: give a mapping. The columns are: {shown}."
+            wrong.add(UserErrorCode.REQUIRED, text, "mapping")
+        if wrong:
+            return []
+        sheets = [await asyncio.to_thread(_sheet, target, read, fields) for target in targets]
+        for target, sheet in zip(targets, sheets, strict=True):
+            if len(set(sheet.keys)) < len(sheet.keys):
+                text = f"Two columns hold the same for {target.upstream.traits.name}: map one of them only."
+                wrong.add(UserErrorCode.CONFLICT, text, "mapping", source=target.source)
+            why = await asyncio.to_thread(target.upstream.refuses, sheet)
+            if why is not None:
+                wrong.add(UserErrorCode.TOO_LARGE, why, "file", source=target.source)
+            target.mark = _mark(upload, sheet)
+            if target.overwrite and not running.job["dryRun"] and not wrong:
+                await self._check_confirmation(running.caller, target, wrong)
+        job = running.job
+        job["columns"] = list(read.columns)
+        job["mapping"] = [
+            {"column": column, "field": field} for column, field in zip(read.columns, fields, strict=True)
+        ]
+        job["total"] = len(read.rows) * len(targets)
+        running.encoding = read.encoding
+        return sheets
+
+    async def _check_confirmation(self, caller: Caller, target: Target, wrong: Complaints) -> None:
+        if not await self._redeem(target.token or "", caller, target.mark, use=False):
+            text = "This confirmation is of another file, mapping or account, was used, or is too old."
+            path = ("targets", target.number, "confirmation")
+            wrong.add(UserErrorCode.INVALID, text, *path, source=target.source)
+
+    async def _one(self, running: Running, place: int, target: Target, sheet: Sheet) -> None:
         """Carry out one target; whatever it does stands in its own report."""
         job = running.job
-        sheet = _sheet(target, read, fields)
+        filled = [index for index, row in enumerate(sheet.rows) if any(row)]
+        sent = replace(sheet, rows=[sheet.rows[index] for index in filled])
         try:
             if not sheet.columns:
                 raise UpstreamRejected(target.source.value, "None of the columns is for this source.")
+            delivery = Delivery(self._directory.index, target, sent)
             if job["dryRun"]:
-                found = await self._expect(target, sheet)
+                found = await delivery.expect()
             else:
-                found = await self._import(running, place, target, sheet)
+                found = await delivery.send(lambda: self._ready(running, place, target, len(filled)))
+                if found["status"] in DONE:
+                    await self._note(running, target, found)
         except GatewayError as error:
-            found = reports.failed(target.source, error, len(read.rows), dry_run=job["dryRun"])
-        job["reports"][place] = found
-        job["processed"] += len(read.rows)
+            found = reports.failed(target.source, error, len(filled), dry_run=job["dryRun"])
+        if running.encoding is not None:
+            found["message"] = " ".join(
+                filter(None, (found["message"], f"The file was read as {running.encoding}."))
+            )
+        job["reports"][place] = reports.with_blanks(found, filled, len(sheet.rows), dry_run=job["dryRun"])
+        job["processed"] += len(sheet.rows)
         await self._journal.keep_job(running.number, job)
 
-    async def _expect(self, target: Target, sheet: Sheet) -> ImportReport:
-        """What would become of every row, by what is there now."""
-        upstream = target.upstream
-        held, note = Held(), None
-        if upstream.merge_keys:
-            held = await self._held(target, sheet)
-            keys = ", ".join(upstream.merge_keys)
-            note = (
-                f"Assumed: {upstream.traits.name} merges rows whose {keys} equals that of a contact; it does "
-                "not publish its merge key."
-            )
-        groups = await self._group_names(target) if "Groups" in sheet.columns else frozenset()
-        verdicts = upstream.expected(sheet, target.definitions, held, groups)
-        deleted = await self._count(target) if target.overwrite else None
-        return reports.expected(target.source, verdicts, held.globals, deleted=deleted, notes=note)
-
-    async def _import(self, running: Running, place: int, target: Target, sheet: Sheet) -> ImportReport:
-        """Send the file once, then find out by a read-back what the answer does not tell."""
-        upstream = target.upstream
-        before = await self._held(target, sheet) if upstream.merge_keys else Held()
-        deleted = await self._count(target) if target.overwrite else None
+    async def _ready(self, running: Running, place: int, target: Target, rows: int) -> None:
+        """Redeem the confirmation, and store that the file is on its way."""
         if target.overwrite and not await self._redeem(
-            target.token or "", running.caller, running.mark, use=True
+            target.token or "", running.caller, target.mark, use=True
         ):
-            raise UpstreamRejected(
-                target.source.value, "The confirmation was used meanwhile, or has expired."
-            )
-        running.job["reports"][place] = reports.sent(target.source, len(sheet.rows))
+            text = "The confirmation was used meanwhile, or has expired."
+            raise UpstreamRejected(target.source.value, text)
+        running.job["reports"][place] = reports.sent(target.source, rows)
         await self._journal.keep_job(running.number, running.job)
-        imported = await upstream.import_sheet(target.module, sheet, overwrite=target.overwrite)
-        verdicts, known, note = await self._looked_up(target, sheet, imported, before)
-        found = reports.told(target.source, imported, verdicts, known, deleted=deleted, notes=note)
-        if found["status"] in DONE:
-            await self._note(running, target, found)
-        return found
-
-    async def _looked_up(
-        self, target: Target, sheet: Sheet, imported: Imported, before: Held
-    ) -> tuple[Sequence[Verdict], Mapping[str, str], str | None]:
-        """Verdicts completed by a read-back, and global ids by vendor id; the index learns along."""
-        upstream = target.upstream
-        verdicts = list(imported.verdicts)
-        try:
-            if upstream.merge_keys:
-                after = await self._held(target, sheet)
-                return (
-                    twins.proved(sheet, verdicts, before, after, upstream.merge_keys),
-                    after.globals,
-                    None,
-                )
-            contacts = await upstream.created(imported.ids)
-            if target.overwrite:
-                await self._directory.index.rescan(target.source)
-            else:
-                await self._directory.index.put(contacts)
-        except GatewayError as error:
-            return verdicts, {}, f"It was imported, but could not be read back: {error.message}"
-        for row, vendor_id in upstream.rows_of(sheet, contacts).items():
-            if verdicts[row].status in (None, RowStatus.CREATED):
-                verdicts[row] = Verdict(status=RowStatus.CREATED, contact=vendor_id)
-        return verdicts, {each["sourceId"]: each["id"] for each in contacts}, None
-
-    async def _held(self, target: Target, sheet: Sheet) -> Held:
-        """Who shares a value with a row, after reading the source to its end just now."""
-        index = self._directory.index
-        await index.rescan(target.source)
-        return await twins.held(index, target.source, target.module or "", sheet, target.upstream.merge_keys)
-
-    async def _count(self, target: Target) -> int | None:
-        """How many persons and groups an overwrite deletes; None where the source does not tell."""
-        persons, groups = await asyncio.gather(target.upstream.contacts(0, 1), target.upstream.groups(0, 1))
-        return None if persons.total is None or groups.total is None else persons.total + groups.total
-
-    async def _group_names(self, target: Target) -> frozenset[str]:
-        if target.overwrite:
-            return frozenset()  # they would be deleted first
-        names: set[str] = set()
-        offset, more = 0, True
-        while more and offset < MOST_GROUPS:
-            page = await target.upstream.groups(offset, GROUPS_PAGE)
-            names.update(group["name"] for group in page.items if group["name"])
-            offset, more = offset + len(page.items), page.more and bool(page.items)
-        return frozenset(names)
 
     async def _note(self, running: Running, target: Target, found: ImportReport) -> None:
         counts = {name: found[name] for name in ("created", "merged", "failed", "deleted")}
@@ -448,17 +418,23 @@ class Imports:
 
     # Confirmations, and ends.
 
-    async def _confirmation(self, running: Running) -> str:
-        token = secrets.token_urlsafe(24)
-        expires = datetime.fromisoformat(self._now()) + CONFIRMED_FOR
-        await self._journal.hand_out(
-            _hashed(token),
-            self._directory.account,
-            running.caller.name,
-            running.mark,
-            expires.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        )
-        return token
+    async def _confirmation(self, running: Running, targets: Sequence[Target]) -> str | None:
+        """Hand out a confirmation for a target that could overwrite, where its dry run ended well."""
+        if not running.job["dryRun"]:
+            return None
+        for target, report in zip(targets, running.job["reports"], strict=False):
+            if target.upstream.traits.overwrites and report["created"]:
+                token = secrets.token_urlsafe(24)
+                expires = datetime.fromisoformat(self._now()) + CONFIRMED_FOR
+                await self._journal.hand_out(
+                    _hashed(token),
+                    self._directory.account,
+                    running.caller.name,
+                    target.mark,
+                    expires.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                )
+                return token
+        return None
 
     async def _redeem(self, token: str, caller: Caller, mark: str, *, use: bool) -> bool:
         account = self._directory.account
@@ -481,6 +457,32 @@ def _sheet(target: Target, read: Table, fields: Sequence[str | None]) -> Sheet:
         [[row[place] for place in places] for row in read.rows],
         target.definitions,
     )
+
+
+def _check_tokens(targets: Sequence[Target], wrong: Complaints) -> None:
+    for target in targets:
+        if target.overwrite and not target.token:
+            text = (
+                "overwrite deletes every contact of the account first. Do a dry run with this file, and "
+                "pass on the confirmation that it hands out."
+            )
+            path = ("targets", target.number, "confirmation")
+            wrong.add(UserErrorCode.REQUIRED, text, *path, source=target.source)
+
+
+def _own_copy(upload: Upload, folder: Path) -> Upload:
+    """The same file in a folder of the job's own: whoever sent it may be gone before it is read."""
+    path = folder / "file"
+    try:
+        path.hardlink_to(upload.path)
+    except OSError:  # on another file system
+        shutil.copyfile(upload.path, path)
+    return Upload(path, upload.filename, upload.size, upload.sha256)
+
+
+def _mark(upload: Upload, sheet: Sheet) -> str:
+    """What a confirmation is bound to: the file, and which column of it goes where."""
+    return hashlib.sha256(repr((upload.sha256, sheet.keys, sheet.origins)).encode()).hexdigest()
 
 
 def _hashed(token: str) -> str:

@@ -2,15 +2,20 @@
 
     python -m gateway.imports.reader FILE NAME OUT MOST_ROWS MOST_CELLS
 
-OUT gets the header cells as its first line, then a line for each row that is not blank. What is wrong with
-the file goes to standard output as `{"code", "message"}`, with the exit status 3. Macros are never looked at,
-formulas never computed: of a workbook the stored values of the first sheet are read.
+OUT gets the header cells as its first line, then a line for each row that is not blank. Standard output
+gets `{"encoding"}` for a text that is not in UTF-8, or what is wrong with the file as `{"code", "message"}`,
+with the exit status 3. Macros are never looked at, formulas never computed: of a workbook the stored values
+of the first sheet are read.
 """
 
 import csv
+import ctypes
 import io
 import json
+import os
+import re
 import resource
+import signal
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +23,11 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
-MEMORY_BYTES: Final = 3 * 1024**3
-CPU_SECONDS: Final = 120
+MEMORY_BYTES: Final = 1024**3
+CPU_SECONDS: Final = 60
+OUT_BYTES: Final = 512 * 1024**2
+MOST_TEXT: Final = 64 * 1024**2  # signs of all cells together
+EMPTY_CELLS: Final = 10  # for each cell that is allowed: sheets are laid out with all cells of their extent
 LARGEST_UNPACKED: Final = 400 * 1024 * 1024
 WORST_RATIO: Final = 200  # unpacked to packed; honest sheets stay below 50
 SMALL: Final = 1024 * 1024  # bytes; below, the ratio says nothing
@@ -28,10 +36,25 @@ ENCODING_SAMPLE: Final = 256 * 1024
 LONGEST_CELL: Final = 32_767
 MOST_COLUMNS: Final = 500
 DELIMITERS: Final = [",", ";", "\t", "|"]
-CODE_PAGES: Final = [
-    "utf_8", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
-    "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
-]  # fmt: skip
+WESTERN: Final = "cp1252"
+SINGLE_BYTES: Final = [
+    WESTERN,
+    "cp1250",
+    "cp1251",
+    "koi8_r",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+]
+SEVERAL_BYTES: Final = ["shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "utf_16_le", "utf_16_be"]
+NEARLY: Final = 3  # signs that are well for each that is not
+CHUNK: Final = 1024 * 1024
+CELL: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+LONGEST_REFERENCE: Final = 16
+SEPARATOR: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+PR_SET_PDEATHSIG: Final = 1
 FORMULA_SIGNS: Final = ("=", "+", "-", "@")
 WORKBOOKS: Final = frozenset({"xls", "xlsx", "xlsm"})
 TEXTS: Final = frozenset({"csv", "tsv", "txt"})
@@ -51,11 +74,10 @@ class Unreadable(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Read one file."""
     source, name, out, rows, cells = arguments
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    shut_in()
     try:
         with Path(out).open("w", encoding="utf-8") as lines:
-            write(tidy(table(Path(source), name)), lines, int(rows), int(cells))
+            write(tidy(table(Path(source), name, int(cells))), lines, int(rows), int(cells))
     except Unreadable as problem:
         print(json.dumps({"code": problem.code, "message": problem.message}))
         return 3
@@ -65,7 +87,20 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def table(path: Path, name: str) -> Iterator[list[str]]:
+def shut_in() -> None:
+    """Leave this process no more than it needs: no open connection, bounded memory and time, no afterlife."""
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    for limit, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, OUT_BYTES),
+    ):
+        resource.setrlimit(limit, (most, most))
+    if sys.platform == "linux":  # end with the process that asked, also when that is killed
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def table(path: Path, name: str, most_cells: int = 1_000_000) -> Iterator[list[str]]:
     """The rows of a file, by what it is; what it says it is has to agree."""
     with path.open("rb") as file:
         head = file.read(8)
@@ -76,13 +111,13 @@ def table(path: Path, name: str) -> Iterator[list[str]]:
     if kind in WORKBOOKS and not (packed or compound):
         raise Unreadable("INVALID", f"The file is called .{kind} but is no workbook.")
     if packed:
-        check_archive(path)
+        check_archive(path, most_cells)
         return workbook(path)
     return workbook(path) if compound else text_table(path.read_bytes())
 
 
-def check_archive(path: Path) -> None:
-    """Refuse archives that are no workbook, or that unpack to far more than they are."""
+def check_archive(path: Path, most_cells: int) -> None:
+    """Refuse archives that are no workbook, that unpack to far more than they are, or that span too much."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -90,10 +125,29 @@ def check_archive(path: Path) -> None:
                 raise Unreadable("INVALID", "The file is an archive, but no workbook.")
             unpacked = sum(entry.file_size for entry in entries)
             packed = max(1, sum(entry.compress_size for entry in entries))
+            if unpacked > LARGEST_UNPACKED or (unpacked > SMALL and unpacked / packed > WORST_RATIO):
+                raise Unreadable("TOO_LARGE", "The workbook unpacks to far more than it is; it is not taken.")
+            for entry in entries:
+                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
+                    with archive.open(entry) as sheet:
+                        check_extent(sheet, EMPTY_CELLS * most_cells)
     except (zipfile.BadZipFile, ValueError) as error:
         raise Unreadable("INVALID", "The workbook is broken.") from error
-    if unpacked > LARGEST_UNPACKED or (unpacked > SMALL and unpacked / packed > WORST_RATIO):
-        raise Unreadable("TOO_LARGE", "The workbook unpacks to far more than it is; it is not taken.")
+
+
+def check_extent(sheet: IO[bytes], most: int) -> None:
+    """Refuse a sheet with cells so far apart that those between them would fill the memory."""
+    rows = columns = 1
+    rest = b""
+    while chunk := sheet.read(CHUNK):
+        for letters, digits in CELL.findall(rest + chunk):
+            rows = max(rows, int(digits))
+            columns = max(columns, sum((sign - 64) * 26**n for n, sign in enumerate(reversed(letters))))
+        rest = chunk[-LONGEST_REFERENCE:]
+        if rows * columns > most:
+            raise Unreadable(
+                "TOO_LARGE", f"The sheet spans {rows} rows and {columns} columns; it is not taken."
+            )
 
 
 def workbook(path: Path) -> Iterator[list[str]]:
@@ -125,11 +179,28 @@ def shown(cell: Any) -> str:
 def text_table(content: bytes) -> Iterator[list[str]]:
     """Rows of a CSV file of any usual encoding and delimiter."""
     text = decoded(content)
-    csv.field_size_limit(LONGEST_CELL)
+    said = SEPARATOR.match(text)  # how Excel is told of the delimiter
+    parted_by = said[1] if said else delimiter(text)
+    text = text[said.end() :] if said else text
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by)
+    row: list[str] = []
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text), strict=False)
+        for row in rows:
+            yield row
     except csv.Error as error:
-        raise Unreadable("INVALID", "The file is no table, or a cell is too long.") from error
+        raise Unreadable("INVALID", f"The file is no table near line {rows.line_num}.") from error
+    if any("\n" in cell for cell in row) and _open_at_end(text, parted_by):
+        raise Unreadable("INVALID", "A quote is never closed: everything behind it would be one cell.")
+
+
+def _open_at_end(text: str, parted_by: str) -> bool:
+    """Whether the last quote of a text is never closed."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
 
 
 def decoded(content: bytes) -> str:
@@ -141,16 +212,41 @@ def decoded(content: bytes) -> str:
         return _checked(content.decode("utf-8"))
     except UnicodeDecodeError:
         pass
+    broken = content.decode("utf-8", "replace")
+    signs = sum(sign > "\x7f" for sign in broken)
+    if signs > NEARLY * broken.count("\ufffd"):  # UTF-8 with a byte gone wrong here and there
+        return _told(_checked(broken), "utf-8 with bytes that are none")
+    encoding = guessed(content[:ENCODING_SAMPLE])
+    return _told(_checked(content.decode(encoding, "replace")), encoding)
+
+
+def guessed(sample: bytes) -> str:
+    """The most likely encoding: of single bytes where one fits, which short texts are in most often."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - most files are UTF-8
 
-    matches = from_bytes(content[:ENCODING_SAMPLE], cp_isolation=CODE_PAGES)
-    best = matches.best()
-    if best is None:
-        raise Unreadable("INVALID", "The file is no text in an encoding that is known.")
-    western = next((each for each in matches if each.encoding == "cp1252"), None)
-    # Code pages of one family fit alike; between equals the most usual one is right most often.
-    chosen = western if western is not None and western.chaos <= best.chaos else best
-    return _checked(content.decode(chosen.encoding, "replace"))
+    for pages in (SINGLE_BYTES, SEVERAL_BYTES):
+        matches = from_bytes(sample, cp_isolation=pages)
+        best = matches.best()
+        if best is None:
+            continue
+        if sample.decode(WESTERN, "replace") == str(best):
+            return WESTERN
+        western = next((each for each in matches if each.encoding == WESTERN), None)
+        # Code pages of one family fit alike; between equals the most usual one is right most often.
+        if western is not None and western.chaos <= best.chaos and _letters(western) >= _letters(best):
+            return WESTERN
+        return best.encoding
+    raise Unreadable("INVALID", "The file is no text in an encoding that is known.")
+
+
+def _letters(match: Any) -> int:
+    return sum(sign > "\x7f" and sign.isalpha() for sign in str(match))
+
+
+def _told(text: str, encoding: str) -> str:
+    """The text, after telling how it was read."""
+    print(json.dumps({"encoding": encoding}))
+    return text
 
 
 def _checked(text: str) -> str:
@@ -207,13 +303,16 @@ def write(rows: Iterator[list[str]], lines: IO[str], most_rows: int, most_cells:
     while first and not first[-1]:
         first.pop()
     held: list[list[str]] = []
-    width, cells = len(first), 0
+    width, cells, signs = len(first), 0, 0
     for row in rows:
         while row and not row[-1]:
             row.pop()
         width = max(width, len(row))
         cells += len(row)
+        signs += sum(map(len, row))
         held.append(row)
+        if signs > MOST_TEXT or max(map(len, row)) > LONGEST_CELL:
+            raise Unreadable("TOO_LARGE", f"A cell has more than {LONGEST_CELL} signs, or all have too many.")
         if len(held) > most_rows:
             raise Unreadable("TOO_LARGE", f"The file has more than {most_rows} rows.")
         if cells > most_cells or width > MOST_COLUMNS:

@@ -76,14 +76,39 @@ def told(
     found = _counted(source, verdicts, ids)
     found["created"], found["merged"], found["failed"] = imported.created, imported.merged, imported.failed
     taken = (imported.created or 0) + (imported.merged or 0)
-    if not imported.failed and found["status"] != WriteStatus.REJECTED:
+    if imported.created is None and not taken:
+        found["status"] = WriteStatus.UNCERTAIN.value
+    elif taken == len(verdicts):
         found["status"] = WriteStatus.APPLIED.value
-    elif taken or imported.created is None:
-        found["status"] = WriteStatus.PARTIAL.value
     else:
-        found["status"] = WriteStatus.REJECTED.value
+        found["status"] = (WriteStatus.PARTIAL if taken else WriteStatus.REJECTED).value
     found["deleted"], found["message"] = deleted, notes
+    if found["status"] == WriteStatus.UNCERTAIN:
+        found["code"] = "UPSTREAM_BAD_RESPONSE"
+        found["message"] = f"The source has not told what it did. {SENT}"
     return found
+
+
+def proved(found: ImportReport, verdicts: Sequence[Verdict], ids: Mapping[str, str]) -> ImportReport:
+    """The report of an import in doubt, with those rows that the contacts themselves prove."""
+    rows = [_row(place, verdict, ids) for place, verdict in enumerate(verdicts)]
+    unknown = sum(row["status"] == RowStatus.UNKNOWN for row in rows)
+    return {**found, "rows": rows, "unknown": unknown}
+
+
+def with_blanks(found: ImportReport, filled: Sequence[int], count: int, *, dry_run: bool) -> ImportReport:
+    """The report with all rows of the file: those that hold nothing for this source were not sent."""
+    if len(filled) == count or not found["rows"]:
+        return found
+    status = RowStatus.WOULD_FAIL if dry_run else RowStatus.FAILED
+    blank = Verdict(status=status, reason="It holds nothing for this source, so it was not sent.")
+    rows = [_row(place, blank, {}) for place in range(count)]
+    for place, row in zip(filled, found["rows"], strict=True):
+        rows[place] = {**row, "index": place}
+    blanks = count - len(filled)
+    failed = None if found["failed"] is None else found["failed"] + blanks
+    whole = WriteStatus.PARTIAL.value if found["status"] == WriteStatus.APPLIED else found["status"]
+    return {**found, "rows": rows, "failed": failed, "status": whole}
 
 
 def _counted(source: Source, verdicts: Sequence[Verdict], ids: Mapping[str, str]) -> ImportReport:

@@ -12,7 +12,7 @@ import orjson
 from gateway.model.importing import Upload
 from gateway.model.writing import UserErrorCode
 
-READING_SECONDS: Final = 150.0
+READING_SECONDS: Final = 90.0
 TOLD: Final = 3  # exit status of a reader that says what is wrong
 
 
@@ -27,22 +27,26 @@ class BadFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Header cells, each name once, and the rows below, all of one width and none of them blank."""
+    """Header cells, each name once, and the rows below, all of one width and none of them blank.
+
+    `encoding` is told where it had to be guessed.
+    """
 
     columns: list[str]
     rows: list[list[str]]
+    encoding: str | None = None
 
 
-async def read(upload: Upload, *, most_rows: int, most_cells: int) -> Table:
-    """The table of a file. Raises BadFile."""
-    with tempfile.TemporaryDirectory(prefix="contacts-gateway-") as folder:
+async def read(upload: Upload, *, most_rows: int, most_cells: int, scratch: Path | None = None) -> Table:
+    """The table of a file. Raises BadFile. `scratch` is where what is read lies meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="reading-", dir=scratch) as folder:
         out = Path(folder) / "rows"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "gateway.imports.reader",
             str(upload.path),
-            upload.filename,
+            f"file.{upload.filename.rpartition('.')[2]}",
             str(out),
             str(most_rows),
             str(most_cells),
@@ -62,16 +66,17 @@ async def read(upload: Upload, *, most_rows: int, most_cells: int) -> Table:
                 process.kill()
                 await process.wait()
         if process.returncode == TOLD:
-            problem = orjson.loads(told)
+            problem = orjson.loads(told.strip().rpartition(b"\n")[2])
             raise BadFile(UserErrorCode(problem["code"]), problem["message"])
         if process.returncode != 0:
             raise BadFile(
                 UserErrorCode.TOO_LARGE, "The file is broken, or unpacks to more than can be taken."
             )
-        return await asyncio.to_thread(_load, out)
+        encoding = orjson.loads(told).get("encoding") if told.strip() else None
+        return await asyncio.to_thread(_load, out, encoding)
 
 
-def _load(path: Path) -> Table:
+def _load(path: Path, encoding: str | None) -> Table:
     with path.open("rb") as lines:
         columns = orjson.loads(next(lines))
-        return Table(columns, [orjson.loads(line) for line in lines])
+        return Table(columns, [orjson.loads(line) for line in lines], encoding)

@@ -6,12 +6,14 @@ A lock on a file ends with the process that holds it, also when it is killed.
 import contextlib
 import fcntl
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
 SUFFIX: Final = ".alive"
+SCRATCH: Final = ".scratch"
 
 
 class Owner:
@@ -21,10 +23,13 @@ class Owner:
         self.name = uuid.uuid4().hex
         self._folder = folder
         self._file: IO[bytes] | None = None
+        self.scratch: Path | None = None  # for files that must not outlive the process
         if folder is not None:
             self._file = (folder / f"{self.name}{SUFFIX}").open("wb")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._sweep(folder)
+            self.scratch = folder / f"{self.name}{SCRATCH}"
+            self.scratch.mkdir(mode=0o700)
 
     def lives(self, name: str) -> bool:
         """Whether the process of this name still runs."""
@@ -41,6 +46,8 @@ class Owner:
             self._file.close()
             with contextlib.suppress(OSError):
                 os.unlink(self._file.name)
+            if self.scratch is not None:
+                shutil.rmtree(self.scratch, ignore_errors=True)
 
     @staticmethod
     @contextlib.contextmanager
@@ -65,4 +72,5 @@ class Owner:
             if path.stem != self.name:
                 with self._held(path) as held, contextlib.suppress(OSError):
                     if not held:
+                        shutil.rmtree(folder / f"{path.stem}{SCRATCH}", ignore_errors=True)
                         path.unlink()

@@ -217,35 +217,38 @@ class Journal:
 
     # Imports.
 
-    async def begin_job(self, account: str, owner: str, job: Any) -> int:
-        """Keep a new import; its number."""
+    async def begin_job(self, account: str, owner: str, job: Any, named: Callable[[int], str]) -> int:
+        """Keep a new import, with the id that `named` makes of its number; the number."""
 
         def run() -> int:
             with self._db as db:
-                sql = "INSERT INTO job (account, state, owner, job) VALUES (?, ?, ?, ?)"
-                return int(db.execute(sql, (account, job["state"], owner, _text(job))).lastrowid or 0)
+                sql = "INSERT INTO job (account, state, owner, job) VALUES (?, ?, ?, '')"
+                number = int(db.execute(sql, (account, job["state"], owner)).lastrowid or 0)
+                job["id"] = named(number)
+                db.execute("UPDATE job SET job = ? WHERE number = ?", (_text(job), number))
+                return number
 
         return await self._run(run)
+
+    async def drop_job(self, number: int) -> None:
+        """Forget an import that was never begun."""
+        await self._change("DELETE FROM job WHERE number = ?", (number,))
 
     async def keep_job(self, number: int, job: Any) -> None:
         """Keep an import as it is now."""
         sql = "UPDATE job SET state = ?, job = ? WHERE number = ?"
         await self._change(sql, (job["state"], _text(job), number))
 
-    async def job(self, account: str, number: int) -> Any:
-        """An import, or None."""
-        sql = "SELECT job FROM job WHERE account = ? AND number = ?"
+    async def job(self, account: str, number: int) -> tuple[str, Any] | None:
+        """The owner of an import, and the import."""
+        sql = "SELECT owner, job FROM job WHERE account = ? AND number = ?"
+        row = await self._run(lambda: self._db.execute(sql, (account, number)).fetchone())
+        return None if row is None else (row[0], orjson.loads(row[1]))
 
-        def run() -> Any:
-            row = self._db.execute(sql, (account, number)).fetchone()
-            return None if row is None else orjson.loads(row[0])
-
-        return await self._run(run)
-
-    async def jobs_in(self, state: str) -> list[tuple[int, str, Any]]:
-        """The imports of all accounts in a state: number, owner, job."""
-        sql = "SELECT number, owner, job FROM job WHERE state = ?"
-        rows = await self._run(lambda: self._db.execute(sql, (state,)).fetchall())
+    async def jobs_in(self, account: str, state: str) -> list[tuple[int, str, Any]]:
+        """The imports of an account in a state: number, owner, job."""
+        sql = "SELECT number, owner, job FROM job WHERE account = ? AND state = ?"
+        rows = await self._run(lambda: self._db.execute(sql, (account, state)).fetchall())
         return [(number, owner, orjson.loads(job)) for number, owner, job in rows]
 
     # Confirmations.

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -45,6 +46,7 @@ LONGEST_NAME: Final = 100  # signs of an operation name in the log
 ALLOW: Final = {"allow": "GET, POST"}
 SCOPES: Final = {"query": Scope.READ, "mutation": Scope.WRITE, "subscription": Scope.READ}
 SCOPES_OF: Final = {"importContacts": Scope.IMPORT}  # mutations that need another scope than `write`
+FOLLOWED: Final = "importJob"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class Endpoint:
     seconds: float
     body_bytes: int
     upload_bytes: int
+    scratch: Path | None
     suggestions: bool
     explorer: Callable[[Request], Response] | None
 
@@ -79,7 +82,14 @@ class Endpoint:
             if kind is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
             if multipart.is_form(request):
-                async with multipart.received(request, self.body_bytes, self.upload_bytes) as asked:
+                form = multipart.received(
+                    request,
+                    self.body_bytes,
+                    self.upload_bytes,
+                    scratch=self.scratch,
+                    check=lambda asked: self._check_before_files(asked, caller),
+                )
+                async with form as asked:
                     return await self._answer(asked, caller, request, kind, request_id)
             asked = await self._parameters(request)
             return await self._answer(asked, caller, request, kind, request_id)
@@ -95,6 +105,14 @@ class Endpoint:
         if request.method == "POST":
             return await parameters.from_body(request, self.body_bytes)
         raise MethodNotAllowed("Send queries with GET or POST.", headers=ALLOW)
+
+    def _check_before_files(self, asked: Parameters, caller: Caller) -> None:
+        """Refuse an operation that the caller may not send, before its files are taken."""
+        try:
+            document = self.documents.get(asked.query)
+        except (InvalidDocument, GatewayError):
+            raise NotJson("The document is not valid. Send it without files to learn why.") from None
+        _check_operation(document, asked, caller, "POST")
 
     async def _answer(
         self, asked: Parameters, caller: Caller, request: Request, kind: str, request_id: str
@@ -195,9 +213,11 @@ def _check_operation(document: Document, asked: Parameters, caller: Caller, meth
     kind = document.kind(asked.operation)
     if kind == "mutation" and method == "GET":
         raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-    needed = {SCOPES.get(kind or "query", Scope.READ)}
-    if kind == "mutation":
-        needed = {SCOPES_OF.get(field, Scope.WRITE) for field in document.fields(asked.operation)}
+    usual = SCOPES.get(kind or "query", Scope.READ)
+    fields = document.fields(asked.operation)
+    needed = {SCOPES_OF.get(field, usual) for field in fields} or {usual}
+    if needed == {Scope.READ} and set(fields) == {FOLLOWED} and caller.may(Scope.IMPORT):
+        return  # whoever may import may follow it
     for scope in sorted(needed):
         if not caller.may(scope):
             raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ MOST_PLACES: Final = 20  # in variables, over all files
 DEEPEST: Final = 16  # steps to one of them
 LONGEST_HEADER: Final = 8 * 1024
 LONGEST_NAME: Final = 255
+LONGEST_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
 SPEC: Final = "See the GraphQL multipart request specification."
 
 
@@ -37,12 +38,22 @@ def is_form(request: Request) -> bool:
 
 
 @asynccontextmanager
-async def received(request: Request, most_text: int, most_file: int) -> AsyncIterator[Parameters]:
-    """The parameters of a multipart request, its files in their places; they lie on disk until this ends."""
-    with tempfile.TemporaryDirectory(prefix="contacts-gateway-") as folder:
-        form = _Form(Path(folder), _boundary(request), most_text, most_file)
+async def received(
+    request: Request,
+    most_text: int,
+    most_file: int,
+    *,
+    scratch: Path | None,
+    check: Callable[[Parameters], None],
+) -> AsyncIterator[Parameters]:
+    """The parameters of a multipart request, its files in their places; they lie on disk until this ends.
+
+    `check` is asked about the operation before any file is taken; what it raises ends the request.
+    """
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as folder:
+        form = _Form(Path(folder), _boundary(request), most_text, most_file, check)
         length = request.headers.get("content-length", "")
-        most = most_text + MOST_FILES * most_file
+        most = 2 * most_text + most_file
         if length.isdecimal() and int(length) > most:
             raise PayloadTooLarge(f"The body has {length} bytes; at most {most} are taken.")
         try:
@@ -74,17 +85,28 @@ async def _read(request: Request, form: "_Form") -> None:
 def _boundary(request: Request) -> bytes:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary", b"")
-    if not boundary:
-        raise NotJson(f"The content type names no boundary. {SPEC}")
+    if not 0 < len(boundary) <= LONGEST_BOUNDARY:
+        raise NotJson(f"The content type names no boundary of 1 to {LONGEST_BOUNDARY} signs. {SPEC}")
     return bytes(boundary)
 
 
 class _Form:
     """A form while it arrives: `operations` and `map` are kept as texts, everything else goes to disk."""
 
-    def __init__(self, folder: Path, boundary: bytes, most_text: int, most_file: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        boundary: bytes,
+        most_text: int,
+        most_file: int,
+        check: Callable[[Parameters], None],
+    ) -> None:
         self._folder = folder
-        self._most = {True: most_file, False: most_text}
+        self._most_text = most_text
+        self._most_file = most_file
+        self._check = check
+        self._of_files = 0  # bytes of all files together
+        self._places: dict[str, Any] | None = None
         self._texts: dict[str, bytearray] = {}
         self._files: dict[str, Upload] = {}
         self._parts = 0
@@ -128,18 +150,9 @@ class _Form:
 
     def parameters(self) -> Parameters:
         """The parameters, with the files in the places that `map` names."""
-        operations = self._json("operations")
-        if isinstance(operations, list):
-            raise NotJson("Send one operation for each request: batches are not taken.")
-        if not isinstance(operations, dict):
-            raise NotJson(f"`operations` is not a JSON object. {SPEC}")
-        found = checked(operations)
-        places = self._json("map")
-        if not isinstance(places, dict):
-            raise NotJson(f"`map` is not a JSON object. {SPEC}")
+        found = self._operations()
         variables = dict(found.variables or {})
-        if sum(len(paths) for paths in places.values() if isinstance(paths, list)) > MOST_PLACES:
-            raise PayloadTooLarge(f"`map` names more than {MOST_PLACES} places.")
+        places = self._named_places()
         for name, paths in places.items():
             upload = self._files.get(name)
             if upload is None:
@@ -149,6 +162,25 @@ class _Form:
             for path in paths:
                 variables = _placed(variables, path, upload)
         return replace(found, variables=variables)
+
+    def _named_places(self) -> dict[str, Any]:
+        """What `map` says, read once."""
+        if self._places is None:
+            places = self._json("map")
+            if not isinstance(places, dict):
+                raise NotJson(f"`map` is not a JSON object. {SPEC}")
+            if sum(len(paths) for paths in places.values() if isinstance(paths, list)) > MOST_PLACES:
+                raise PayloadTooLarge(f"`map` names more than {MOST_PLACES} places.")
+            self._places = places
+        return self._places
+
+    def _operations(self) -> Parameters:
+        operations = self._json("operations")
+        if isinstance(operations, list):
+            raise NotJson("Send one operation for each request: batches are not taken.")
+        if not isinstance(operations, dict):
+            raise NotJson(f"`operations` is not a JSON object. {SPEC}")
+        return checked(operations)
 
     def _json(self, name: str) -> Any:
         text = self._texts.get(name)
@@ -196,6 +228,10 @@ class _Form:
                 raise PayloadTooLarge(f"At most {MOST_FILES} files are taken.")
             if not {"operations", "map"} <= self._texts.keys():
                 raise NotJson(f"`operations` and `map` have to come before the files. {SPEC}")
+            if self._name in self._files or self._name not in self._named_places():
+                raise NotJson(f"The form has a file that `map` does not name, or the same twice. {SPEC}")
+            if not self._files:
+                self._check(self._operations())
             self._filename = _bare(options[b"filename"].decode("utf-8", "replace"))
             self._file = (self._folder / str(self._parts)).open("wb")
             self._hash = hashlib.sha256()
@@ -207,13 +243,14 @@ class _Form:
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
         self._size += len(piece)
-        most = self._most[self._file is not None]
-        if self._size > most:
-            what = "The file" if self._file is not None else f"`{self._name}`"
-            raise PayloadTooLarge(f"{what} has more than {most} bytes.")
         if self._file is None:
+            if self._size > self._most_text:
+                raise PayloadTooLarge(f"`{self._name}` has more than {self._most_text} bytes.")
             self._texts[self._name] += piece
         else:
+            self._of_files += len(piece)
+            if self._of_files > self._most_file:
+                raise PayloadTooLarge(f"The files have more than {self._most_file} bytes.")
             self._file.write(piece)
             self._hash.update(piece)
 
@@ -230,7 +267,8 @@ class _Form:
 
 
 def _bare(filename: str) -> str:
-    """The name of a file without any path before it."""
+    """The name of a file without any path before it, and without what cannot be printed."""
+    filename = "".join(sign for sign in filename if sign.isprintable())
     return filename.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or "file"
 
 

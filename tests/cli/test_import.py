@@ -88,7 +88,7 @@ def test_a_file_is_tried_then_imported_and_what_failed_is_written_to_a_file(tmp_
         done = command(*both, "--rejects", str(rejects), settings=settings)
         assert "PACKAGEX: PARTIAL (created 1, merged 0, failed 1, unknown 0)" in done.stdout
         assert "Columns: First Name → firstName; Last Name → lastName" in done.stdout
-        assert list(csv.reader(rejects.open()))[1] == [
+        assert list(csv.reader(rejects.read_text().splitlines()))[1] == [
             *("Piet", "Orsini", "piet@example", ""),
             'SAMESPACE: Invalid "Email" input PACKAGEX: Not valid: email.',
         ]
@@ -151,6 +151,21 @@ def test_a_killed_gateway_sends_no_keyed_write_again_that_had_left(tmp_path: Pat
                 assert [each["status"] for each in made["outcomes"]] == ["APPLIED", "UNCERTAIN"]
         assert calls(settings, "PACKAGEX")["createPerson"] == 1
         assert calls(settings, "SAMESPACE")["createContact"] == 1
+
+
+def test_an_import_that_is_stopped_names_the_job_that_says_what_is_known(tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(CSV)
+    with sources(tmp_path) as settings:
+        slow(settings, "PACKAGEX", "createFromCsv", 60.0)
+        with running("import", str(people), "--to", "packagex", settings=settings) as found:
+            while found.process.poll() is None and "createFromCsv" not in calls(settings, "PACKAGEX"):
+                pass
+            found.process.send_signal(signal.SIGINT)
+            job = found.line(r"stopped\. The job (\S+)")[1]
+            assert found.process.wait(PATIENCE) == 130
+        followed = command("import", "--follow", job, settings=settings)
+        assert "PACKAGEX: UNCERTAIN" in followed.stdout
 
 
 def test_a_killed_gateway_finds_its_import_interrupted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.imports.twins import Held, proved
 from gateway.model.importing import RowStatus
-from gateway.ports import Sheet, Verdict
+from gateway.ports import Imported, Sheet, Verdict
 from gateway.upstreams.packagex import importing as packagex
 from gateway.upstreams.samespace import importing as samespace
 
@@ -17,42 +17,74 @@ def sheet(*rows: tuple[str, ...], keys: tuple[str, ...] = KEYS) -> Sheet:
     return Sheet(columns=keys, keys=keys, origins=keys, rows=rows)
 
 
-def held(**ids: list[str]) -> Held:
-    return Held(ids={("email", value): found for value, found in ids.items()})
+def held(**rows: dict[str, str]) -> Held:
+    """Contacts by vendor id, with their values."""
+    found = Held(everyone=set(rows), values=dict(rows))
+    for vendor_id, values in rows.items():
+        for pair in values.items():
+            found.ids.setdefault(pair, []).append(vendor_id)
+    return found
+
+
+def told(*statuses: RowStatus | None, created: int | None = None, merged: int | None = None) -> Imported:
+    verdicts = [Verdict(status=status) for status in statuses]
+    return Imported(created=created, merged=merged, failed=None, verdicts=verdicts)
+
+
+A, A_PLUS = {"email": "a"}, {"email": "a", "firstName": "Ada"}
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "status"),
+    ("before", "after", "status", "contact"),
     [
-        ({}, {"a": ["1"]}, RowStatus.CREATED),
-        ({"a": ["1"]}, {"a": ["1"]}, RowStatus.MERGED),
-        ({}, {}, None),
-        ({}, {"a": ["1", "2"]}, None),
-        ({"a": ["1"]}, {"a": ["2"]}, None),
-        ({"a": ["1"]}, {"a": ["1", "2"]}, None),
-        ({"a": ["1", "2"]}, {"a": ["1", "2"]}, None),
+        ({}, {"one": A_PLUS}, RowStatus.CREATED, "one"),
+        ({"one": A}, {"one": A_PLUS}, RowStatus.MERGED, "one"),
+        ({"one": A_PLUS}, {"one": A_PLUS}, None, None),  # nothing has changed: merged, or never looked at
+        ({}, {}, None, None),
+        ({}, {"one": A}, None, None),  # somebody else's work: it does not hold the row
+        ({}, {"one": A_PLUS, "two": A_PLUS}, None, None),
+        ({"one": A}, {"two": A_PLUS}, RowStatus.CREATED, "two"),
+        ({"one": A}, {"one": A, "two": A_PLUS}, RowStatus.CREATED, "two"),
+        ({"one": A, "two": A}, {"one": A, "two": A}, None, None),
+        ({"one": A, "two": A}, {"one": A, "two": A_PLUS}, RowStatus.MERGED, "two"),
     ],
 )
-def test_a_unique_key_proves_what_it_can(before: Any, after: Any, status: RowStatus | None) -> None:
-    (found,) = proved(sheet(("a", "")), [Verdict()], held(**before), held(**after), KEYS)
-    assert found.status == status
+def test_what_the_contacts_prove_of_one_row(
+    before: Any, after: Any, status: RowStatus | None, contact: str | None
+) -> None:
+    rows = sheet(("a", "Ada"), keys=("email", "firstName"))
+    (found,) = proved(rows, told(None), held(**before), held(**after), KEYS)
+    assert (found.status, found.contact) == (status, contact)
+
+
+def test_one_who_had_another_value_before_was_there_all_the_same() -> None:
+    """Somebody's address was changed to that of a row meanwhile: the row has not created them."""
+    before = Held(everyone={"one"})
+    (found,) = proved(sheet(("a", "")), told(None), before, held(one=A), KEYS)
+    assert found.status is None
 
 
 def test_a_value_of_two_rows_proves_neither() -> None:
-    found = proved(sheet(("a", ""), ("a", "")), [Verdict(), Verdict()], held(), held(a=["1"]), KEYS)
+    found = proved(sheet(("a", ""), ("a", "")), told(None, None), held(), held(one=A), KEYS)
     assert [each.status for each in found] == [None, None]
 
 
 def test_a_failure_that_the_source_has_told_is_not_argued_with() -> None:
-    failed = Verdict(status=RowStatus.FAILED)
-    assert proved(sheet(("a", "")), [failed], held(), held(a=["1"]), KEYS) == [failed]
+    (found,) = proved(sheet(("a", "")), told(RowStatus.FAILED), held(), held(one=A), KEYS)
+    assert (found.status, found.contact) == (RowStatus.FAILED, None)
 
 
 def test_a_row_that_the_counts_prove_created_is_not_called_merged() -> None:
-    (found,) = proved(
-        sheet(("a", "")), [Verdict(status=RowStatus.CREATED)], held(a=["1"]), held(a=["1"]), KEYS
-    )
+    rows = sheet(("a", "Ada"), keys=("email", "firstName"))
+    (found,) = proved(rows, told(RowStatus.CREATED), held(one=A), held(one=A_PLUS), KEYS)
     assert (found.status, found.contact) == (RowStatus.CREATED, None)
+
+
+@pytest.mark.parametrize(("created", "statuses"), [(2, ["CREATED", "CREATED"]), (1, [None, None])])
+def test_what_contradicts_the_counts_proves_nothing(created: int, statuses: list[str | None]) -> None:
+    after = held(one={"email": "a"}, two={"email": "b"})
+    found = proved(sheet(("a", ""), ("b", "")), told(None, None, created=created), held(), after, KEYS)
+    assert [each.status for each in found] == statuses
 
 
 def report(created: int, merged: int, *failed: dict[str, Any]) -> Any:
@@ -61,7 +93,7 @@ def report(created: int, merged: int, *failed: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("told", "statuses"),
+    ("answer", "statuses"),
     [
         (report(2, 0, {"email": "a"}), ["FAILED", "CREATED", "CREATED"]),
         (report(0, 2, {"email": "a"}), ["FAILED", "MERGED", "MERGED"]),
@@ -71,8 +103,8 @@ def report(created: int, merged: int, *failed: dict[str, Any]) -> Any:
         ({"success": "3", "failed": None}, [None, None, None]),
     ],
 )
-def test_what_samespace_tells_of_the_rows(told: Any, statuses: list[str | None]) -> None:
-    found = samespace.told(sheet(("a", ""), ("b", ""), ("c", "")), told)
+def test_what_samespace_tells_of_the_rows(answer: Any, statuses: list[str | None]) -> None:
+    found = samespace.told(sheet(("a", ""), ("b", ""), ("c", "")), answer)
     assert [each.status for each in found.verdicts] == statuses
 
 

@@ -59,6 +59,37 @@ def test_cyrillic_is_told_from_latin(tmp_path: Path) -> None:
     assert rows_of(tmp_path, text.encode("cp1251"), "a.csv")[1] == ["Иван Петров", "ivan@example.com"]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "named"),
+    [
+        ("Name;City\nJörg;Köln\n", "cp1252", "cp1252"),
+        ("Imię;Miasto\nŁukasz Wójcik;Łódź\nJoanna Śliwińska;Gdańsk\n", "cp1250", "cp1250"),
+        ("名前,都市\n山田太郎,東京都千代田区\n佐藤花子,大阪府大阪市北区\n", "shift_jis", "shift_jis"),
+    ],
+)
+def test_other_encodings_are_found_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, encoding: str, named: str
+) -> None:
+    found = rows_of(tmp_path, text.encode(encoding), "a.csv")
+    assert found == [line.replace(";", ",").split(",") for line in text.splitlines()]
+    assert json.loads(capsys.readouterr().out) == {"encoding": named}
+
+
+def test_a_byte_gone_wrong_does_not_turn_a_whole_file_into_another_encoding(tmp_path: Path) -> None:
+    names = "".join(f"Zoë Müller,Köln {number}\n" for number in range(40)).encode()
+    found = rows_of(tmp_path, b"Name,City\n" + names + b"Ja\xff,Ulm\n", "a.csv")
+    assert found[1] == ["Zoë Müller", "Köln 0"]
+    assert found[-1] == ["Ja\ufffd", "Ulm"]
+
+
+def test_the_separator_that_excel_is_told_of_counts(tmp_path: Path) -> None:
+    assert rows_of(tmp_path, b"sep=;\nName;City\n1,5;2,5\n", "a.csv") == [["Name", "City"], ["1,5", "2,5"]]
+
+
+def test_a_quote_that_is_closed_at_the_end_is_fine(tmp_path: Path) -> None:
+    assert rows_of(tmp_path, b'a,b\n1,"two\nlines"', "a.csv")[1] == ["1", "two\nlines"]
+
+
 def test_quotes_hold_delimiters_and_line_breaks(tmp_path: Path) -> None:
     content = b'Name,Notes\n"Quux, Ada","first line\nsecond ""line"""\n'
     assert rows_of(tmp_path, content, "a.csv")[1] == ["Quux, Ada", 'first line\nsecond "line"']
@@ -117,7 +148,8 @@ def test_old_workbooks_are_read(tmp_path: Path) -> None:
         (b"Name\n", "a.csv", "INVALID"),
         (b"a\x00b,c\n1,2\n", "a.csv", "INVALID"),
         (b"%PDF-1.7\n\xe2\xe3\xcf\xd3\x00\x00", "a.pdf", "INVALID"),
-        (b"a,b\n1," + b"x" * 40_000 + b"\n", "a.csv", "INVALID"),
+        (b"a,b\n1," + b"x" * 40_000 + b"\n", "a.csv", "TOO_LARGE"),
+        (b'a,b\n1,"never closed\n2,3\n4,5\n', "a.csv", "INVALID"),
         (b"<html><table>", "a.xls", "INVALID"),
         (b"a,b\n1,2\n", "a.xlsx", "INVALID"),
         (workbook(("a",), ("b",)), "a.csv", "INVALID"),

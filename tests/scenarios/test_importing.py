@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from gateway.imports import table
 from gateway.model.source import Source
 from tests.conftest import Build
-from tests.support.world import World
+from tests.support.world import JOB, World
 
 BOTH = {"targets": [{"source": "SAMESPACE"}, {"source": "PACKAGEX"}]}
 SAMESPACE = {"targets": [{"source": "SAMESPACE"}]}
@@ -32,6 +33,14 @@ GOOD = file(HEAD, NOOR, ("Ida", "Quux", "ida@example.com", "+12025550122"))
 
 def statuses(payload: dict[str, Any], place: int = 0) -> list[str]:
     return [row["status"] for row in payload["job"]["reports"][place]["rows"]]
+
+
+async def ended(world: World, job: str) -> Any:
+    """A job, once it has ended."""
+    query = f"query ($id: ID!) {{ importJob(id: $id) {JOB} }}"
+    while (found := (await world.data(query, {"id": job}))["importJob"])["state"] == "RUNNING":  # noqa: ASYNC110 - as a client would look again
+        await asyncio.sleep(0)  # an answer out of memory gives way to nobody
+    return found
 
 
 async def emails(world: World, source: Source) -> set[str]:
@@ -168,9 +177,9 @@ async def test_rows_that_share_a_value_merge_within_the_file_and_none_is_called_
     payload = await world.load(SAMESPACE, rows)
     report = payload["job"]["reports"][0]
     assert (report["created"], report["merged"], report["failed"]) == (2, 1, 0)
-    # The phone of the first row proves it; nothing tells what became of the second.
-    assert statuses(payload) == ["CREATED", "UNKNOWN", "CREATED"]
-    assert report["unknown"] == 1
+    # Nothing tells which of the two the contact was made of.
+    assert statuses(payload) == ["UNKNOWN", "UNKNOWN", "CREATED"]
+    assert report["unknown"] == 2
 
 
 async def test_failures_of_samespace_are_matched_back_by_their_values(world: World) -> None:
@@ -252,6 +261,28 @@ async def test_a_confirmation_is_good_for_its_file_account_and_time_only(new_wor
     assert "createFromCsv" not in world.operations
 
 
+async def test_a_confirmation_is_good_for_its_mapping_only_and_never_of_a_dry_run_that_fails(
+    world: World,
+) -> None:
+    target = {"source": "PACKAGEX", "overwrite": True}
+    mapping = [{"column": "First Name", "field": "firstName"}, {"column": "Email", "field": "email"}]
+    tried = await world.load({"targets": [target], "dryRun": True}, GOOD)
+    confirmed = {**target, "confirmation": tried["job"]["confirmation"]}
+    payload = await world.load({"targets": [confirmed], "mapping": mapping}, GOOD)
+    assert [each["code"] for each in payload["userErrors"]] == ["INVALID"]
+    failing = await world.load({"targets": [target], "dryRun": True}, file(HEAD, PIET))
+    assert (failing["job"]["confirmation"], "createFromCsv" in world.operations) == (None, False)
+
+
+async def test_an_overwrite_that_was_answered_with_an_outage_is_uncertain(world: World) -> None:
+    target = {"source": "PACKAGEX", "overwrite": True}
+    tried = await world.load({"targets": [target], "dryRun": True}, GOOD)
+    world.packagex.switches.fail("createFromCsv", status=503)
+    given = {"targets": [{**target, "confirmation": tried["job"]["confirmation"]}]}
+    payload = await world.load(given, GOOD)
+    assert payload["job"]["reports"][0]["status"] == "UNCERTAIN"
+
+
 # What can be wrong with a call.
 
 
@@ -319,7 +350,7 @@ async def test_a_source_that_cannot_import_is_unsupported_and_the_others_go_on(w
         (Source.SAMESPACE, "csvUpload", {"reset": "headers"}, "REJECTED", "FAILED"),
         (Source.SAMESPACE, "csvUpload", {"status": 400, "body": '{"message": "secret"}'}, "REJECTED", "FAILED"),
         (Source.SAMESPACE, "importContacts", {"reset": "body"}, "UNCERTAIN", "UNKNOWN"),
-        (Source.SAMESPACE, "importContacts", {"reset": "headers", "after": True}, "UNCERTAIN", "UNKNOWN"),
+        (Source.SAMESPACE, "importContacts", {"reset": "headers", "after": True}, "UNCERTAIN", "CREATED"),
         (Source.SAMESPACE, "getContacts", {"status": 503}, "REJECTED", "FAILED"),
     ],
 )  # fmt: skip
@@ -360,13 +391,12 @@ async def test_a_job_that_takes_longer_than_the_deadline_is_returned_running_and
     assert (job["state"], job["finishedAt"]) == ("RUNNING", None)
     assert job["reports"][0]["status"] == "UNCERTAIN"
     gate.set()
-    query = "query ($id: ID!) { importJob(id: $id) { state reports { status } } node(id: $id) { ... on ImportJob { state } } }"
-    while True:
-        found = await world.data(query, {"id": job["id"]})
-        if found["importJob"]["state"] != "RUNNING":
-            break
-    assert found["importJob"] == {"state": "FINISHED", "reports": [{"status": "APPLIED"}]}
-    assert found["node"] == {"state": "FINISHED"}
+    found = await ended(world, job["id"])
+    assert (found["state"], found["reports"][0]["status"]) == ("FINISHED", "APPLIED")
+    node = await world.data(
+        "query ($id: ID!) { node(id: $id) { ... on ImportJob { state } } }", {"id": job["id"]}
+    )
+    assert node["node"] == {"state": "FINISHED"}
 
 
 async def test_a_gateway_that_was_stopped_finds_its_job_interrupted_and_says_what_is_known(
@@ -387,6 +417,69 @@ async def test_a_gateway_that_was_stopped_finds_its_job_interrupted_and_says_wha
     assert [report["status"] for report in job["reports"]] == ["APPLIED", "UNCERTAIN"]
     assert "never repeats it" in job["reports"][1]["message"]
     gate.set()
+
+
+async def test_a_job_whose_process_is_gone_is_interrupted_as_soon_as_somebody_asks(
+    new_world: Build, tmp_path: Any
+) -> None:
+    """Of two gateways over one folder the other one dies; nobody restarts anything."""
+    living = new_world(GATEWAY_DATA_DIR=str(tmp_path))
+    dying = new_world(GATEWAY_DATA_DIR=str(tmp_path))
+    gate = asyncio.Event()
+    dying.packagex.switches.sleep = lambda _: gate.wait()
+    dying.packagex.switches.fail("createFromCsv", latency=1.0)
+    job = (await dying.load(PACKAGEX, GOOD, headers={"x-deadline-ms": "4000"}))["job"]
+    query = "query ($id: ID!) { importJob(id: $id) { state } }"
+    assert (await living.data(query, {"id": job["id"]}))["importJob"] == {"state": "RUNNING"}
+    dying.gateway._owner._file.close()  # type: ignore[union-attr]  # as when the process is killed
+    assert (await living.data(query, {"id": job["id"]}))["importJob"] == {"state": "INTERRUPTED"}
+    gate.set()
+
+
+async def test_a_job_is_there_before_its_file_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large file takes longer to read than anybody waits: the job says afterwards what was wrong with it."""
+    gate = asyncio.Event()
+    reading = table.read
+
+    async def late(*given: Any, **more: Any) -> Any:
+        await gate.wait()
+        return await reading(*given, **more)
+
+    monkeypatch.setattr(table, "read", late)
+    payload = await world.load(PACKAGEX, b"Name\n", headers={"x-deadline-ms": "300"})
+    job = payload["job"]
+    assert (job["state"], job["total"], payload["userErrors"]) == ("RUNNING", None, [])
+    gate.set()
+    found = await ended(world, job["id"])
+    assert (found["state"], found["reports"][0]["status"]) == ("FINISHED", "REJECTED")
+    assert "no row" in found["reports"][0]["message"]
+    assert "createFromCsv" not in world.operations
+
+
+async def test_rows_that_hold_nothing_for_a_source_fail_there_and_only_there(world: World) -> None:
+    head = ("Name", "Email", "metadata.note")
+    rows = file(head, ("Noor Aldana", "noor@example.com", ""), ("", "", "only for PackageX"))
+    for given, statuses_of in (
+        ({**BOTH, "dryRun": True}, (["WOULD_CREATE", "WOULD_FAIL"], ["WOULD_CREATE", "WOULD_FAIL"])),
+        (BOTH, (["CREATED", "FAILED"], ["CREATED", "FAILED"])),
+    ):
+        payload = await world.load(given, rows)
+        assert (statuses(payload, 0), statuses(payload, 1)) == statuses_of
+        report = payload["job"]["reports"][0]
+        assert (report["status"], report["failed"]) == ("PARTIAL", 1)
+        assert "not sent" in report["rows"][1]["reason"]
+
+
+async def test_a_file_that_packagex_would_refuse_as_too_large_is_told_by_the_dry_run(world: World) -> None:
+    rows = file(("Name", "metadata.note"), *(("Ada Quux", "x" * 30_000) for _ in range(600)))
+    payload = await world.load({**PACKAGEX, "dryRun": True}, rows)
+    assert [(each["field"], each["code"]) for each in payload["userErrors"]] == [(["file"], "TOO_LARGE")]
+    assert payload["job"] is None
+
+
+async def test_the_encoding_that_was_guessed_is_told(world: World) -> None:
+    payload = await world.load({**PACKAGEX, "dryRun": True}, "Name;City\nJörg Quux;Köln\n".encode("cp1252"))
+    assert "read as cp1252" in payload["job"]["reports"][0]["message"]
 
 
 async def test_a_key_makes_a_repeat_return_the_same_job_and_another_file_a_conflict(world: World) -> None:

@@ -1,5 +1,6 @@
 """Files come with a request as the public specification says; anything else is refused in words."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -20,6 +21,7 @@ OPERATIONS = {
     "variables": {"input": {"targets": [{"source": "PACKAGEX"}], "dryRun": True, "file": None}},
 }
 MAP = {"0": ["variables.input.file"]}
+SIX = {str(number): ["variables.input.file"] for number in range(6)}
 CSV = b"Name,Email\nAda,ada@example.com\n"
 BOUNDARY = "cut-here"
 
@@ -77,7 +79,9 @@ async def test_a_file_reaches_the_variable_that_the_map_names(fresh: World) -> N
         (form(OPERATIONS, {"0": ["variables.input.file.deeper"]}), 400),
         (form(OPERATIONS, {"0": ["variables" + ".a" * 500_0]}), 400),
         (form(OPERATIONS, {"0": ["variables.input.file"] * 21}), 413),
-        (form(OPERATIONS, MAP, *(part(str(n), CSV, "a.csv") for n in range(6))), 413),
+        (form(OPERATIONS, SIX, *(part(name, CSV, "a.csv") for name in SIX)), 413),
+        (form(OPERATIONS, MAP, part("0", CSV, "a.csv"), part("0", CSV, "a.csv")), 400),
+        (form(OPERATIONS, MAP, part("0", CSV, "a.csv"), part("1", CSV, "a.csv")), 400),
         (form(OPERATIONS, MAP, part("0", CSV, "a.csv"), part("stray", b"x")), 400),
         (form({**OPERATIONS, "variables": {"input": {"file": "x"}}}), 400),
     ],
@@ -90,8 +94,43 @@ async def test_a_form_that_is_not_as_specified_is_refused(fresh: World, body: by
     assert fresh.calls == {}
 
 
-async def test_a_form_without_a_boundary_is_refused(fresh: World) -> None:
-    assert (await sent(fresh, form(), "multipart/form-data")).status_code == 400
+@pytest.mark.parametrize("boundary", ["", "; boundary=", f"; boundary={'x' * 71}"])
+async def test_a_form_without_a_usable_boundary_is_refused(fresh: World, boundary: str) -> None:
+    assert (await sent(fresh, form(), f"multipart/form-data{boundary}")).status_code == 400
+
+
+@pytest.mark.parametrize("query", ["{ nope }", "mutation { x"])
+async def test_what_takes_no_file_is_refused_before_one_is_taken(
+    fresh: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    opened: list[Path] = []
+    before = Path.open
+
+    def spied(path: Path, *given: Any, **more: Any) -> Any:
+        opened.append(path)
+        return before(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", spied)
+    answer = await sent(fresh, form({**OPERATIONS, "query": query}))
+    assert answer.json()["errors"]
+    assert opened == []
+
+
+async def test_a_key_without_the_scope_sends_no_file(new_world: Build) -> None:
+    hashed = hashlib.sha256(b"ada").hexdigest()
+    world = new_world(GATEWAY_API_KEYS=f"ada:{hashed}:read,write")
+    answer = await sent(world, form(), **{"x-api-key": "ada"})
+    assert (answer.status_code, world.calls) == (403, {})
+    assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_file_does_not_pass_for_json(fresh: World) -> None:
+    """Where a scalar takes any value, a file is none."""
+    query = 'query ($v: JSON) { contacts(filter: {properties: [{key: "a", equals: $v}]}) { nodes { id } } }'
+    operations = {"query": query, "variables": {"v": None}}
+    answer = await sent(fresh, form(operations, {"0": ["variables.v"]}))
+    assert [each["extensions"]["code"] for each in answer.json()["errors"]] == ["BAD_USER_INPUT"]
+    assert ("upload-" in answer.text, fresh.calls) == (False, {})
 
 
 @pytest.mark.parametrize(
@@ -132,6 +171,7 @@ async def test_nothing_is_left_on_disk_and_names_lead_nowhere(
 
 
 async def test_an_operation_without_files_may_come_as_a_form_too(fresh: World) -> None:
-    body = form({"query": "{ sources { name } }"}, {})
+    operations = part("operations", b'{"query": "{ sources { name } }"}')
+    body = operations + part("map", b"{}") + f"--{BOUNDARY}--\r\n".encode()
     answer = await sent(fresh, body)
     assert len(answer.json()["data"]["sources"]) == 3

@@ -329,14 +329,18 @@ class PackageX(Upstream):
     async def import_sheet(self, module: str | None, sheet: Sheet, *, overwrite: bool) -> Imported:
         """Send the file as a data URL."""
         del module  # PackageX has none
-        url = importing.data_url(sheet)
-        if len(url) > self._largest_url:
-            raise UpstreamRejected(
-                self.source,
-                f"The file makes a data URL of {len(url)} bytes; PackageX takes {self._largest_url}.",
-            )
-        report = await self.client.create_from_file(url, overwrite=overwrite)
+        why = self.refuses(sheet)
+        if why is not None:
+            raise UpstreamRejected(self.source, why)
+        report = await self.client.create_from_file(importing.data_url(sheet), overwrite=overwrite)
         return importing.told(sheet, report, self._index_base)
+
+    def refuses(self, sheet: Sheet) -> str | None:
+        """Why a file is too large: it travels as a data URL."""
+        length = importing.url_length(sheet)
+        if length <= self._largest_url:
+            return None
+        return f"The file makes a data URL of {length} bytes; PackageX takes {self._largest_url}."
 
     async def created(self, ids: Sequence[str]) -> list[Contact]:
         """Contacts that were just created; the newest are listed, as groups of the file count along."""

@@ -4,17 +4,19 @@ See packagex.md, "Create from CSV or Excel".
 """
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.model.importing import RowStatus
 from gateway.ports import Imported, Sheet, Verdict
-from gateway.upstreams import checks, tolerant
+from gateway.upstreams import tolerant
 from gateway.upstreams.packagex.records import FileReport
 from gateway.upstreams.spreadsheet import csv_bytes
 
 LARGEST_URL: Final = 7_500_000
+DATA: Final = "data:text/csv;base64,"
 METADATA: Final = "metadata."
 # Field of a mapping → header of PackageX.
 HEADERS: Final[Mapping[str, str]] = {
@@ -32,7 +34,9 @@ NAMES: Final = ("Name", "First Name", "Last Name")
 KNOWN: Final = frozenset(header.casefold() for header in HEADERS.values())
 TYPES: Final = frozenset({"", "person", "group"})
 DIGITS: Final = (7, 15)
-PHONE_SIGNS: Final = frozenset("+0123456789 ().-")
+# What a file may hold is not published in detail: an address has a domain with a dot, a number digits.
+EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+PHONE: Final = re.compile(r"\+?[0-9\s().-]+")
 
 
 def takes(field: str) -> bool:
@@ -58,7 +62,12 @@ def sheet(columns: Sequence[str], fields: Sequence[str], rows: Sequence[Sequence
 def data_url(sheet: Sheet) -> str:
     """The file as a base64 data URL."""
     content = csv_bytes(sheet.columns, sheet.rows)
-    return f"data:text/csv;base64,{base64.b64encode(content).decode()}"
+    return f"{DATA}{base64.b64encode(content).decode()}"
+
+
+def url_length(sheet: Sheet) -> int:
+    """How long the data URL of a file is."""
+    return len(DATA) + 4 * -(-len(csv_bytes(sheet.columns, sheet.rows)) // 3)
 
 
 def expected(sheet: Sheet, existing_groups: frozenset[str]) -> list[Verdict]:
@@ -93,7 +102,7 @@ def _wrong(row: Mapping[str, str]) -> dict[str, str]:
     found = {}
     if not _name(row):
         found["Name"] = "A name is required."
-    if row.get("Email") and not checks.is_email(row["Email"]):
+    if row.get("Email") and not EMAIL.fullmatch(row["Email"]):
         found["Email"] = "Its e-mail is not valid."
     if row.get("Phone") and not _is_phone(row["Phone"]):
         found["Phone"] = "Its phone is not valid."
@@ -104,7 +113,7 @@ def _wrong(row: Mapping[str, str]) -> dict[str, str]:
 
 def _is_phone(text: str) -> bool:
     digits = sum(sign.isdigit() for sign in text)
-    return set(text) <= PHONE_SIGNS and DIGITS[0] <= digits <= DIGITS[1]
+    return PHONE.fullmatch(text) is not None and DIGITS[0] <= digits <= DIGITS[1]
 
 
 def _name(row: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 See samespace.md, "csv/xls upload" and importContacts.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,12 +13,15 @@ from gateway.model.property import PropertyType
 from gateway.model.text import as_text
 from gateway.model.writing import split_name
 from gateway.ports import Definitions, Imported, Sheet, Twins, Verdict
-from gateway.upstreams import checks, tolerant
+from gateway.upstreams import tolerant
 from gateway.upstreams.samespace import mapping
 from gateway.upstreams.samespace.records import ImportReport
 
 FILENAME: Final = "contacts.csv"
 LONGEST_REASON: Final = 200
+# What an import takes is not published: only what is no address and no number at all is expected to fail.
+EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PHONE: Final = re.compile(r"\+?(?:[ ().-]*[0-9]){7,15}[ ().-]*")
 SYSTEM_KEYS: Final = frozenset({"owner", "createdBy", "createdAt"})
 KEYS: Final = {field: key for key, field in mapping.FIELDS.items()}
 
@@ -33,7 +37,8 @@ def fields(definitions: Definitions) -> dict[str, str]:
 
 def takes(field: str, definitions: Definitions) -> bool:
     """Whether a column can hold this field."""
-    return field == "name" or KEYS.get(field, field) in definitions
+    key = KEYS.get(field, field)
+    return field == "name" or (key in definitions and key not in SYSTEM_KEYS)
 
 
 def sheet(
@@ -59,7 +64,7 @@ def sheet(
         if field == "name" and mapping.NAME not in definitions:
             add(f"{column} (first)", mapping.FIRST_NAME, column, place, 0)
             add(f"{column} (last)", mapping.LAST_NAME, column, place, 1)
-        elif key in definitions:
+        elif takes(field, definitions):
             add(column, key, column, place)
     cut = [
         tuple(row[place] if part is None else split_name(row[place])[part] or "" for place, part in reads)
@@ -71,21 +76,47 @@ def sheet(
 def expected(
     sheet: Sheet, definitions: Definitions, twins: Twins, merge_keys: Sequence[str]
 ) -> list[Verdict]:
-    """What would become of every row: refused, merged by an equal value of a merge key, or created."""
+    """What would become of every row: refused, merged by an equal value of a merge key, or created.
+
+    Rows are taken in their order, as each may give a contact values that the next ones meet.
+    """
     found: list[Verdict] = []
-    earlier: dict[tuple[str, str], int] = {}
     ordered = sorted(definitions.values(), key=lambda each: each["displayOrder"] or 0)
+    crowd = _Crowd(twins)
     for index, row in enumerate(sheet.rows):
         values = {key: cell for key, cell in zip(sheet.keys, row, strict=True) if cell}
         wrong = next((each for each in ordered if _wrong(values.get(each["key"]), each)), None)
         if wrong is not None:
             found.append(_would_fail(wrong, sheet, missing=wrong["key"] not in values))
             continue
-        pairs = [(key, values[key]) for key in merge_keys if values.get(key)]
-        found.append(_would_pass(pairs, twins, earlier))
-        for pair in pairs:
-            earlier.setdefault(pair, index)
+        pairs = {key: values[key] for key in merge_keys if values.get(key)}
+        met = next(((key, who) for key, value in pairs.items() if (who := crowd.find(key, value))), None)
+        crowd.give(met[1] if met else f"row {index}", pairs)
+        found.append(_would_pass(met))
     return found
+
+
+class _Crowd:
+    """The contacts of a module while a file is imported: those who were there, and rows made contacts."""
+
+    def __init__(self, twins: Twins) -> None:
+        self._twins = twins
+        self._given: dict[str, dict[str, str]] = {}  # what rows have given, by contact
+        self._places: dict[tuple[str, str], str] = {}
+
+    def find(self, key: str, value: str) -> str | None:
+        """Who has this value now: somebody who was there and still has it, else whoever a row gave it to."""
+        for contact in self._twins.find(key, value):
+            if self._given.get(contact, {}).get(key, value) == value:
+                return contact
+        found = self._places.get((key, value))
+        return found if found is not None and self._given[found].get(key) == value else None
+
+    def give(self, contact: str, values: Mapping[str, str]) -> None:
+        """A row gives a contact its values."""
+        self._given.setdefault(contact, {}).update(values)
+        for pair in values.items():
+            self._places[pair] = contact
 
 
 def _would_fail(definition: Any, sheet: Sheet, *, missing: bool) -> Verdict:
@@ -99,26 +130,22 @@ def _would_fail(definition: Any, sheet: Sheet, *, missing: bool) -> Verdict:
     return Verdict(status=RowStatus.WOULD_FAIL, reason=reason, columns=columns)
 
 
-def _would_pass(
-    pairs: Sequence[tuple[str, str]], twins: Twins, earlier: Mapping[tuple[str, str], int]
-) -> Verdict:
-    for key, value in pairs:
-        ids = twins.find(key, value)
-        if ids:
-            reason = f"Equal {key} of a contact that is there (assumed to merge)."
-            return Verdict(status=RowStatus.WOULD_MERGE, contact=ids[0], reason=reason)
-        if (key, value) in earlier:
-            reason = f"Equal {key} in row {earlier[key, value]} (assumed to merge)."
-            return Verdict(status=RowStatus.WOULD_MERGE, reason=reason)
-    return Verdict(status=RowStatus.WOULD_CREATE)
+def _would_pass(met: tuple[str, str] | None) -> Verdict:
+    if met is None:
+        return Verdict(status=RowStatus.WOULD_CREATE)
+    key, contact = met
+    if contact.startswith("row "):
+        return Verdict(status=RowStatus.WOULD_MERGE, reason=f"Equal {key} in {contact} (assumed to merge).")
+    reason = f"Equal {key} of a contact that is there (assumed to merge)."
+    return Verdict(status=RowStatus.WOULD_MERGE, contact=contact, reason=reason)
 
 
 def _wrong(value: str | None, definition: Any) -> bool:
     if value is None:
         return bool(definition["required"]) and definition["key"] not in SYSTEM_KEYS
     if definition["type"] == PropertyType.EMAIL:
-        return not checks.is_email(value)
-    return definition["type"] == PropertyType.PHONE and not any(sign.isdigit() for sign in value)
+        return not EMAIL.fullmatch(value)
+    return definition["type"] == PropertyType.PHONE and not PHONE.fullmatch(value)
 
 
 def told(sheet: Sheet, report: ImportReport) -> Imported:
