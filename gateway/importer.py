@@ -198,10 +198,11 @@ def _told(job: ImportJob) -> int:
             print(f"  {report['message']}")
         bad = [row for row in report["rows"] if row["status"] in BAD]
         for row in bad[:SHOWN_ROWS]:
-            print(f"  row {row['index']}: {row['reason']} {', '.join(row['fields'])}".rstrip())
+            place = ", ".join([f"row {row['index'] + 1}", *row["fields"]])  # counted below the headers
+            print(f"  {place}: {row['reason']}")
         if len(bad) > SHOWN_ROWS:
             print(f"  … and {len(bad) - SHOWN_ROWS} more rows that failed")
-    if job["confirmation"]:
+    if job["confirmation"] and any(report["deleted"] is not None for report in job["reports"]):
         print(f"Confirmation for --overwrite, good once and for 15 minutes: {job['confirmation']}")
     done = job["state"] == JobState.FINISHED
     return 0 if done and all(report["status"] == "APPLIED" for report in job["reports"]) else 1

@@ -62,7 +62,9 @@ def proved(sheet: Sheet, imported: Imported, before: Held, after: Held, keys: Se
     """Verdicts completed by what the contacts prove, where only one row can have made the difference.
 
     A contact that was not there before and holds the values of a row was created by it; one that was there,
-    holds them now and did not before was merged with it. What contradicts the counts proves nothing.
+    holds them now and did not before was merged with it. Where the counts account for every row, one that
+    made nobody new was merged too, and so are all that are left when the others are known. What contradicts
+    the counts proves nothing.
     """
     rows = [{key: cell for key, cell in zip(sheet.keys, row, strict=True) if cell} for row in sheet.rows]
     reached: dict[str, list[int]] = {}
@@ -70,11 +72,17 @@ def proved(sheet: Sheet, imported: Imported, before: Held, after: Held, keys: Se
         if verdict.status != RowStatus.FAILED:
             for contact in _sharing(row, after, keys) | _sharing(row, before, keys):
                 reached.setdefault(contact, []).append(index)
+    complete = _complete(imported)
     found = list(imported.verdicts)
     for index, row in enumerate(rows):
-        alone = [each for each in _sharing(row, after, keys) if reached.get(each) == [index]]
+        sharing = _sharing(row, after, keys)
+        alone = [each for each in sharing if reached.get(each) == [index]]
         found[index] = _proved(found[index], row, alone, before, after)
-    return found if _adds_up(found, imported) else list(imported.verdicts)
+        if complete and found[index].status is None and sharing <= before.everyone:
+            found[index] = _merged(found[index], row, alone, after)
+    if not _adds_up(found, imported):
+        return list(imported.verdicts)
+    return _left(found, imported) if complete else found
 
 
 def _sharing(row: Values, held: Held, keys: Sequence[str]) -> set[str]:
@@ -94,6 +102,34 @@ def _proved(verdict: Verdict, row: Values, alone: Sequence[str], before: Held, a
     if len(changed) == 1 and not new and verdict.status != RowStatus.CREATED:
         return replace(verdict, status=RowStatus.MERGED, contact=changed[0])
     return verdict
+
+
+def _merged(verdict: Verdict, row: Values, alone: Sequence[str], after: Held) -> Verdict:
+    """The verdict on a row that was taken and made nobody new: merged, where one contact holds it."""
+    if len(alone) == 1 and _holds(after.of(alone[0]), row):
+        return replace(verdict, status=RowStatus.MERGED, contact=alone[0])
+    return verdict
+
+
+def _complete(imported: Imported) -> bool:
+    """Whether the counts account for every row, and the rows that failed are known."""
+    if imported.created is None or imported.merged is None or imported.failed is None:
+        return False
+    failed = sum(each.status == RowStatus.FAILED for each in imported.verdicts)
+    return (
+        failed == imported.failed
+        and imported.created + imported.merged + failed == len(imported.verdicts)
+        and all(each.status != RowStatus.UNKNOWN for each in imported.verdicts)
+    )
+
+
+def _left(verdicts: Sequence[Verdict], imported: Imported) -> list[Verdict]:
+    """Verdicts in which the rows that are left are called what the counts leave, if it is one thing."""
+    left = sum(each.status is None for each in verdicts)
+    for status, count in ((RowStatus.CREATED, imported.created), (RowStatus.MERGED, imported.merged)):
+        if count is not None and count - sum(each.status == status for each in verdicts) == left:
+            return [replace(each, status=status) if each.status is None else each for each in verdicts]
+    return list(verdicts)
 
 
 def _holds(values: Values, row: Values) -> bool:

@@ -295,9 +295,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     db = sqlite3.connect(name, check_same_thread=False, timeout=5)
     try:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # outlives the process; the last commits may not a power cut
+        db.execute("PRAGMA synchronous = FULL")  # a step that was noted outlives a power cut
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             db.executescript(SCHEMA)

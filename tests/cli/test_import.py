@@ -84,6 +84,8 @@ def test_a_file_is_tried_then_imported_and_what_failed_is_written_to_a_file(tmp_
         tried = command(*both, "--dry-run", settings=settings)
         assert tried.returncode == 1, tried.stderr
         assert "SAMESPACE: PARTIAL (created 1, merged 0, failed 1, unknown 0)" in tried.stdout
+        assert "  row 2, Email: Its e-mail is not valid." in tried.stdout
+        assert "Confirmation" not in tried.stdout
         assert "createFromCsv" not in calls(settings, "PACKAGEX")
         done = command(*both, "--rejects", str(rejects), settings=settings)
         assert "PACKAGEX: PARTIAL (created 1, merged 0, failed 1, unknown 0)" in done.stdout

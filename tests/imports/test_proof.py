@@ -1,5 +1,6 @@
 """A row is called created or merged only where something proves it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,27 @@ def test_what_contradicts_the_counts_proves_nothing(created: int, statuses: list
     after = held(one={"email": "a"}, two={"email": "b"})
     found = proved(sheet(("a", ""), ("b", "")), told(None, None, created=created), held(), after, KEYS)
     assert [each.status for each in found] == statuses
+
+
+def test_rows_that_are_left_are_what_the_counts_leave() -> None:
+    rows = sheet(("a", "Ada"), ("b", "Bob"), ("c", "Cyd"), keys=("email", "firstName"))
+    bob = {"email": "b", "firstName": "Bob"}
+    imported = Imported(
+        created=1, merged=1, failed=1, verdicts=[Verdict(), Verdict(), Verdict(status=RowStatus.FAILED)]
+    )
+    found = proved(rows, imported, held(two=bob), held(one=A_PLUS, two=bob), KEYS)
+    assert [(each.status, each.contact) for each in found] == [
+        ("CREATED", "one"),
+        ("MERGED", "two"),
+        ("FAILED", None),
+    ]
+    # Without the second contact in the read-back the counts alone still say it, but not with whom.
+    found = proved(rows, imported, held(), held(one=A_PLUS), KEYS)
+    assert [(each.status, each.contact) for each in found[:2]] == [("CREATED", "one"), ("MERGED", None)]
+    # What the source does not account for is not guessed.
+    loose = replace(imported, failed=2)
+    found = proved(rows, loose, held(two=bob), held(one=A_PLUS, two=bob), KEYS)
+    assert [each.status for each in found] == ["CREATED", None, "FAILED"]
 
 
 def report(created: int, merged: int, *failed: dict[str, Any]) -> Any:

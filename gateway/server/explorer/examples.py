@@ -89,4 +89,38 @@ query Sources {
 """,
         variables="",
     ),
+    Example(
+        name="Create a contact in two systems",
+        query="""\
+mutation Create($contact: ContactInput!) {
+  createContact(input: {
+    targets: [{ source: SAMESPACE }, { source: PACKAGEX }]
+    contact: $contact
+  }) {
+    contacts { id source displayName email }
+    outcomes { source status applied ignored message }
+    userErrors { field code message }
+  }
+}
+""",
+        variables='{ "contact": { "firstName": "Ada", "lastName": "Quux", "email": "ada@example.com" } }',
+    ),
+    Example(
+        name="What was written lately",
+        query="""\
+query Events {
+  events(first: 20) {
+    nodes {
+      type
+      source
+      occurredAt
+      payload
+      contact { displayName }
+    }
+    pageInfo { endCursor }
+  }
+}
+""",
+        variables="",
+    ),
 )

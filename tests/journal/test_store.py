@@ -1,0 +1,157 @@
+"""The journal keeps what must not be lost, and never what belongs to somebody else."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.journal.store import BrokenJournal, Journal, KeyedAs
+from gateway.model.event import EventQuery, EventType, Happening
+from gateway.model.source import Source
+
+AT = "2026-01-01T00:00:00.000Z"
+LONG_AGO = "2025-01-01T00:00:00.000Z"
+PLACE = KeyedAs("default", "ada", "createContact", "order-17")
+
+
+@pytest_asyncio.fixture
+async def journal() -> AsyncIterator[Journal]:
+    found = Journal(None)
+    yield found
+    await found.aclose()
+
+
+def created(contact: str | None = None) -> Happening:
+    return Happening(type=EventType.CONTACT_CREATED, source=Source.PACKAGEX, contact=contact)
+
+
+async def noted(journal: Journal, *happenings: Happening, account: str = "default") -> list[int]:
+    numbers: list[int] = await journal.note(account, "ada", AT, happenings, answer=list)
+    return numbers
+
+
+async def test_events_come_in_the_order_in_which_they_were_noted(journal: Journal) -> None:
+    first = await noted(journal, created("a"), created("b"))
+    second = await noted(journal, created("a"))
+    assert first + second == sorted(first + second)
+    page = await journal.events("default", EventQuery(), 0, 2)
+    assert [each.contact for each in page] == ["a", "b"]
+    rest = await journal.events("default", EventQuery(), page[-1].number, 2)
+    assert [each.number for each in rest] == second
+    of_one = await journal.events("default", EventQuery(contact="a"), 0, 9)
+    assert [each.number for each in of_one] == [first[0], *second]
+
+
+async def test_events_are_those_of_the_account(journal: Journal) -> None:
+    (number,) = await noted(journal, created(), account="acme")
+    assert await journal.events("default", EventQuery(), 0, 9) == []
+    assert await journal.event("default", number) is None
+    assert await journal.event("acme", number + 1) is None
+    assert (await journal.event("acme", number)) is not None
+
+
+async def test_a_key_is_claimed_once_for_each_account_caller_and_mutation(journal: Journal) -> None:
+    assert await journal.claim(PLACE, "print", AT, "me", LONG_AGO) is None
+    held = await journal.claim(PLACE, "other print", AT, "you", LONG_AGO)
+    assert held is not None
+    assert (held.fingerprint, held.owner, held.answer) == ("print", "me", None)
+    for other in (
+        KeyedAs("acme", "ada", "createContact", "order-17"),
+        KeyedAs("default", "bob", "createContact", "order-17"),
+        KeyedAs("default", "ada", "sendMessage", "order-17"),
+        KeyedAs("default", "ada", "createContact", "order-18"),
+    ):
+        assert await journal.claim(other, "print", AT, "you", LONG_AGO) is None
+
+
+async def test_an_answer_is_kept_with_its_events_or_not_at_all(journal: Journal) -> None:
+    await journal.claim(PLACE, "print", AT, "me", LONG_AGO)
+
+    def fail(_: list[int]) -> dict[str, int]:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - raised above
+        await journal.note("default", "ada", AT, [created()], answer=fail, place=PLACE)
+    assert await journal.events("default", EventQuery(), 0, 9) == []
+    await journal.note(
+        "default", "ada", AT, [created()], answer=lambda numbers: {"events": numbers}, place=PLACE
+    )
+    held = await journal.claim(PLACE, "print", AT, "me", LONG_AGO)
+    (event,) = await journal.events("default", EventQuery(), 0, 9)
+    assert held is not None
+    assert held.answer == {"events": [event.number]}
+
+
+async def test_a_key_is_forgotten_with_its_steps_when_it_is_old(journal: Journal) -> None:
+    await journal.claim(PLACE, "print", AT, "me", LONG_AGO)
+    await journal.step(PLACE, "PACKAGEX")
+    await journal.step(PLACE, "SAMESPACE", {"status": "APPLIED"})
+    assert await journal.steps(PLACE) == {"PACKAGEX": None, "SAMESPACE": {"status": "APPLIED"}}
+    later = "2026-01-03T00:00:00.000Z"
+    assert await journal.claim(PLACE, "new print", later, "me", "2026-01-02T00:00:00.000Z") is None
+    assert await journal.steps(PLACE) == {}
+
+
+async def test_what_a_process_left_behind_is_taken_over_by_one_only(journal: Journal) -> None:
+    await journal.claim(PLACE, "print", AT, "gone", LONG_AGO)
+    assert await journal.take_over(PLACE, "me", "gone")
+    assert not await journal.take_over(PLACE, "you", "gone")
+
+
+async def test_a_job_has_its_id_from_the_first_moment(journal: Journal) -> None:
+    job = {"id": "", "state": "RUNNING"}
+    number = await journal.begin_job("default", "me", job, lambda number: f"job {number}")
+    assert await journal.job("default", number) == ("me", {"id": f"job {number}", "state": "RUNNING"})
+    assert await journal.job("acme", number) is None
+    assert [each[0] for each in await journal.jobs_in("default", "RUNNING")] == [number]
+    await journal.keep_job(number, {**job, "state": "FINISHED"})
+    assert await journal.jobs_in("default", "RUNNING") == []
+    await journal.drop_job(number)
+    assert await journal.job("default", number) is None
+
+
+@pytest.mark.parametrize(
+    ("account", "caller", "bound", "now", "good"),
+    [
+        ("default", "ada", "file", AT, True),
+        ("acme", "ada", "file", AT, False),
+        ("default", "bob", "file", AT, False),
+        ("default", "ada", "another file", AT, False),
+        ("default", "ada", "file", "2026-01-01T00:15:00.000Z", False),
+    ],
+)
+async def test_a_confirmation_is_good_for_what_it_was_given_for(
+    journal: Journal, account: str, caller: str, bound: str, now: str, *, good: bool
+) -> None:
+    await journal.hand_out("token", "default", "ada", "file", "2026-01-01T00:15:00.000Z")
+    assert await journal.redeem("token", account, caller, bound, now, use=False) is good
+    assert await journal.redeem("token", account, caller, bound, now, use=True) is good
+    assert not await journal.redeem("token", account, caller, bound, now, use=True)
+
+
+async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    for expected in (0, 1):
+        journal = Journal(tmp_path / "journal.sqlite3")
+        assert len(await journal.events("default", EventQuery(), 0, 9)) == expected
+        await noted(journal, created())
+        await journal.aclose()
+
+
+def test_a_broken_journal_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(b"no journal at all, but something that somebody may want back" * 100)
+    before = path.read_bytes()
+    with pytest.raises(BrokenJournal):
+        Journal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(BrokenJournal, match="version 99"):
+        Journal(path)
