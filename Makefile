@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test check format lint types imports docs explorer browser benchmark lock clean
+.PHONY: run test coverage check format lint types imports docs explorer browser benchmark lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
 
 test: $(VENV)/.test $(ASSETS) browser
+	$(BIN)/pytest -n auto
+
+# Twice as slow as `make test`, so not part of `make check`.
+coverage: $(VENV)/.test $(ASSETS) browser
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.test

@@ -22,7 +22,10 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
-NAMES = ("query People", "query Find", "query Groups", "query Chats", "query Sources")
+NAMES = (
+    *("query People", "query Find", "query Groups", "query Chats", "query Sources"),
+    *("mutation Create", "query Events"),
+)
 QUERY = "query Mine { contacts(first: 2) { nodes { source displayName } } sources { name status } }"
 
 pytestmark = [

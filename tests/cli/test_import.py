@@ -159,7 +159,7 @@ def test_an_import_that_is_stopped_names_the_job_that_says_what_is_known(tmp_pat
     people = tmp_path / "people.csv"
     people.write_text(CSV)
     with sources(tmp_path) as settings:
-        slow(settings, "PACKAGEX", "createFromCsv", 60.0)
+        slow(settings, "PACKAGEX", "createFromCsv", 4.0)
         with running("import", str(people), "--to", "packagex", settings=settings) as found:
             while found.process.poll() is None and "createFromCsv" not in calls(settings, "PACKAGEX"):
                 pass
@@ -178,13 +178,13 @@ def test_a_killed_gateway_finds_its_import_interrupted(tmp_path: Path) -> None:
         "map": json.dumps({"0": ["variables.input.file"]}),
     }
     with sources(tmp_path) as settings:
-        slow(settings, "PACKAGEX", "createFromCsv", 30.0)
+        slow(settings, "PACKAGEX", "createFromCsv", 6.0)
         with serving(settings) as (process, address):
             answer = httpx.post(
                 f"{address}/graphql",
                 data=form,
                 files={"0": ("people.csv", CSV.encode())},
-                headers={"x-deadline-ms": "6000"},
+                headers={"x-deadline-ms": "3000"},
                 timeout=PATIENCE,
             )
             job = answer.json()["data"]["importContacts"]["job"]

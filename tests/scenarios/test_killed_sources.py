@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from gateway.model.source import Source
+from tests.conftest import Build
 from tests.support.world import World
 
 ADA = {"firstName": "Ada", "lastName": "Quux", "email": "ada.quux@example.com"}
@@ -48,6 +49,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
+@pytest.fixture
+async def world(new_world: Build) -> World:
+    """A world of few people, as a source is killed in it very often."""
+    made = new_world(20)
+    await made.scan()
+    return made
+
+
 async def filled(world: World, source: Source, given: dict[str, Any]) -> dict[str, Any]:
     first, second = (each["id"] for each in await world.some(source, 2))
     names = {"@": first, "@1": second}
@@ -74,7 +83,7 @@ async def test_a_write_that_fails_has_the_right_outcome_and_is_sent_once(
     switched, status, code = FAULTS[fault]
     board = world.boards[source]
     board.fail(operation, **switched)
-    payload = await world.write(field, given)
+    payload = await world.write(field, given, headers={"x-deadline-ms": "5000"})  # less than it says to wait
     outcome = outcome_of(payload)
     assert (outcome["status"], outcome["code"]) == (status, code)
     assert board.operations[operation] == 1
