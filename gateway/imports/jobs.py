@@ -1,14 +1,11 @@
 """Imports as stored jobs: begun by a mutation or the command line, carried on in the background."""
 
 import asyncio
-import hashlib
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context as Variables
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +13,7 @@ from gateway import deadline, events
 from gateway.errors import Forbidden, GatewayError, UpstreamRejected
 from gateway.federation.directory import Directory
 from gateway.imports import columns, reports, table
+from gateway.imports.confirmations import Confirmations, mark
 from gateway.imports.delivery import Delivery, Target
 from gateway.imports.table import BadFile, Table
 from gateway.journal import once
@@ -31,7 +29,6 @@ from gateway.ports import Sheet
 from gateway.writing.desk import Desk
 from gateway.writing.inputs import Complaints, Given
 
-CONFIRMED_FOR: Final = timedelta(minutes=15)
 STEP: Final = "job"
 READERS: Final = 2  # processes at once, as each may take much memory
 MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
@@ -92,6 +89,7 @@ class Imports:
         self._journal = journal
         self._owner = owner
         self._now = now
+        self._confirmations = Confirmations(journal, directory.account, now)
         self._listeners = tuple(listeners)
         self._report = report
         self._running: dict[int, Running] = {}
@@ -353,7 +351,7 @@ class Imports:
             why = await asyncio.to_thread(target.upstream.refuses, sheet)
             if why is not None:
                 wrong.add(UserErrorCode.TOO_LARGE, why, "file", source=target.source)
-            target.mark = _mark(upload, sheet)
+            target.mark = mark(upload, sheet)
             if target.overwrite and not running.job["dryRun"] and not wrong:
                 await self._check_confirmation(running.caller, target, wrong)
         job = running.job
@@ -366,7 +364,7 @@ class Imports:
         return sheets
 
     async def _check_confirmation(self, caller: Caller, target: Target, wrong: Complaints) -> None:
-        if not await self._redeem(target.token or "", caller, target.mark, use=False):
+        if not await self._confirmations.redeem(target.token, caller, target.mark, use=False):
             text = "This confirmation is of another file, mapping or account, was used, or is too old."
             path = ("targets", target.number, "confirmation")
             wrong.add(UserErrorCode.INVALID, text, *path, source=target.source)
@@ -398,8 +396,8 @@ class Imports:
 
     async def _ready(self, running: Running, place: int, target: Target, rows: int) -> None:
         """Redeem the confirmation, and store that the file is on its way."""
-        if target.overwrite and not await self._redeem(
-            target.token or "", running.caller, target.mark, use=True
+        if target.overwrite and not await self._confirmations.redeem(
+            target.token, running.caller, target.mark, use=True
         ):
             text = "The confirmation was used meanwhile, or has expired."
             raise UpstreamRejected(target.source.value, text)
@@ -424,21 +422,8 @@ class Imports:
             return None
         for target, report in zip(targets, running.job["reports"], strict=False):
             if target.upstream.traits.overwrites and report["created"]:
-                token = secrets.token_urlsafe(24)
-                expires = datetime.fromisoformat(self._now()) + CONFIRMED_FOR
-                await self._journal.hand_out(
-                    _hashed(token),
-                    self._directory.account,
-                    running.caller.name,
-                    target.mark,
-                    expires.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                )
-                return token
+                return await self._confirmations.hand_out(running.caller, target.mark)
         return None
-
-    async def _redeem(self, token: str, caller: Caller, mark: str, *, use: bool) -> bool:
-        account = self._directory.account
-        return await self._journal.redeem(_hashed(token), account, caller.name, mark, self._now(), use=use)
 
     def _interrupted(self, job: ImportJob) -> ImportJob:
         job["state"], job["finishedAt"] = JobState.INTERRUPTED.value, self._now()
@@ -478,15 +463,6 @@ def _own_copy(upload: Upload, folder: Path) -> Upload:
     except OSError:  # on another file system
         shutil.copyfile(upload.path, path)
     return Upload(path, upload.filename, upload.size, upload.sha256)
-
-
-def _mark(upload: Upload, sheet: Sheet) -> str:
-    """What a confirmation is bound to: the file, and which column of it goes where."""
-    return hashlib.sha256(repr((upload.sha256, sheet.keys, sheet.origins)).encode()).hexdigest()
-
-
-def _hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def readable(job: ImportJob, caller: Caller) -> ImportJob:
