@@ -12,8 +12,8 @@ from gateway.ports import Imported, Verdict
 
 UNSENT: Final = "Nothing has been sent yet."
 SENT: Final = (
-    "The file was sent and has not been answered. Compare the contacts of the source with the file before "
-    "you import it again: the gateway never repeats it."
+    "The file was sent, and what became of it is not known. Compare the contacts of the source with the file "
+    "before you import it again: the gateway never repeats it."
 )
 GOOD: Final = frozenset({RowStatus.CREATED, RowStatus.MERGED, RowStatus.WOULD_CREATE, RowStatus.WOULD_MERGE})
 BAD: Final = frozenset({RowStatus.FAILED, RowStatus.WOULD_FAIL})

@@ -117,10 +117,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         except httpx.HTTPError as broken:
             failed = UpstreamUnavailable.code
             # Its text may quote an address or a header, so it goes no further than its kind.
+            kind = type(broken).__name__
+            left = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
             unreached = UpstreamUnavailable(
-                self.source, f"{self.source} could not be reached ({type(broken).__name__}). Try again later."
+                self.source,
+                f"The connection to {self.source} broke before the answer was there ({kind})."
+                if left  # and whoever reads this must not simply try again
+                else f"{self.source} could not be reached ({kind}). Try again later.",
             )
-            unreached.uncertain = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
+            unreached.uncertain = left
             raise unreached from None
         except GatewayError as error:
             failed = error.code

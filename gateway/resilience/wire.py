@@ -105,12 +105,13 @@ class Wire:
             wait = retry_after(response)
             raise UpstreamRateLimited(self.source, f"{self.source} is rate limited (429).", retry_after=wait)
         if status >= 500:
+            uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
             failed = UpstreamUnavailable(
                 self.source,
-                f"{self.source} answered {status}. Try again later.",
+                f"{self.source} answered {status}.{'' if uncertain else ' Try again later.'}",
                 retry_after=retry_after(response),
             )
-            failed.uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
+            failed.uncertain = uncertain
             raise failed
         if 300 <= status < 400:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
