@@ -3,8 +3,10 @@
 import asyncio
 import csv
 import hashlib
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,15 +77,22 @@ async def _import(imports: Imports, wish: Wish) -> int:
     if wish.file is None or not wish.to:
         print("gateway: name a FILE, and one --to at least.", file=sys.stderr)
         return 2
+    with tempfile.TemporaryDirectory(prefix="import-", dir=imports.scratch) as folder:
+        return await _imported(imports, wish, Path(wish.file), Path(folder))
+
+
+async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> int:
     given = _input(wish)
     try:
-        upload = await asyncio.to_thread(_upload, Path(wish.file))
+        upload = await asyncio.to_thread(_own, file, folder)
     except OSError as unreadable:
         print(f"gateway: {wish.file}: {unreadable.strerror}", file=sys.stderr)
         return 2
     if wish.rejects is not None:  # before anything is sent
         try:
-            await asyncio.to_thread(Path(wish.rejects).write_text, "")
+            if await asyncio.to_thread(_writable, Path(wish.rejects), file):
+                print("gateway: --rejects names the file itself.", file=sys.stderr)
+                return 2
         except OSError as unwritable:
             print(f"gateway: {wish.rejects}: {unwritable.strerror}", file=sys.stderr)
             return 2
@@ -147,10 +156,19 @@ def _show(bar: "tqdm[Any]", job: ImportJob) -> None:
     bar.update(job["processed"] - bar.n)
 
 
-def _upload(path: Path) -> Upload:
-    with path.open("rb") as file:
+def _own(path: Path, folder: Path) -> Upload:
+    """A copy of a file: what is confirmed, sent and reported has to be one thing, whoever saves it."""
+    copy = folder / "file"
+    shutil.copyfile(path, copy)
+    with copy.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Upload(path.resolve(), path.name, path.stat().st_size, digest)
+    return Upload(copy, path.name, copy.stat().st_size, digest)
+
+
+def _writable(path: Path, file: Path) -> bool:
+    """Whether rejects would go over the file itself. Raises OSError where nothing can be written."""
+    with path.open("a"):
+        return path.samefile(file)
 
 
 def _input(wish: Wish) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def mark(upload: Upload, sheet: Sheet) -> str:
 
 
 class Confirmations:
-    """The confirmations of one account. Only their hashes are kept."""
+    """The confirmations of one account. They are kept as hashes, and in the job that hands them out."""
 
     def __init__(self, journal: Journal, account: str, now: Callable[[], str]) -> None:
         self._journal = journal

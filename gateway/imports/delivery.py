@@ -66,7 +66,9 @@ class Delivery:
             if not target.overwrite and count is not None:
                 notes.append(f"With overwrite, {count} contacts and groups would be deleted first.")
         note = " ".join(notes) or None
-        return reports.expected(target.source, verdicts, held.names, deleted=deleted, notes=note)
+        return await asyncio.to_thread(
+            reports.expected, target.source, verdicts, held.names, deleted=deleted, notes=note
+        )
 
     async def send(self, ready: Ready) -> ImportReport:
         """Send the file once, then find out by a read-back what the answer does not tell.
@@ -86,7 +88,9 @@ class Delivery:
                 raise
             return await self._in_doubt(error, before)
         verdicts, names, note = await self._looked_up(imported, before)
-        return reports.told(target.source, imported, verdicts, names, deleted=deleted, notes=note)
+        return await asyncio.to_thread(
+            reports.told, target.source, imported, verdicts, names, deleted=deleted, notes=note
+        )
 
     async def _in_doubt(self, error: GatewayError, before: Held) -> ImportReport:
         """The report of an import that may have been carried out: what the contacts prove, and no more."""
@@ -121,6 +125,9 @@ class Delivery:
         except GatewayError as error:
             return verdicts, {}, f"It was imported, but could not be read back: {error.message}"
         matched = await asyncio.to_thread(upstream.rows_of, self._sheet, contacts)
+        if any(verdicts[row].status == RowStatus.FAILED for row in matched):
+            # A row that is there has not failed: the source counts rows in another way than is assumed.
+            verdicts = [Verdict()] * len(verdicts)
         for row, vendor_id in matched.items():
             if verdicts[row].status in (None, RowStatus.CREATED):
                 verdicts[row] = Verdict(status=RowStatus.CREATED, contact=vendor_id)

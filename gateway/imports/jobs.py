@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import deadline, events
-from gateway.errors import Forbidden, GatewayError, UpstreamRejected
+from gateway.errors import DeadlineExceeded, Forbidden, GatewayError, UpstreamRejected
 from gateway.federation.directory import Directory
 from gateway.imports import columns, reports, table
 from gateway.imports.confirmations import Confirmations, mark
@@ -83,7 +83,7 @@ class Imports:
         scratch: Path | None = None,
     ) -> None:
         self.limits = limits
-        self._scratch = scratch
+        self.scratch = scratch  # where files lie while they are worked on
         self._readers = asyncio.Semaphore(READERS)
         self._directory = directory
         self._journal = journal
@@ -93,6 +93,7 @@ class Imports:
         self._listeners = tuple(listeners)
         self._report = report
         self._running: dict[int, Running] = {}
+        self._closed = False
 
     async def begin(self, caller: Caller, given: Given) -> Payload:
         """Check an import, store it as a job, and let it run; the id of the job, or what is wrong.
@@ -111,7 +112,17 @@ class Imports:
         self._check_size(targets, given["file"], wrong)
         if wrong:
             return {"job": None, "userErrors": wrong.found + unable.found}
-        running = await asyncio.shield(self._store(caller, given, targets, refused))
+        storing = asyncio.ensure_future(self._store(caller, given, targets, refused))
+        try:
+            return await self._begun(await asyncio.shield(storing), targets, given, unable)
+        except BaseException:  # also when the caller went away: nothing may run that nobody knows of
+            await asyncio.shield(self._abandon(storing))
+            raise
+
+    async def _begun(
+        self, running: Running, targets: Sequence[Target], given: Given, unable: Complaints
+    ) -> Payload:
+        steps = once.current()
         if targets:
             self._launch(running, targets, given)
             left = deadline.seconds_left(float("inf"))
@@ -124,8 +135,20 @@ class Imports:
         if steps is not None:
             await steps.leaving(STEP)
             await steps.ended(STEP, {"job": running.job["id"]})
+        if self._closed:
+            raise DeadlineExceeded("The gateway is being stopped; nothing was sent.")
         running.go.set()
         return {"job": running.job["id"], "userErrors": unable.found}
+
+    async def _abandon(self, storing: "asyncio.Task[Running]") -> None:
+        """End a job that could not be begun to the end. It has sent nothing."""
+        running = await storing
+        if running.go.is_set():
+            return
+        await self._stop(running)
+        if running.task is None:
+            self._running.pop(running.number, None)
+            await self._journal.keep_job(running.number, self._interrupted(running.job))
 
     async def wait(self, number: int, seconds: float) -> None:
         """Wait until a job has ended, and for so long at most."""
@@ -142,19 +165,24 @@ class Imports:
         if found is None:
             return None
         owner, job = found
-        if job["state"] == JobState.RUNNING and not self._owner.lives(owner):
-            await self._journal.keep_job(number, self._interrupted(job))
+        if job["state"] == JobState.RUNNING and not self._lives(owner, number):
+            job = await self._journal.end_job(number, owner, self._interrupted)
         kept: ImportJob = job
         return kept
 
     async def recover(self) -> None:
         """Find the jobs that a killed gateway has left behind."""
-        for number, owner, job in await self._journal.jobs_in(self._directory.account, JobState.RUNNING):
-            if not self._owner.lives(owner):
-                await self._journal.keep_job(number, self._interrupted(job))
+        for number, owner in await self._journal.jobs_in(self._directory.account, JobState.RUNNING):
+            if not self._lives(owner, number):
+                await self._journal.end_job(number, owner, self._interrupted)
+
+    def _lives(self, owner: str, number: int) -> bool:
+        """Whether anybody still carries on a job."""
+        return number in self._running if owner == self._owner.name else self._owner.lives(owner)
 
     async def aclose(self) -> None:
-        """Stop what runs; it is stored as interrupted, with what is known."""
+        """Stop what runs, and begin nothing new; it is stored as interrupted, with what is known."""
+        self._closed = True
         for running in list(self._running.values()):
             await self._stop(running)
 
@@ -266,7 +294,7 @@ class Imports:
 
     def _launch(self, running: Running, targets: Sequence[Target], given: Given) -> None:
         """Let a job run apart from whoever began it: with its own deadline, heard by nobody else."""
-        folder = tempfile.TemporaryDirectory(prefix="import-", dir=self._scratch)
+        folder = tempfile.TemporaryDirectory(prefix="import-", dir=self.scratch)
         upload = _own_copy(given["file"], Path(folder.name))
         running.task = asyncio.get_running_loop().create_task(
             self._run(running, targets, given, upload, folder), context=Variables()
@@ -286,7 +314,8 @@ class Imports:
                 wrong = Complaints()
                 sheets = await self._prepare(running, targets, given, upload, wrong)
                 running.prepared.set_result(wrong.found)
-                await running.go.wait()
+                async with asyncio.timeout(self.limits.seconds):
+                    await running.go.wait()
                 if wrong:  # too late for user errors: nobody waited for them
                     said = " ".join(error["message"] for error in wrong.found)
                     for place, target in enumerate(targets):
@@ -309,8 +338,12 @@ class Imports:
         finally:
             if not running.prepared.done():
                 running.prepared.set_result([])
-            await self._journal.keep_job(running.number, job)
-            self._running.pop(running.number, None)
+            try:
+                await asyncio.shield(self._journal.keep_job(running.number, job))
+            except Exception as error:
+                self._report(error)  # the next one who asks finds it interrupted
+            finally:
+                self._running.pop(running.number, None)
 
     async def _prepare(
         self,
@@ -327,7 +360,7 @@ class Imports:
                     upload,
                     most_rows=self.limits.rows,
                     most_cells=self.limits.cells,
-                    scratch=self._scratch,
+                    scratch=self.scratch,
                 )
         except BadFile as problem:
             wrong.add(problem.code, problem.message, "file")
@@ -377,6 +410,10 @@ class Imports:
         try:
             if not sheet.columns:
                 raise UpstreamRejected(target.source.value, "None of the columns is for this source.")
+            if not filled:
+                raise UpstreamRejected(
+                    target.source.value, "None of the rows holds anything for this source."
+                )
             delivery = Delivery(self._directory.index, target, sent)
             if job["dryRun"]:
                 found = await delivery.expect()
@@ -386,6 +423,9 @@ class Imports:
                     await self._note(running, target, found)
         except GatewayError as error:
             found = reports.failed(target.source, error, len(filled), dry_run=job["dryRun"])
+        except Exception as error:  # whatever it was, the other targets go on
+            self._report(error)
+            found = reports.broken(job["reports"][place], len(filled), dry_run=job["dryRun"])
         if running.encoding is not None:
             found["message"] = " ".join(
                 filter(None, (found["message"], f"The file was read as {running.encoding}."))

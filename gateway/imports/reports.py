@@ -49,6 +49,19 @@ def failed(source: Source, error: GatewayError, rows: int, *, dry_run: bool) -> 
     return found
 
 
+def broken(before: ImportReport, rows: int, *, dry_run: bool) -> ImportReport:
+    """The report of a target for which the gateway itself failed; `before` tells how far it had come."""
+    uncertain = before["status"] == WriteStatus.UNCERTAIN and not dry_run
+    found = _report(Source(before["source"]), WriteStatus.UNCERTAIN if uncertain else WriteStatus.REJECTED)
+    found["code"] = "INTERNAL"
+    found["message"] = f"The gateway failed. {SENT if uncertain else 'Nothing was imported.'}"
+    known = not uncertain and not dry_run
+    verdict = Verdict(status=RowStatus.FAILED if known else RowStatus.UNKNOWN, reason="The gateway failed.")
+    found["rows"] = [_row(place, verdict, {}) for place in range(rows)]
+    found["failed"], found["unknown"] = (rows, 0) if known else (None, rows)
+    return found
+
+
 def expected(
     source: Source,
     verdicts: Sequence[Verdict],
@@ -76,12 +89,13 @@ def told(
     found = _counted(source, verdicts, ids)
     found["created"], found["merged"], found["failed"] = imported.created, imported.merged, imported.failed
     taken = (imported.created or 0) + (imported.merged or 0)
-    if imported.created is None and not taken:
-        found["status"] = WriteStatus.UNCERTAIN.value
-    elif taken == len(verdicts):
+    untold = imported.created is None or imported.merged is None
+    if taken and taken == len(verdicts):
         found["status"] = WriteStatus.APPLIED.value
+    elif taken or any(row["status"] in GOOD for row in found["rows"]):
+        found["status"] = WriteStatus.PARTIAL.value
     else:
-        found["status"] = (WriteStatus.PARTIAL if taken else WriteStatus.REJECTED).value
+        found["status"] = (WriteStatus.UNCERTAIN if untold else WriteStatus.REJECTED).value
     found["deleted"], found["message"] = deleted, notes
     if found["status"] == WriteStatus.UNCERTAIN:
         found["code"] = "UPSTREAM_BAD_RESPONSE"
@@ -98,7 +112,7 @@ def proved(found: ImportReport, verdicts: Sequence[Verdict], ids: Mapping[str, s
 
 def with_blanks(found: ImportReport, filled: Sequence[int], count: int, *, dry_run: bool) -> ImportReport:
     """The report with all rows of the file: those that hold nothing for this source were not sent."""
-    if len(filled) == count or not found["rows"]:
+    if len(filled) == count or (filled and not found["rows"]):
         return found
     status = RowStatus.WOULD_FAIL if dry_run else RowStatus.FAILED
     blank = Verdict(status=status, reason="It holds nothing for this source, so it was not sent.")

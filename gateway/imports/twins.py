@@ -1,7 +1,8 @@
 """Who is there already with a value that an import merges by, and what that proves afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from gateway.index.reader import Index
 from gateway.model.importing import RowStatus
@@ -10,6 +11,8 @@ from gateway.model.text import as_text
 from gateway.ports import Imported, Sheet, Verdict
 
 Values = Mapping[str, str]
+
+MANY: Final = -1  # in place of a row
 
 
 @dataclass(slots=True)
@@ -67,29 +70,44 @@ def proved(sheet: Sheet, imported: Imported, before: Held, after: Held, keys: Se
     the counts proves nothing.
     """
     rows = [{key: cell for key, cell in zip(sheet.keys, row, strict=True) if cell} for row in sheet.rows]
-    reached: dict[str, list[int]] = {}
+    by_value: dict[tuple[str, str], list[int]] = {}
     for index, (row, verdict) in enumerate(zip(rows, imported.verdicts, strict=True)):
         if verdict.status != RowStatus.FAILED:
-            for contact in _sharing(row, after, keys) | _sharing(row, before, keys):
-                reached.setdefault(contact, []).append(index)
+            for key in keys:
+                if key in row:
+                    by_value.setdefault((key, row[key]), []).append(index)
+    reached, fresh = _reached(by_value, before, after)
     complete = _complete(imported)
     found = list(imported.verdicts)
     for index, row in enumerate(rows):
-        sharing = _sharing(row, after, keys)
-        alone = [each for each in sharing if reached.get(each) == [index]]
+        values = [(key, row[key]) for key in keys if len(by_value.get((key, row.get(key, "")), ())) == 1]
+        alone = {each for pair in values for each in after.find(*pair) if reached[each] == index}
         found[index] = _proved(found[index], row, alone, before, after)
-        if complete and found[index].status is None and sharing <= before.everyone:
+        makes_nobody = not any((key, cell) in fresh for key, cell in row.items())
+        if complete and found[index].status is None and makes_nobody:
             found[index] = _merged(found[index], row, alone, after)
     if not _adds_up(found, imported):
         return list(imported.verdicts)
     return _left(found, imported) if complete else found
 
 
-def _sharing(row: Values, held: Held, keys: Sequence[str]) -> set[str]:
-    return {contact for key in keys if key in row for contact in held.find(key, row[key])}
+def _reached(
+    by_value: Mapping[tuple[str, str], Sequence[int]], before: Held, after: Held
+) -> tuple[dict[str, int], set[tuple[str, str]]]:
+    """The one row that shares a value with each contact, or MANY; and the values that somebody new has."""
+    reached: dict[str, int] = {}
+    fresh: set[tuple[str, str]] = set()
+    for pair, indexes in by_value.items():
+        row = indexes[0] if len(indexes) == 1 else MANY
+        for contact in (*after.find(*pair), *before.find(*pair)):
+            if reached.setdefault(contact, row) != row:
+                reached[contact] = MANY
+            if contact not in before.everyone:
+                fresh.add(pair)
+    return reached, fresh
 
 
-def _proved(verdict: Verdict, row: Values, alone: Sequence[str], before: Held, after: Held) -> Verdict:
+def _proved(verdict: Verdict, row: Values, alone: Collection[str], before: Held, after: Held) -> Verdict:
     if verdict.status not in (None, RowStatus.CREATED, RowStatus.MERGED):
         return verdict
     new = [each for each in alone if each not in before.everyone and _holds(after.of(each), row)]
@@ -104,10 +122,11 @@ def _proved(verdict: Verdict, row: Values, alone: Sequence[str], before: Held, a
     return verdict
 
 
-def _merged(verdict: Verdict, row: Values, alone: Sequence[str], after: Held) -> Verdict:
+def _merged(verdict: Verdict, row: Values, alone: Collection[str], after: Held) -> Verdict:
     """The verdict on a row that was taken and made nobody new: merged, where one contact holds it."""
-    if len(alone) == 1 and _holds(after.of(alone[0]), row):
-        return replace(verdict, status=RowStatus.MERGED, contact=alone[0])
+    holding = [each for each in alone if _holds(after.of(each), row)]
+    if len(alone) == 1 and holding:
+        return replace(verdict, status=RowStatus.MERGED, contact=holding[0])
     return verdict
 
 

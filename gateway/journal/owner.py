@@ -5,7 +5,6 @@ A lock on a file ends with the process that holds it, also when it is killed.
 
 import contextlib
 import fcntl
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 SUFFIX: Final = ".alive"
+UNBORN: Final = ".unborn"
 SCRATCH: Final = ".scratch"
 
 
@@ -25,8 +25,10 @@ class Owner:
         self._file: IO[bytes] | None = None
         self.scratch: Path | None = None  # for files that must not outlive the process
         if folder is not None:
-            self._file = (folder / f"{self.name}{SUFFIX}").open("wb")
+            unborn = folder / f"{self.name}{UNBORN}"  # nobody may see it before it is locked
+            self._file = unborn.open("wb")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._path = unborn.rename(folder / f"{self.name}{SUFFIX}")
             self._sweep(folder)
             self.scratch = folder / f"{self.name}{SCRATCH}"
             self.scratch.mkdir(mode=0o700)
@@ -45,7 +47,7 @@ class Owner:
         if self._file is not None:
             self._file.close()
             with contextlib.suppress(OSError):
-                os.unlink(self._file.name)
+                self._path.unlink()
             if self.scratch is not None:
                 shutil.rmtree(self.scratch, ignore_errors=True)
 

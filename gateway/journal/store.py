@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 VERSION: Final = 1
 MEMORY: Final = ":memory:"
+RUNNING: Final = "RUNNING"  # the state of a job that has not ended
 
 SCHEMA: Final = """
 CREATE TABLE event (
@@ -239,17 +240,34 @@ class Journal:
         sql = "UPDATE job SET state = ?, job = ? WHERE number = ?"
         await self._change(sql, (job["state"], _text(job), number))
 
+    async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
+        """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
+
+        def run() -> Any:
+            with self._db as db:
+                db.execute("BEGIN IMMEDIATE")
+                sql = "SELECT job FROM job WHERE number = ?"
+                row = db.execute(sql, (number,)).fetchone()
+                if row is None:
+                    return None
+                job = orjson.loads(row[0])
+                sql = "UPDATE job SET state = ?, job = ? WHERE number = ? AND owner = ? AND state = ?"
+                changed = ended(orjson.loads(row[0]))
+                values = (changed["state"], _text(changed), number, owner, RUNNING)
+                return changed if db.execute(sql, values).rowcount else job
+
+        return await self._run(run)
+
     async def job(self, account: str, number: int) -> tuple[str, Any] | None:
         """The owner of an import, and the import."""
         sql = "SELECT owner, job FROM job WHERE account = ? AND number = ?"
         row = await self._run(lambda: self._db.execute(sql, (account, number)).fetchone())
         return None if row is None else (row[0], orjson.loads(row[1]))
 
-    async def jobs_in(self, account: str, state: str) -> list[tuple[int, str, Any]]:
-        """The imports of an account in a state: number, owner, job."""
-        sql = "SELECT number, owner, job FROM job WHERE account = ? AND state = ?"
-        rows = await self._run(lambda: self._db.execute(sql, (account, state)).fetchall())
-        return [(number, owner, orjson.loads(job)) for number, owner, job in rows]
+    async def jobs_in(self, account: str, state: str) -> list[tuple[int, str]]:
+        """The imports of an account in a state: number, owner."""
+        sql = "SELECT number, owner FROM job WHERE account = ? AND state = ?"
+        return await self._run(lambda: self._db.execute(sql, (account, state)).fetchall())
 
     # Confirmations.
 

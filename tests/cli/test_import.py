@@ -110,6 +110,20 @@ def test_a_file_is_tried_then_imported_and_what_failed_is_written_to_a_file(tmp_
         assert "Phone → (left out)" in mapped.stdout
 
 
+def test_rejects_never_go_over_the_file_itself(tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(CSV)
+    settings = {
+        "GATEWAY_DATA_DIR": ":memory:",
+        "PACKAGEX_URL": "http://127.0.0.1:9",
+        "PACKAGEX_API_KEY": "any",
+    }
+    done = command(
+        "import", str(people), "--to", "packagex", "--dry-run", "--rejects", str(people), settings=settings
+    )
+    assert (done.returncode, "the file itself" in done.stderr, people.read_text()) == (2, True, CSV)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from gateway.imports import reports
 from gateway.imports.twins import Held, proved
 from gateway.model.importing import RowStatus
+from gateway.model.source import Source
 from gateway.ports import Imported, Sheet, Verdict
 from gateway.upstreams.packagex import importing as packagex
 from gateway.upstreams.samespace import importing as samespace
@@ -155,6 +157,28 @@ def test_what_packagex_tells_of_the_rows(
     rows = sheet(("A", "a"), ("B", "b"), ("C", "c"), keys=("Name", "Email"))
     found = packagex.told(rows, {"contact_ids": ids, "issues": issues}, 0)
     assert [each.status for each in found.verdicts] == statuses
+
+
+def test_a_contact_that_differs_from_a_row_anywhere_is_not_made_of_it() -> None:
+    rows = sheet(("A", "ada@x"), ("B", "ADA@x"), ("C", "c@x"), keys=("Name", "Email"))
+    contacts = {"1": ("ada@x", None, "B"), "2": ("c@x", None, "D")}
+    assert packagex.matched(rows, contacts) == {1: "1"}
+
+
+def test_counts_that_are_not_told_make_nothing_rejected() -> None:
+    imported = Imported(created=0, merged=None, failed=0, verdicts=[Verdict(), Verdict()])
+    proved_one = [Verdict(status=RowStatus.MERGED), Verdict()]
+    for verdicts, status in ((proved_one, "PARTIAL"), (imported.verdicts, "UNCERTAIN")):
+        found = reports.told(Source.SAMESPACE, imported, verdicts, {}, deleted=None, notes=None)
+        assert found["status"] == status
+
+
+def test_a_value_that_everybody_has_proves_nothing_and_costs_little() -> None:
+    count = 20_000
+    rows = sheet(*(("same", str(number)) for number in range(count)), keys=("email", "firstName"))
+    everybody = {f"c{number}": {"email": "same", "firstName": str(number)} for number in range(count)}
+    found = proved(rows, told(*[None] * count), held(), held(**everybody), KEYS)
+    assert {each.status for each in found} == {None}
 
 
 def test_a_contact_is_matched_to_a_row_by_a_value_that_no_other_has() -> None:

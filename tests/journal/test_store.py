@@ -112,6 +112,21 @@ async def test_a_job_has_its_id_from_the_first_moment(journal: Journal) -> None:
     assert await journal.job("default", number) is None
 
 
+async def test_a_job_that_has_ended_is_not_ended_again(journal: Journal) -> None:
+    number = await journal.begin_job("default", "gone", {"state": "RUNNING"}, str)
+    assert await journal.end_job(number, "another", lambda job: {**job, "state": "INTERRUPTED"}) == {
+        "state": "RUNNING",
+        "id": str(number),
+    }
+    await journal.keep_job(number, {"state": "FINISHED"})
+    interrupted = {"state": "INTERRUPTED"}
+    assert await journal.end_job(number, "gone", lambda _: interrupted) == {"state": "FINISHED"}
+    await journal.keep_job(number, {"state": "RUNNING"})
+    assert await journal.end_job(number, "gone", lambda _: interrupted) == interrupted
+    assert await journal.job("default", number) == ("gone", interrupted)
+    assert await journal.end_job(number + 1, "gone", lambda _: interrupted) is None
+
+
 @pytest.mark.parametrize(
     ("account", "caller", "bound", "now", "good"),
     [

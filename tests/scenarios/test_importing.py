@@ -214,6 +214,13 @@ async def test_the_index_of_issues_is_a_setting(new_world: Build, base: int) -> 
     assert statuses(payload).index("FAILED") == 1 - base
 
 
+async def test_a_read_back_overrules_an_index_that_is_counted_otherwise(new_world: Build) -> None:
+    """The emulator counts from 0: with the wrong setting the first row would be called failed."""
+    world = new_world(PACKAGEX_IMPORT_INDEX_BASE="1")
+    payload = await world.load(PACKAGEX, file(HEAD, NOOR, PIET, ("Ida", "Quux", "ida@example.com", "")))
+    assert statuses(payload) == ["CREATED", "UNKNOWN", "CREATED"]
+
+
 # Overwriting.
 
 

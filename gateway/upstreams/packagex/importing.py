@@ -187,19 +187,30 @@ def matched(
 ) -> dict[int, str]:
     """Which row each created contact comes from, where an e-mail, phone or name tells one from all others.
 
-    `contacts`: vendor id → e-mail, phone, name.
+    `contacts`: vendor id → e-mail, phone, name. Where one of the three differs, it is not that row.
     """
     found: dict[int, str] = {}
     taken: set[str] = set()
     rows = [dict(zip(sheet.keys, row, strict=True)) for row in sheet.rows]
-    for place, read in enumerate((lambda r: r.get("Email"), lambda r: r.get("Phone"), _name)):
-        of_rows = Counter(read(row) for row in rows)
-        of_contacts = Counter(values[place] for values in contacts.values())
-        by_value = {values[place]: vendor_id for vendor_id, values in contacts.items()}
-        for index, row in enumerate(rows):
-            value = read(row)
-            unique = value and of_rows[value] == 1 and of_contacts[value] == 1
-            if unique and index not in found and by_value[value] not in taken:
-                found[index] = by_value[value]
-                taken.add(by_value[value])
+    mine = [_told_by(row.get("Email"), row.get("Phone"), _name(row)) for row in rows]
+    told = {vendor_id: _told_by(*values) for vendor_id, values in contacts.items()}
+    for place in range(3):
+        of_rows = Counter(row[place] for row in mine)
+        of_contacts = Counter(values[place] for values in told.values())
+        by_value = {values[place]: vendor_id for vendor_id, values in told.items()}
+        for index, row in enumerate(mine):
+            value = row[place]
+            if not value or of_rows[value] != 1 or of_contacts[value] != 1 or index in found:
+                continue
+            contact = by_value[value]
+            alike = all(own in ("", theirs) for own, theirs in zip(row, told[contact], strict=True))
+            if alike and contact not in taken:
+                found[index] = contact
+                taken.add(contact)
     return found
+
+
+def _told_by(email: str | None, phone: str | None, name: str | None) -> tuple[str, str, str]:
+    """What tells one contact from another, without what a source may write in another way."""
+    digits = "".join(sign for sign in phone or "" if sign.isdecimal())
+    return (email or "").casefold(), digits, " ".join((name or "").split())
