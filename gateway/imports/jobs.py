@@ -143,12 +143,8 @@ class Imports:
     async def _abandon(self, storing: "asyncio.Task[Running]") -> None:
         """End a job that could not be begun to the end. It has sent nothing."""
         running = await storing
-        if running.go.is_set():
-            return
-        await self._stop(running)
-        if running.task is None:
-            self._running.pop(running.number, None)
-            await self._journal.keep_job(running.number, self._interrupted(running.job))
+        if not running.go.is_set():
+            await self._stop(running)
 
     async def wait(self, number: int, seconds: float) -> None:
         """Wait until a job has ended, and for so long at most."""
@@ -190,6 +186,8 @@ class Imports:
         if running.task is not None and not running.task.done():
             running.task.cancel()
             await asyncio.wait((running.task,))
+        if self._running.pop(running.number, None) is not None:  # it has not even started
+            await self._journal.keep_job(running.number, self._interrupted(running.job))
 
     # Before a job begins.
 
