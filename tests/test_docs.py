@@ -79,5 +79,7 @@ async def test_the_readme_shows_an_import_as_it_is(fresh: World) -> None:
     assert people is not None
     assert operations is not None
     asked = json.loads(operations[1])
-    answer = await fresh.upload(asked["query"], asked["variables"], people[1].encode())
-    assert answer.body["data"] == shown(2)["data"]
+    for number, dry_run in ((2, True), (3, False)):
+        asked["variables"]["input"]["dryRun"] = dry_run
+        answer = await fresh.upload(asked["query"], asked["variables"], people[1].encode())
+        assert answer.body["data"] == shown(number)["data"]
