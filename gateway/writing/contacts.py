@@ -124,10 +124,7 @@ class ContactWrites:
             wrong.add(UserErrorCode.CONFLICT, "A contact cannot be united with itself.", "from")
         elif into.source is not gone.source:
             wrong.add(UserErrorCode.CONFLICT, "Both contacts have to be of the same source.", "from")
-        unable = self.desk.unable(into.source, "mergeContacts")
-        if unable is not None:
-            unable["targetId"] = given["into"]
-            wrong.add(UserErrorCode.UNSUPPORTED, unable["message"] or "", "into", source=into.source)
+        unable = self.desk.refused(into.source, "mergeContacts", given["into"], wrong, "into")
         if wrong:
             return Done(_merged(unable, wrong))
         keys = {given["into"]: into, given["from"]: gone}
@@ -456,13 +453,10 @@ class ContactWrites:
         """Outcomes and complaints for ids of sources that cannot do it, or that the caller may not ask."""
         found: dict[str, WriteOutcome] = {}
         for text, key in keys.items():
-            outcome = self.desk.unable(key.source, ability)
+            place = (path,) if path == "id" else (path, texts.index(text))
+            outcome = self.desk.refused(key.source, ability, text, wrong, *place)
             if outcome is not None:
-                outcome["targetId"] = text
                 found[text] = outcome
-                place = (path,) if path == "id" else (path, texts.index(text))
-                code = UserErrorCode.UNSUPPORTED
-                wrong.add(code, outcome["message"] or "", *place, source=key.source)
         return found
 
     async def _check_there(

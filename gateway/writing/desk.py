@@ -89,6 +89,21 @@ class Desk:
         outcome["message"] = f"{upstream.traits.name} has no {ability}. {why}"
         return outcome
 
+    def refused(
+        self,
+        source: Source,
+        ability: str,
+        target: str | None,
+        wrong: Complaints,
+        *path: str | int,
+    ) -> WriteOutcome | None:
+        """The same for one record, with a complaint about the place in the input that names it."""
+        found = self.unable(source, ability)
+        if found is not None:
+            found["targetId"] = target
+            wrong.add(UserErrorCode.UNSUPPORTED, found["message"] or "", *path, source=source)
+        return found
+
     async def module(
         self,
         source: Source,

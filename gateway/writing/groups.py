@@ -105,7 +105,7 @@ class GroupWrites:
         wrong = Complaints()
         source = Source(given["source"])
         values = inputs.group_values(given, self.desk.region, wrong)
-        unable = self._unable(source, "createGroup", None, wrong, "source")
+        unable = self.desk.refused(source, "createGroup", None, wrong, "source")
         members = self._members(given, "members", source, wrong)
         primary = self._members(given, "primaryContacts", source, wrong)
         for place, each in enumerate(primary or ()):
@@ -147,7 +147,7 @@ class GroupWrites:
         if named is None:
             return Done(_payload(None, None, wrong))
         source, group = named.source, named.parts[0]
-        unable = self._unable(source, "updateGroup", given["id"], wrong, "id")
+        unable = self.desk.refused(source, "updateGroup", given["id"], wrong, "id")
         lists = {name: self._members(given, name, source, wrong) for name in LISTS}
         _check_lists(lists, wrong)
         change = MemberChange(
@@ -175,7 +175,7 @@ class GroupWrites:
         named = inputs.global_id(given["id"], "Group", self.desk.account, wrong, "id")
         if named is None:
             return Done(_payload(None, None, wrong))
-        unable = self._unable(named.source, "deleteGroup", given["id"], wrong, "id")
+        unable = self.desk.refused(named.source, "deleteGroup", given["id"], wrong, "id")
         if unable is not None or wrong:
             return Done(_payload(None, unable, wrong))
         upstream, group = self.desk.upstream(named.source), named.parts[0]
@@ -343,15 +343,6 @@ class GroupWrites:
         return self._done(outcome, read[-1:], EventType.GROUP_UPDATED, wrong)
 
     # What they share.
-
-    def _unable(
-        self, source: Source, ability: str, target: str | None, wrong: Complaints, path: str
-    ) -> WriteOutcome | None:
-        unable = self.desk.unable(source, ability)
-        if unable is not None:
-            unable["targetId"] = target
-            wrong.add(UserErrorCode.UNSUPPORTED, unable["message"] or "", path, source=source)
-        return unable
 
     def _members(self, given: Given, name: str, source: Source, wrong: Complaints) -> tuple[str, ...] | None:
         """The vendor ids of a list of contacts; None where it is not given."""

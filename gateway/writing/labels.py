@@ -169,10 +169,8 @@ class LabelWrites:
         key = inputs.contact_id(text, self.desk.account, wrong, path)
         if key is None:
             return None, None, None
-        unable = self.desk.unable(key.source, ability)
+        unable = self.desk.refused(key.source, ability, text, wrong, path)
         if unable is not None:
-            unable["targetId"] = text
-            wrong.add(UserErrorCode.UNSUPPORTED, unable["message"] or "", path, source=key.source)
             return None, key, unable
         return self.desk.upstream(key.source), key, None
 

@@ -44,7 +44,7 @@ class PropertyWrites:
         """Define a property."""
         wrong = Complaints()
         source = Source(given["source"])
-        unable = self._unable(source, "createProperty", None, wrong, "source")
+        unable = self.desk.refused(source, "createProperty", None, wrong, "source")
         _check(given, wrong)
         if given["type"] == PropertyType.OTHER:
             wrong.add(UserErrorCode.INVALID, "OTHER is no type that could be defined.", "type")
@@ -90,7 +90,7 @@ class PropertyWrites:
         _check(given, wrong)
         if named is None:
             return Done(_payload(None, None, wrong))
-        unable = self._unable(named.source, "updateProperty", given["id"], wrong, "id")
+        unable = self.desk.refused(named.source, "updateProperty", given["id"], wrong, "id")
         values = _values(given)
         if not values and not wrong:
             wrong.add(UserErrorCode.REQUIRED, "Nothing is to be changed: give at least one field.")
@@ -112,15 +112,6 @@ class PropertyWrites:
             type_=EventType.PROPERTY_UPDATED,
             target=given["id"],
         )
-
-    def _unable(
-        self, source: Source, ability: str, target: str | None, wrong: Complaints, path: str
-    ) -> WriteOutcome | None:
-        unable = self.desk.unable(source, ability)
-        if unable is not None:
-            unable["targetId"] = target
-            wrong.add(UserErrorCode.UNSUPPORTED, unable["message"] or "", path, source=source)
-        return unable
 
     async def _made(
         self,
