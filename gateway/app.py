@@ -36,6 +36,7 @@ from gateway.keys import Keys
 from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
 from gateway.model.source import Source
 from gateway.resilience.budget import Budget
+from gateway.resilience.transport import Sleep
 from gateway.server import probes
 from gateway.server.auth import authenticate
 from gateway.server.explorer import view
@@ -89,10 +90,13 @@ def over_the_network(_: Source) -> httpx.AsyncBaseTransport:
 class Gateway:
     """Everything that lives as long as the process: the sources of each account, and their index."""
 
-    def __init__(self, config: Config, transports: Transports, now: Callable[[], str]) -> None:
+    def __init__(
+        self, config: Config, transports: Transports, now: Callable[[], str], sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._config = config
         self._transports = transports
         self._now = now
+        self._sleep = sleep
         folder = _data_dir(config)
         self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
         self._journal = _journal(folder)
@@ -173,6 +177,7 @@ class Gateway:
                 budget=self._budgets[source],
                 inner=self._transports(source),
                 now=self._now,
+                sleep=self._sleep,
             )
             for source, settings in config.sources.items()
             if settings.enabled
@@ -211,12 +216,13 @@ def create_app(
     *,
     transports: Transports = over_the_network,
     now: Callable[[], str] = wall_clock,
+    sleep: Sleep = asyncio.sleep,
     crawling: bool = True,
     schema: GraphQLSchema | None = None,
 ) -> Starlette:
-    """The application. Tests replace `transports` and `now`, crawl by hand, and share one `schema`."""
+    """The application. Tests replace `transports`, `now` and `sleep`, crawl by hand, share a `schema`."""
     schema = schema or read_schema()
-    gateway = Gateway(config, transports, now)
+    gateway = Gateway(config, transports, now, sleep)
     endpoint = Endpoint(
         schema=schema,
         documents=Documents(

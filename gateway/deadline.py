@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point on the event loop's clock, in seconds. `background` work yields to callers who wait."""
+    """A point on the event loop's clock, in seconds. `background` work yields to callers who wait.
+
+    `operation` tells one piece of work from another, however many deadlines lie inside it.
+    """
 
     at: float
     background: bool = False
+    operation: object = field(default_factory=object)
 
     def left(self) -> float:
         """Seconds left; negative when it has passed."""
@@ -26,7 +30,10 @@ def within(seconds: float, *, background: bool = False) -> Iterator[Deadline]:
     """Give the work inside so many seconds; never more than what is already allowed."""
     at = asyncio.get_running_loop().time() + seconds
     outer = _deadline.get()
-    deadline = Deadline(at if outer is None else min(at, outer.at), background)
+    if outer is None:
+        deadline = Deadline(at, background)
+    else:
+        deadline = Deadline(min(at, outer.at), background, outer.operation)
     token = _deadline.set(deadline)
     try:
         yield deadline

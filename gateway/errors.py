@@ -12,6 +12,7 @@
         ├── UpstreamUnavailable    UPSTREAM_UNAVAILABLE: refused, broken connection, 5xx
         ├── UpstreamRateLimited    UPSTREAM_RATE_LIMITED: the source said 429
         │   └── BudgetSpent        UPSTREAM_RATE_LIMITED: not sent, as the budget has no room in the time left
+        ├── SourceCrowded          OVERLOADED: not sent, as too many calls to the source wait already
         ├── UpstreamAuth           UPSTREAM_AUTH: the gateway's own key was refused
         ├── UpstreamBadResponse    UPSTREAM_BAD_RESPONSE: an answer that is not what was agreed
         ├── UpstreamRejected       UPSTREAM_BAD_RESPONSE: the source refused the values of a request
@@ -84,14 +85,20 @@ class Forbidden(GatewayError):
 
 
 class DeadlineExceeded(GatewayError):
-    """The time that the operation was given is up."""
+    """The time that the operation was given is up. `telling`: a source had enough of it all the same."""
 
     code = "DEADLINE_EXCEEDED"
     retryable = True
+    telling: bool = False
 
 
 class UpstreamError(GatewayError):
-    """A source did not do what it was asked to; `source` is None where several failed alike."""
+    """A source did not do what it was asked to; `source` is None where several failed alike.
+
+    `passing`: what happened to a connection, and is worth another attempt.
+    """
+
+    passing: bool = False
 
     def __init__(self, source: str | None, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message, source=source, retry_after=retry_after)
@@ -120,6 +127,13 @@ class UpstreamRateLimited(UpstreamError):
 
 class BudgetSpent(UpstreamRateLimited):
     """Not sent: the budget of the source has no room in the time left."""
+
+
+class SourceCrowded(UpstreamError):
+    """Not sent: too many calls to the source wait already."""
+
+    code = "OVERLOADED"
+    retryable = True
 
 
 class UpstreamAuth(UpstreamError):

@@ -11,13 +11,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamCalled:
-    """One HTTP request to a source has ended. `status` is None without an answer, `error` a code or None."""
+    """One HTTP request to a source has ended. `status` is None without an answer, `error` a code or None.
+
+    `waited` are the seconds before it was sent, for room in the budget and for a place among those under way.
+    `attempt` is 1 for the first; `batch` is how many things one request asked for.
+    """
 
     source: str
     operation: str
     status: int | None
     error: str | None
     seconds: float
+    waited: float = 0.0
+    attempt: int = 1
+    batch: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRefused:
+    """A call was not sent, and why: `error` is a code, `reason` the kind of the refusal."""
+
+    source: str
+    operation: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged:
+    """The circuit breaker of one class of calls (`read`, `write`) of a source has changed its state."""
+
+    source: str
+    kind: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +64,7 @@ class ScanFinished:
     error: str | None
 
 
-Event = UpstreamCalled | UpstreamSpared | ScanFinished
+Event = UpstreamCalled | UpstreamRefused | UpstreamSpared | BreakerChanged | ScanFinished
 Listener = Callable[[Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())

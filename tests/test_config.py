@@ -50,7 +50,7 @@ def test_without_any_setting_the_gateway_is_open_on_loopback_and_all_sources_are
 
 def test_the_addresses_and_limits_of_the_sources_have_the_defaults_of_the_contract() -> None:
     sources = read().sources
-    assert {source: (held.url, held.seconds, held.rate) for source, held in sources.items()} == {
+    assert {source: (held.url, held.policy.seconds, held.rate) for source, held in sources.items()} == {
         Source.SAMESPACE: ("", 10.0, None),
         Source.PACKAGEX: ("https://api.packagex.io/v1", 10.0, None),
         Source.SMART_SENDER: ("https://api.smartsender.com/v1", 10.0, Rate(180, 60.0)),
@@ -86,8 +86,8 @@ def test_an_empty_value_is_the_default(name: str) -> None:
         "index_wait",
     ):
         assert getattr(chosen, field) == getattr(default, field)
-    assert {s: (h.url, h.seconds, h.rate) for s, h in chosen.sources.items()} == {
-        s: (h.url, h.seconds, h.rate) for s, h in default.sources.items()
+    assert {s: (h.url, h.policy, h.rate) for s, h in chosen.sources.items()} == {
+        s: (h.url, h.policy, h.rate) for s, h in default.sources.items()
     }
 
 
@@ -97,6 +97,16 @@ def test_variables_of_others_are_left_alone() -> None:
 
 # ---- odd values
 
+RESILIENCE = (
+    "CONNECT_TIMEOUT_SECONDS",
+    "READ_TIMEOUT_SECONDS",
+    "ATTEMPTS",
+    "CONCURRENCY",
+    "QUEUE",
+    "BREAKER_FAILURES",
+    "BREAKER_COOL_DOWN_SECONDS",
+    "BREAKER_LONGEST_SECONDS",
+)
 ODD_RATES = ("180", "0/60", "9/0", "-9/60", "9/inf", "a/b", "/", "9/", "on")
 ODD_ADDRESSES = ("x", "ftp://a", "https://", "//a", "https:a", "https://[::1")
 ODD = [
@@ -143,6 +153,7 @@ ODD = [
     ("SMART_SENDER_MERGE_PATH", "/contacts/{contactId}/../{targetContactId}"),
     *((f"{prefix}_IMPORT_TIMEOUT_SECONDS", "0") for prefix in ("SAMESPACE", "PACKAGEX")),
     *((f"{prefix}_TIMEOUT_SECONDS", value) for prefix in PREFIXES for value in ("0", "-1", "x", "inf")),
+    *((f"{prefix}_{name}", "0") for prefix in PREFIXES for name in RESILIENCE),
     *((f"{prefix}_RATE_LIMIT", value) for prefix in PREFIXES for value in ODD_RATES),
     *((f"{prefix}_URL", value) for prefix in PREFIXES for value in ODD_ADDRESSES),
     *((f"{prefix}_URL", "http://example.com") for prefix in PREFIXES),

@@ -29,12 +29,26 @@ class Budget:
             return 0.0
         while self._sent and self._sent[0] <= now - self.window:
             self._sent.popleft()
-        room = max(1, int(self.limit * BACKGROUND_SHARE)) if background else self.limit
+        room = self._room(self.limit, background=background)
         calls = min(calls, room)
         if len(self._sent) + calls <= room:
             self._sent.extend([now] * calls)
             return 0.0
         return self._sent[len(self._sent) + calls - room - 1] + self.window - now
+
+    def wait_for(self, now: float, calls: int, *, background: bool = False) -> float:
+        """Seconds until so many calls can have been sent, the last one included, if nobody else sends any."""
+        closed = self.closed_for(now)
+        if self.limit is None:
+            return closed
+        room = self._room(self.limit, background=background)
+        held = [sent for sent in self._sent if sent > now - self.window]
+        later = calls - (room - len(held))
+        if later <= 0:
+            return closed
+        windows, place = divmod(later - 1, room)
+        start = held[place] if place < len(held) else now
+        return max(closed, start + self.window * (windows + 1) - now)
 
     def give_back(self, calls: int, taken_at: float) -> None:
         """Requests that room was taken for at a time, and that were not sent."""
@@ -71,6 +85,15 @@ class Budget:
         unseen = self.limit - remaining - len(self._sent)
         self._sent.extend([now] * max(0, min(unseen, self.limit)))
 
+    def resets_in(self, now: float) -> float:
+        """Seconds until all of the limit can be used again; 0.0 when it can be now."""
+        last = self._sent[-1] + self.window - now if self._sent and self.limit is not None else 0.0
+        return max(0.0, last, self.closed_for(now))
+
     def told_to_wait(self, seconds: float, now: float) -> None:
         """The source refuses requests for so long; each further one might make it longer."""
         self._closed_until = max(self._closed_until, now + seconds)
+
+    @staticmethod
+    def _room(limit: int, *, background: bool) -> int:
+        return max(1, int(limit * BACKGROUND_SHARE)) if background else limit

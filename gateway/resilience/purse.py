@@ -1,7 +1,7 @@
 """Pays for calls out of the budget of a source: one by one, or for a piece of work beforehand.
 
 A write that has to be read back costs two calls. Paid for one by one, the second could find the budget spent;
-paid for together, the work is either done as a whole or not begun.
+paid for together, the work is either done as a whole or not begun. Whoever has to wait stands in a fair line.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ from typing import Final
 from gateway import deadline
 from gateway.errors import BudgetSpent
 from gateway.resilience.budget import Budget
+from gateway.resilience.line import Line
 
 LEAST_WAIT: Final = 0.001
 
-Sleep = Callable[[float], Awaitable[object]]
+Share = Callable[[int, bool], Awaitable[float]]
+"""Takes room for calls where several processes share it: 0.0, or the seconds until it is worth asking."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,12 +30,23 @@ class _Credit:
 
 
 @dataclass(slots=True, eq=False)
+class _Waiter:
+    """Somebody in the line; `granted` holds the time at which room was taken."""
+
+    calls: int
+    granted: "asyncio.Future[float]"
+
+
+@dataclass(slots=True, eq=False)
 class Purse:
-    """The way to the budget of one source."""
+    """The way to the budget of one source. `share`: what other processes that use it agree to."""
 
     source: str
     budget: Budget
-    sleep: Sleep = asyncio.sleep
+    share: Share | None = None
+    _line: Line[_Waiter] = field(default_factory=Line)
+    _serving: "asyncio.Task[None] | None" = None
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
 
     async def pay(self, calls: int = 1) -> float:
@@ -49,20 +62,82 @@ class Purse:
             return clock()
         held = deadline.current()
         background = held is not None and held.background
-        while True:
+        if not self._line:
             now = clock()
-            wait = self.budget.take(now, calls, background=background)
-            if not wait:
+            if not await self._take(now, calls, background=background):
                 return now
-            if wait >= deadline.seconds_left(float("inf")):
-                raise self._spent(wait)
-            await self.sleep(max(wait, LEAST_WAIT))
+        return await self._wait(calls, held.operation if held else object(), background=background)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for room."""
+        return len(self._line)
 
     def check_open(self) -> None:
         """Raise BudgetSpent where the source has closed after a call was paid for."""
         wait = self.budget.closed_for(asyncio.get_running_loop().time())
         if wait:
             raise self._spent(wait)
+
+    async def _take(self, now: float, calls: int, *, background: bool) -> float:
+        wait = self.budget.take(now, calls, background=background)
+        if wait or self.share is None:
+            return wait
+        wait = await self.share(calls, background)
+        if wait:
+            self.budget.give_back(calls, now)
+        return wait
+
+    async def _wait(self, calls: int, operation: object, *, background: bool) -> float:
+        """Stand in the line, unless it is sure that the deadline comes first."""
+        now = asyncio.get_running_loop().time()
+        left = deadline.seconds_left(float("inf"))
+        before = self._line.ahead_of(operation, background=background)
+        expected = self.budget.wait_for(now, before + calls, background=background)
+        if expected >= left:
+            raise self._spent(expected)
+        waiter = _Waiter(calls, asyncio.get_running_loop().create_future())
+        self._line.join(operation, waiter, background=background)
+        self._serve_on()
+        try:
+            async with asyncio.timeout(None if left == float("inf") else left):
+                return await waiter.granted
+        except TimeoutError:
+            wait = self.budget.wait_for(now + left, before + calls, background=background)
+            raise self._spent(max(wait, LEAST_WAIT)) from None
+        except asyncio.CancelledError:
+            if waiter.granted.done() and not waiter.granted.cancelled():
+                self.budget.give_back(calls, waiter.granted.result())
+            raise
+        finally:
+            self._line.leave(operation, waiter)
+            self._woken.set()
+
+    def _serve_on(self) -> None:
+        self._woken.set()
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        """Give room to whoever is next, as it comes free, until nobody waits."""
+        clock = asyncio.get_running_loop().time
+        while (first := self._line.first()) is not None:
+            operation, waiter, background = first
+            self._woken.clear()
+            now = clock()
+            wait = await self._take(now, waiter.calls, background=background)
+            if not wait:
+                self._line.serve(operation, waiter)
+                if waiter.granted.done():  # it has gone meanwhile
+                    self.budget.give_back(waiter.calls, now)
+                else:
+                    waiter.granted.set_result(now)
+                continue
+            try:
+                async with asyncio.timeout(max(wait, LEAST_WAIT)):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
 
     @asynccontextmanager
     async def paid(self, calls: int) -> AsyncIterator[None]:

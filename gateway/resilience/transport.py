@@ -1,16 +1,18 @@
 """The one way to a source: an httpx transport around another.
 
-`handle_async_request` reads top to bottom: within the deadline, not faster than allowed, send, learn from
-the answer. It knows no vendor; what differs between vendors comes in as `Limits`.
+`handle_async_request` reads top to bottom: not while the source is down, not faster than allowed, not more at
+once than allowed, within the deadline, send, learn from the answer, again if that is safe. It knows no
+vendor; what differs between vendors comes in as a `Policy`.
 """
 
 import asyncio
+import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 import httpx
 
@@ -18,29 +20,33 @@ from gateway import deadline, events
 from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
+    SourceCrowded,
     UpstreamBadResponse,
+    UpstreamError,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.resilience import backoff
+from gateway.resilience.breaker import Breaker
 from gateway.resilience.budget import Budget
-from gateway.resilience.purse import LEAST_WAIT, Purse, Sleep
+from gateway.resilience.gate import Gate
+from gateway.resilience.policy import Policy
+from gateway.resilience.purse import LEAST_WAIT, Purse
+from gateway.resilience.slots import Slots
 
+CROWDED_SECONDS: Final = 1.0
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
-LARGEST_ANSWER: Final = 8 * 1024 * 1024
 LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
+PASSING: Final = frozenset({429, 500, 502, 503, 504})  # a read may be sent again after these
+READ: Final = "read"
+TELLING: Final = 0.25  # of the time of a call; a deadline that left less says nothing of the source
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
 UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 SENDING: Final = ".send_request_headers.started"  # how httpcore names the moment at which a request leaves
+WRITE: Final = "write"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What is allowed with one source: seconds for one call, bytes of one answer, calls under way at once."""
-
-    seconds: float = 10.0
-    at_once: int = 20
-    answer_bytes: int = LARGEST_ANSWER
+Sleep = Callable[[float], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -61,13 +67,43 @@ class _Trace:
         return self.left or not self.told
 
 
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One call with all its attempts. `left` is what is left of its own time, in seconds."""
+
+    request: httpx.Request
+    operation: str
+    safe: bool
+    allowed: float
+    left: float
+    answer_bytes: int
+    batch: int
+    attempt: int = 0
+    waited: float = 0.0
+
+    @classmethod
+    def of(cls, request: httpx.Request, policy: Policy) -> "_Call":
+        """The call that a request and its extensions mean."""
+        told = request.extensions
+        allowed = float(told.get("seconds", policy.seconds))
+        return cls(
+            request,
+            operation=str(told.get("operation", "")),
+            safe=bool(told.get("safe")),
+            allowed=allowed,
+            left=allowed,
+            answer_bytes=int(told.get("answer_bytes", 0)) or policy.answer_bytes,
+            batch=int(told.get("batch", 1)),
+        )
+
+
 class UpstreamTransport(httpx.AsyncBaseTransport):
     """Sends one request to one source, within the deadline and the budget, and reads its whole answer.
 
     Raises an `UpstreamError` or `DeadlineExceeded`; never an httpx exception. Redirects are not followed.
-    A request whose extensions say `safe` is sent once more when a kept-alive connection turns out dead; any
-    other is sent once, and what it raises says whether it is `uncertain`. The extensions `seconds` and
-    `answer_bytes` allow one call more than usual.
+    A request whose extensions say `safe` is sent again when its connection breaks or the source says that it
+    is in trouble; any other only when it has certainly not left, and what it raises says whether it is
+    `uncertain`. The extensions `seconds` and `answer_bytes` allow one call more than usual.
     """
 
     def __init__(
@@ -75,118 +111,233 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         source: str,
         inner: httpx.AsyncBaseTransport,
         budget: Budget,
-        limits: Limits,
+        policy: Policy,
+        *,
         sleep: Sleep = asyncio.sleep,
+        dice: Callable[[], float] = random.random,
     ) -> None:
         self.source = source
-        self.budget = budget
-        self.purse = Purse(source, budget, sleep)
+        self.policy = policy
+        self.purse = Purse(source, budget)
+        self.slots = Slots(source, policy.at_once)
+        self.gates = {
+            kind: Gate(source, kind, Breaker(policy.failures, policy.cool_down, policy.longest_cool_down))
+            for kind in (READ, WRITE)
+        }
+        self.waiting = 0
         self._inner = inner
-        self._limits = limits
-        self._slots = asyncio.Semaphore(limits.at_once)
+        self._repeats = backoff.Repeats()
+        self._sleep = sleep
+        self._dice = dice
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
-        clock = asyncio.get_running_loop().time
-        await self.purse.pay()
-        async with self._slot():
-            self.purse.check_open()
-            return await self._within_time(request, clock)
-
-    async def _within_time(self, request: httpx.Request, clock: Callable[[], float]) -> httpx.Response:
-        allowed = float(request.extensions.get("seconds", self._limits.seconds))
-        seconds = self._seconds(allowed)
-        trace = _Trace()
-        safe = bool(request.extensions.get("safe"))
-        if not safe:
-            request.extensions = {**request.extensions, "trace": trace}
-        started = clock()
-        status: int | None = None
-        failed: str | None = None
-        try:
-            async with asyncio.timeout(seconds):
-                response = await self._send(request)
-                status = response.status_code
-                self._learn(response, clock())
-                await self._read(response, int(request.extensions.get("answer_bytes", 0)))
-        except TimeoutError:
-            error = self._too_late(seconds, allowed)
-            error.uncertain = not safe and trace.may_have_left
-            failed = error.code
-            raise error from None
-        except httpx.HTTPError as broken:
-            failed = UpstreamUnavailable.code
-            # Its text may quote an address or a header, so it goes no further than its kind.
-            kind = type(broken).__name__
-            left = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
-            unreached = UpstreamUnavailable(
-                self.source,
-                f"The connection to {self.source} broke before the answer was there ({kind})."
-                if left  # and whoever reads this must not simply try again
-                else f"{self.source} could not be reached ({kind}). Try again later.",
-            )
-            unreached.uncertain = left
-            raise unreached from None
-        except GatewayError as error:
-            failed = error.code
-            raise
-        finally:
-            if status is not None or failed is not None:  # else the caller went away: that says nothing
-                events.emit(
-                    events.UpstreamCalled(
-                        source=self.source,
-                        operation=str(request.extensions.get("operation", "")),
-                        status=status,
-                        error=failed,
-                        seconds=clock() - started,
-                    )
-                )
-        return response
+        call = _Call.of(request, self.policy)
+        gate = self.gates[READ if call.safe else WRITE]
+        self._repeats.earn()
+        while True:
+            call.attempt += 1
+            number = await self._admitted(call, gate)
+            response, failed = await self._tried(call, gate, number)
+            pause = self._pause(call, response, failed)
+            self._judge(gate, number, response, failed, repeated=pause is not None)
+            if pause is None or gate.shut:
+                if response is None:
+                    raise failed or AssertionError
+                return response
+            await self._sleep(pause)
+            call.left -= pause
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """One of the places for calls under way; httpcore's pool costs ever more with the calls that wait."""
-        left = deadline.seconds_left(float("inf"))
+    async def _admitted(self, call: _Call, gate: Gate) -> int:
+        """Wait until a call may be sent; it holds a place then. The number is the breaker's."""
+        asked_at = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"Too many calls to {self.source} were under way for the time left.", source=self.source
-            ) from None
+            gate.check()
+            if self.waiting >= self.policy.queued:
+                raise SourceCrowded(
+                    self.source,
+                    f"Too many calls to {self.source} wait already. Try again in a moment.",
+                    retry_after=CROWDED_SECONDS,
+                )
+            self.waiting += 1
+            try:
+                paid_at = await self.purse.pay()
+                async with self._given_back(paid_at):
+                    await self.slots.take()
+            finally:
+                self.waiting -= 1
+            async with self._given_back(paid_at, place=True):
+                self.purse.check_open()
+                number = await gate.enter()
+        except GatewayError as error:
+            reason = type(error).__name__
+            events.emit(
+                events.UpstreamRefused(
+                    source=self.source, operation=call.operation, error=error.code, reason=reason
+                )
+            )
+            if not call.safe and error.uncertain is None:
+                error.uncertain = False
+            raise
+        call.waited = asyncio.get_running_loop().time() - asked_at
+        return number
+
+    @asynccontextmanager
+    async def _given_back(self, paid_at: float, *, place: bool = False) -> AsyncIterator[None]:
+        """Give back what a call was granted, when it does not come to be sent."""
         try:
             yield
-        finally:
-            self._slots.release()
+        except BaseException:
+            self.purse.budget.give_back(1, paid_at)
+            if place:
+                self.slots.free()
+            raise
 
-    def _seconds(self, allowed: float) -> float:
-        seconds = deadline.seconds_left(allowed)
+    async def _tried(
+        self, call: _Call, gate: Gate, number: int
+    ) -> tuple[httpx.Response | None, GatewayError | None]:
+        """The answer, or why there is none. The place of the call is free afterwards."""
+        try:
+            return await self._within_time(call), None
+        except GatewayError as error:
+            return None, error
+        except BaseException:  # the caller went away: that says nothing of the source
+            gate.left(number)
+            raise
+        finally:
+            self.slots.free()
+
+    def _judge(
+        self,
+        gate: Gate,
+        number: int,
+        response: httpx.Response | None,
+        failed: GatewayError | None,
+        *,
+        repeated: bool,
+    ) -> None:
+        """Tell the breaker. What will be repeated counts once, by what becomes of it in the end."""
+        if response is not None and response.status_code < 500:
+            gate.succeeded(number)
+        elif (isinstance(failed, DeadlineExceeded) and not failed.telling) or (repeated and not number):
+            gate.left(number)
+        else:
+            gate.failed(number)
+
+    def _pause(
+        self, call: _Call, response: httpx.Response | None, failed: GatewayError | None
+    ) -> float | None:
+        """Seconds until the call may be sent again; None where it may not, or where that leaves no time."""
+        if call.attempt >= self.policy.attempts:
+            return None
+        wait = backoff.pause(call.attempt, self._dice())
+        if response is not None:
+            if not call.safe or response.status_code not in PASSING:
+                return None
+            asked = retry_after(response)
+            if response.status_code == 429 and asked is None:
+                return None
+            wait += asked or 0.0
+        elif not _passing(failed) or not (call.safe or failed.uncertain is False):
+            return None
+        if wait >= min(call.left, deadline.seconds_left(float("inf"))) or not self._repeats.spend():
+            return None
+        return wait
+
+    async def _within_time(self, call: _Call) -> httpx.Response:
+        clock = asyncio.get_running_loop().time
+        seconds = deadline.seconds_left(call.left)
         if seconds <= 0:
             raise DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
-        return seconds
+        trace = _Trace()
+        request = call.request
+        request.extensions = {**request.extensions, "timeout": self._timeouts(seconds)}
+        if not call.safe:
+            request.extensions["trace"] = trace
+        started = clock()
+        status: int | None = None
+        error: GatewayError | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._inner.handle_async_request(request)
+                status = response.status_code
+                self._learn(response, clock())
+                await self._read(response, call.answer_bytes)
+        except TimeoutError:
+            error = self._too_late(seconds, call)
+            error.uncertain = not call.safe and trace.may_have_left
+        except httpx.HTTPError as broken:
+            error = self._broken(broken, left=not call.safe and trace.may_have_left)
+        except GatewayError as strange:
+            error = strange
+        finally:
+            call.left -= clock() - started
+            if status is not None or error is not None:  # else the caller went away: that says nothing
+                events.emit(
+                    events.UpstreamCalled(
+                        source=self.source,
+                        operation=call.operation,
+                        status=status,
+                        error=error.code if error else None,
+                        seconds=clock() - started,
+                        waited=call.waited,
+                        attempt=call.attempt,
+                        batch=call.batch,
+                    )
+                )
+        if error is not None:
+            raise error
+        return response
 
-    def _too_late(self, seconds: float, allowed: float) -> GatewayError:
-        if seconds < allowed:
-            return DeadlineExceeded(
+    def _timeouts(self, seconds: float) -> dict[str, float]:
+        """What httpcore is told: how long a connection may take, and how long one may be silent."""
+        silent = min(seconds, self.policy.read_seconds)
+        return {
+            "connect": min(seconds, self.policy.connect_seconds),
+            "read": silent,
+            "write": silent,
+            "pool": seconds,
+        }
+
+    def _too_late(self, seconds: float, call: _Call) -> GatewayError:
+        if seconds < call.left:
+            late = DeadlineExceeded(
                 f"{self.source} did not answer in the {seconds:.1f} seconds left.", source=self.source
             )
-        return UpstreamTimeout(self.source, f"{self.source} did not answer in {seconds:.1f} seconds.")
+            late.telling = seconds >= TELLING * call.allowed
+            return late
+        return UpstreamTimeout(self.source, f"{self.source} did not answer in {call.allowed:.1f} seconds.")
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await self._inner.handle_async_request(request)
-        except (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError):
-            if not request.extensions.get("safe"):
-                raise
-        return await self._inner.handle_async_request(request)
+    def _broken(self, broken: httpx.HTTPError, *, left: bool) -> UpstreamError:
+        """The error for a connection. Its text may quote an address or a header: it goes no further."""
+        kind = type(broken).__name__
+        left = left and not isinstance(broken, UNSENT)
+        error: UpstreamError
+        if isinstance(broken, httpx.ConnectTimeout):
+            error = UpstreamTimeout(
+                self.source, f"{self.source} took no connection in time ({kind}). Try again later."
+            )
+        elif isinstance(broken, httpx.ReadTimeout | httpx.WriteTimeout):
+            error = UpstreamTimeout(self.source, f"{self.source} fell silent ({kind}).")
+        elif left:  # and whoever reads this must not simply try again
+            error = UpstreamUnavailable(
+                self.source, f"The connection to {self.source} broke before the answer was there ({kind})."
+            )
+        else:
+            error = UpstreamUnavailable(
+                self.source, f"{self.source} could not be reached ({kind}). Try again later."
+            )
+        error.uncertain = left
+        error.passing = not isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
+        return error
 
     async def _read(self, response: httpx.Response, most: int) -> None:
         """Read the body into the response, and no more of it than allowed."""
-        most = most or self._limits.answer_bytes
+        most = most or self.policy.answer_bytes
         if response.is_stream_consumed:  # it came as a whole, not from a socket
             if len(response.content) > most:
                 raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")
@@ -217,10 +368,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     def _learn(self, response: httpx.Response, now: float) -> None:
         remaining = response.headers.get("x-rate-limit")
         if remaining is not None and NUMBER.fullmatch(remaining):
-            self.budget.told_remaining(int(remaining), now)
+            self.purse.budget.told_remaining(int(remaining), now)
         if response.status_code == 429:
             wait = retry_after(response)
-            self.budget.told_to_wait(UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT), now)
+            self.purse.budget.told_to_wait(UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT), now)
+
+
+def _passing(failed: GatewayError | None) -> TypeGuard[UpstreamError]:
+    """Whether a failure is one of the connection, and worth another attempt."""
+    return isinstance(failed, UpstreamError) and failed.passing
 
 
 def retry_after(response: httpx.Response) -> float | None:

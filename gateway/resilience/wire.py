@@ -1,5 +1,6 @@
 """JSON over HTTP to one source, and what its statuses mean."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,10 @@ from gateway.errors import (
 )
 from gateway.resilience.transport import UpstreamTransport, retry_after
 
+DEEPEST: Final = 512  # levels of JSON; what lies deeper could not be walked or encoded again
+JSON_TYPE: Final = re.compile(r"\s*(application/([\w.-]+\+)?json|text/json)?\s*(;|$)", re.IGNORECASE)
+NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
+STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 SEGMENT_SAFE: Final = "~"
 NOT_CARRIED_OUT: Final = frozenset({501, 503})  # RFC 9110, 15.6: what these say was not done; others may have
 MAY_BE_HTML: Final = frozenset({404, 405, 410, 413})
@@ -117,6 +122,10 @@ class Wire:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
             redirect.uncertain = False
             raise redirect
+        if status < 300 and not JSON_TYPE.match(response.headers.get("content-type", "")):
+            raise self.strange("an answer that does not call itself JSON")
+        if nests_deeper(response.content, DEEPEST):
+            raise self.strange(f"JSON that nests deeper than {DEEPEST}")
         try:
             return Answer(status, orjson.loads(response.content))
         except orjson.JSONDecodeError:
@@ -127,6 +136,31 @@ class Wire:
     def strange(self, what: str) -> UpstreamError:
         """The error for an answer that breaks the source's own contract."""
         return UpstreamBadResponse(self.source, f"{self.source} sent {what}.")
+
+
+def nests_deeper(text: bytes, most: int) -> bool:
+    """Whether JSON nests deeper than so many levels.
+
+    Brackets are all that counts, and taking away the innermost pairs takes one step a level, which is quick.
+    Where brackets in texts leave some over, they are counted one by one.
+    """
+    brackets = text.translate(None, NO_BRACKETS)
+    for _ in range(most):
+        if not brackets:
+            return False
+        fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if fewer == brackets:
+            break
+        brackets = fewer
+    return bool(brackets) and _depth(STRINGS.sub(b"", text)) > most
+
+
+def _depth(text: bytes) -> int:
+    depth = deepest = 0
+    for sign in text:
+        depth += (sign in b"[{") - (sign in b"]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def segment(part: str | int) -> str:

@@ -1,5 +1,6 @@
 """The only list of sources. A further one is a folder, an entry here, and a word in `enum Source`."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +10,7 @@ import httpx
 from gateway.model.source import Source
 from gateway.ports import Traits, Upstream
 from gateway.resilience.budget import Budget
-from gateway.resilience.transport import Limits, UpstreamTransport
+from gateway.resilience.transport import Sleep, UpstreamTransport
 from gateway.resilience.wire import Wire
 from gateway.setting import Setting
 from gateway.upstreams.declare import SourceSettings
@@ -93,10 +94,11 @@ def build(
     budget: Budget,
     inner: httpx.AsyncBaseTransport,
     now: Callable[[], str],
+    sleep: Sleep = asyncio.sleep,
 ) -> Upstream:
     """One source for one account, ready to be called over `inner`; `now` gives RFC 3339 texts."""
     entry = UPSTREAMS[source]
-    transport = UpstreamTransport(source.value, inner, budget, Limits(seconds=settings.seconds))
+    transport = UpstreamTransport(source.value, inner, budget, settings.policy, sleep=sleep)
     wire = Wire(transport, settings.url, entry.headers(settings.key.reveal()))
     own = {**_defaults(entry), **settings.own}
     return entry.adapter(wire, account, now, own)

@@ -128,3 +128,72 @@ def test_no_window_ever_holds_more_than_the_limit(limit: int, steps: list[tuple[
             sent.extend([now] * min(calls, limit))
     for start in sent:
         assert sum(start <= each < start + WINDOW for each in sent) <= limit
+
+
+@jumping
+async def test_callers_take_turns_and_a_scan_comes_last() -> None:
+    held = purse(2)
+    await held.pay(2)
+    order: list[str] = []
+
+    async def work(name: str, calls: int, *, background: bool = False) -> None:
+        async def one() -> None:
+            await held.pay()
+            order.append(name)
+
+        with deadline.within(1_000.0, background=background):
+            await asyncio.gather(*(one() for _ in range(calls)))
+
+    await asyncio.gather(work("scan", 2, background=True), work("large", 4), work("small", 2))
+    assert order[:4] in (["large", "small"] * 2, ["large", "small", "small", "large"])
+    assert order[-2:] == ["scan", "scan"]
+
+
+@jumping
+async def test_who_certainly_comes_too_late_is_refused_at_once() -> None:
+    held = purse(1)
+    await held.pay()
+    with deadline.within(70.0):
+        first = asyncio.create_task(held.pay())
+        await asyncio.sleep(0)
+        with pytest.raises(BudgetSpent) as refused:
+            await held.pay()
+    assert refused.value.retry_after == 2 * WINDOW
+    assert asyncio.get_running_loop().time() == 0.0
+    await first
+
+
+@jumping
+async def test_who_goes_away_while_waiting_takes_nothing() -> None:
+    held = purse(1)
+    await held.pay()
+    gone = asyncio.create_task(held.pay())
+    stays = asyncio.create_task(held.pay())
+    await asyncio.sleep(1.0)
+    gone.cancel()
+    assert await stays == WINDOW
+    assert held.waiting == 0
+
+
+@jumping
+async def test_a_source_that_closes_while_some_wait_keeps_them_waiting() -> None:
+    held = purse(1)
+    await held.pay()
+    waits = asyncio.create_task(held.pay())
+    await asyncio.sleep(30.0)
+    held.budget.told_to_wait(100.0, 30.0)
+    assert await waits == pytest.approx(130.0)
+
+
+@jumping
+async def test_what_others_agree_to_counts_as_well() -> None:
+    asked: list[int] = []
+
+    async def share(calls: int, background: bool) -> float:
+        asked.append(calls)
+        return 5.0 if len(asked) < 3 else 0.0
+
+    held = Purse("SMART_SENDER", Budget(2, WINDOW), share)
+    assert await held.pay() == pytest.approx(5.0)
+    assert asked == [1, 1, 1]
+    assert left(held) == 1

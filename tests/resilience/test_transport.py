@@ -22,7 +22,8 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.resilience.budget import Budget
-from gateway.resilience.transport import Limits, UpstreamTransport, retry_after
+from gateway.resilience.policy import Policy
+from gateway.resilience.transport import UpstreamTransport, retry_after
 from tests.support.jumping import jumping
 from tests.support.sources import shown
 
@@ -99,10 +100,20 @@ def streamed(stream: Stream, status: int = 200, **headers: str) -> httpx.Respons
 
 
 def over(
-    inner: Inner, budget: Budget | None = None, *, sleep: Sleeper | None = None, **limits: Any
+    inner: Inner,
+    budget: Budget | None = None,
+    *,
+    sleep: Sleeper | None = None,
+    dice: float = 0.0,
+    **policy: Any,
 ) -> UpstreamTransport:
     return UpstreamTransport(
-        "PACKAGEX", inner, budget or Budget(None, 60.0), Limits(**limits), sleep or Sleeper()
+        "PACKAGEX",
+        inner,
+        budget or Budget(None, 60.0),
+        Policy(**policy),
+        sleep=sleep or Sleeper(),
+        dice=lambda: dice,
     )
 
 
@@ -245,25 +256,25 @@ async def test_an_answer_that_cannot_be_unpacked_is_a_failure_of_its_source(enco
 
 
 @jumping
-async def test_a_call_waits_for_room_with_the_sleep_it_was_given() -> None:
-    inner, sleeper = Inner(ok()), Sleeper()
-    transport = over(inner, Budget(2, 60.0), sleep=sleeper)
+async def test_a_call_waits_until_there_is_room() -> None:
+    inner = Inner(ok())
+    transport = over(inner, Budget(2, 60.0))
     for _ in range(3):
         await transport.handle_async_request(request())
     assert len(inner.requests) == 3
-    assert sleeper.slept == [pytest.approx(60.0)]
+    assert asyncio.get_running_loop().time() == pytest.approx(60.0)
 
 
 @jumping
 async def test_a_call_that_cannot_get_room_in_its_time_says_when_to_come_again() -> None:
-    inner, sleeper = Inner(ok()), Sleeper()
-    transport = over(inner, Budget(1, 60.0), sleep=sleeper)
+    inner = Inner(ok())
+    transport = over(inner, Budget(1, 60.0))
     await transport.handle_async_request(request())
     with deadline.within(20.0):
         error = await failure(transport.handle_async_request(request()))
     assert type(error) is BudgetSpent
     assert error.retry_after == pytest.approx(60.0)
-    assert sleeper.slept == []
+    assert asyncio.get_running_loop().time() == 0.0
     assert len(inner.requests) == 1
 
 
@@ -300,11 +311,11 @@ async def test_background_work_leaves_half_of_the_room_to_callers() -> None:
 
 @jumping
 async def test_a_source_that_says_when_to_come_again_is_left_alone_until_then() -> None:
-    inner, sleeper = Inner(httpx.Response(429, headers={"retry-after": "17"}), ok()), Sleeper()
-    transport = over(inner, sleep=sleeper)
+    inner = Inner(httpx.Response(429, headers={"retry-after": "17"}), ok())
+    transport = over(inner)
     assert (await transport.handle_async_request(request())).status_code == 429
     assert (await transport.handle_async_request(request())).status_code == 200
-    assert sum(sleeper.slept) == pytest.approx(17.0)
+    assert asyncio.get_running_loop().time() == pytest.approx(17.0)
     assert len(inner.requests) == 2
 
 
@@ -321,11 +332,9 @@ async def test_a_source_that_does_not_say_when_is_left_alone_for_a_minute(header
 
 @jumping
 async def test_a_source_that_may_be_asked_again_at_once_is() -> None:
-    sleeper = Sleeper()
-    transport = over(Inner(httpx.Response(429, headers={"retry-after": "0"}), ok()), sleep=sleeper)
-    await transport.handle_async_request(request())
-    await transport.handle_async_request(request())
-    assert sum(sleeper.slept) < 1.0
+    inner = Inner(httpx.Response(429, headers={"retry-after": "0"}), ok())
+    assert (await over(inner).handle_async_request(request())).status_code == 200
+    assert asyncio.get_running_loop().time() < 1.0
 
 
 @jumping
@@ -349,25 +358,22 @@ async def test_a_lock_of_the_source_counts_although_there_is_no_limit_of_our_own
 
 @jumping
 async def test_what_a_source_says_of_its_limit_is_believed_as_others_may_use_the_same_key() -> None:
-    inner, sleeper = Inner(ok(x_rate_limit="1"), ok(x_rate_limit="0")), Sleeper()
-    transport = over(inner, Budget(180, 60.0), sleep=sleeper)
+    inner = Inner(ok(x_rate_limit="1"), ok(x_rate_limit="0"))
+    transport = over(inner, Budget(180, 60.0))
     await transport.handle_async_request(request())
     await transport.handle_async_request(request())
-    assert sleeper.slept == []
+    assert asyncio.get_running_loop().time() == 0.0
     await transport.handle_async_request(request())
-    assert sum(sleeper.slept) == pytest.approx(60.0)
+    assert asyncio.get_running_loop().time() == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "1e9", "180, 180", "9" * 5_000])
 @jumping
 async def test_a_limit_that_is_no_number_teaches_nothing(text: str) -> None:
-    sleeper = Sleeper()
-    transport = over(
-        Inner(httpx.Response(200, headers={"x-rate-limit": text})), Budget(5, 60.0), sleep=sleeper
-    )
+    transport = over(Inner(httpx.Response(200, headers={"x-rate-limit": text})), Budget(5, 60.0))
     for _ in range(5):
         await transport.handle_async_request(request())
-    assert sleeper.slept == []
+    assert asyncio.get_running_loop().time() == 0.0
 
 
 def test_only_a_number_of_seconds_is_read_from_retry_after() -> None:
@@ -386,29 +392,50 @@ def test_only_a_number_of_seconds_is_read_from_retry_after() -> None:
 DEAD = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
-@pytest.mark.parametrize("kind", DEAD)
-async def test_a_read_is_repeated_once_when_its_connection_was_dead(kind: type[Exception]) -> None:
+@pytest.mark.parametrize("kind", [*DEAD, httpx.ConnectError, httpx.ConnectTimeout])
+async def test_a_read_is_repeated_when_its_connection_breaks(kind: type[Exception]) -> None:
     inner = Inner(kind("server disconnected"), ok())
     response = await over(inner).handle_async_request(request(safe=True))
     assert response.status_code == 200
-    assert len(inner.requests) == 2
-    assert inner.requests[0] is inner.requests[1]
+    assert inner.requests == [inner.requests[0]] * 2
 
 
 @pytest.mark.parametrize("kind", DEAD)
-async def test_a_read_is_not_repeated_twice(kind: type[Exception]) -> None:
+async def test_a_read_is_tried_three_times(kind: type[Exception]) -> None:
     inner = Inner(kind("server disconnected"))
     error = await failure(over(inner).handle_async_request(request(safe=True)))
     assert type(error) is UpstreamUnavailable
-    assert len(inner.requests) == 2
+    assert len(inner.requests) == 3
 
 
-@pytest.mark.parametrize("kind", DEAD)
-async def test_a_write_is_never_repeated(kind: type[Exception]) -> None:
-    inner = Inner(kind("server disconnected"), ok())
-    error = await failure(over(inner).handle_async_request(request(safe=False)))
-    assert type(error) is UpstreamUnavailable
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_read_is_repeated_when_its_source_is_in_trouble(status: int) -> None:
+    inner = Inner(httpx.Response(status), httpx.Response(status), ok())
+    assert (await over(inner).handle_async_request(request())).status_code == 200
+    assert len(inner.requests) == 3
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 405, 410, 422, 501])
+async def test_an_answer_that_says_something_is_not_repeated(status: int) -> None:
+    inner = Inner(httpx.Response(status), ok())
+    assert (await over(inner).handle_async_request(request())).status_code == status
     assert len(inner.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "play", [kind("gone") for kind in DEAD] + [httpx.Response(503, headers={"retry-after": "0"})]
+)
+async def test_a_write_is_never_repeated_once_it_may_have_left(play: Play) -> None:
+    inner = Inner(play, ok())
+    await asyncio.gather(over(inner).handle_async_request(request(safe=False)), return_exceptions=True)
+    assert len(inner.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout])
+async def test_a_write_that_has_certainly_not_left_is_repeated(kind: type[Exception]) -> None:
+    inner = Inner(kind("refused"), ok())
+    assert (await over(inner).handle_async_request(request(safe=False))).status_code == 200
+    assert len(inner.requests) == 2
 
 
 async def test_a_request_that_says_nothing_of_repeats_is_not_repeated() -> None:
@@ -417,18 +444,181 @@ async def test_a_request_that_says_nothing_of_repeats_is_not_repeated() -> None:
     assert len(inner.requests) == 1
 
 
-@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError])
-async def test_a_source_that_cannot_be_reached_is_not_asked_twice(kind: type[Exception]) -> None:
-    inner = Inner(kind("refused"), ok())
+@pytest.mark.parametrize("kind", [httpx.LocalProtocolError, httpx.UnsupportedProtocol])
+async def test_a_request_that_cannot_be_sent_is_not_tried_again(kind: type[Exception]) -> None:
+    inner = Inner(kind("illegal"), ok())
     assert isinstance(await failure(over(inner).handle_async_request(request())), UpstreamError)
     assert len(inner.requests) == 1
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
-async def test_an_answer_of_whatever_status_is_not_repeated(status: int) -> None:
-    inner = Inner(httpx.Response(status))
-    assert (await over(inner).handle_async_request(request())).status_code == status
-    assert len(inner.requests) == 1
+@jumping
+async def test_repeats_wait_longer_each_time_by_a_part_that_is_thrown() -> None:
+    sleeper = Sleeper()
+    transport = over(Inner(httpx.Response(502)), sleep=sleeper, dice=0.5, attempts=5)
+    await transport.handle_async_request(request())
+    assert sleeper.slept == [pytest.approx(each) for each in (0.05, 0.1, 0.2, 0.4)]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@jumping
+async def test_a_source_that_says_when_to_come_again_is_asked_again_then(status: int) -> None:
+    inner = Inner(httpx.Response(status, headers={"retry-after": "4"}), ok())
+    assert (await over(inner, seconds=10.0).handle_async_request(request())).status_code == 200
+    assert asyncio.get_running_loop().time() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@jumping
+async def test_what_would_take_longer_than_the_call_may_is_told_at_once(status: int) -> None:
+    inner = Inner(httpx.Response(status, headers={"retry-after": "11"}), ok())
+    assert (await over(inner, seconds=10.0).handle_async_request(request())).status_code == status
+    assert asyncio.get_running_loop().time() == 0.0
+
+
+async def test_when_most_calls_fail_few_are_repeated() -> None:
+    inner = Inner(httpx.Response(502))
+    transport = over(inner, failures=1_000_000)
+    for _ in range(100):
+        await transport.handle_async_request(request())
+    assert len(inner.requests) <= 100 + 10 + 20
+
+
+# While a source is down.
+
+
+@jumping
+async def test_a_source_that_keeps_failing_is_left_alone() -> None:
+    inner = Inner(httpx.Response(502))
+    transport = over(inner, attempts=1)
+    for _ in range(5):
+        await transport.handle_async_request(request())
+    error = await failure(transport.handle_async_request(request()))
+    assert (type(error), error.retry_after) == (UpstreamUnavailable, pytest.approx(1.0))
+    assert len(inner.requests) == 5
+
+
+@jumping
+async def test_it_is_asked_by_one_probe_then_and_the_others_wait_for_what_becomes_of_it() -> None:
+    under_way, most = 0, []
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way
+        under_way += 1
+        most.append(under_way)
+        await asyncio.sleep(0.01)
+        under_way -= 1
+        return ok()
+
+    transport = over(Inner(*[httpx.Response(502)] * 5, slowly), attempts=1, at_once=50)
+    for _ in range(5):
+        await transport.handle_async_request(request())
+    await asyncio.sleep(1.0)
+    answers = await asyncio.gather(*(transport.handle_async_request(request()) for _ in range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert most[0] == 1
+    assert max(most[:4]) <= 4
+
+
+@jumping
+async def test_a_probe_that_hangs_costs_the_others_a_moment_only() -> None:
+    transport = over(Inner(*[httpx.Response(502)] * 5, never), attempts=1, seconds=10.0)
+    for _ in range(5):
+        await transport.handle_async_request(request())
+    await asyncio.sleep(1.0)
+    probe = asyncio.create_task(failure(transport.handle_async_request(request())))
+    await asyncio.sleep(0)
+    assert type(await failure(transport.handle_async_request(request()))) is UpstreamUnavailable
+    assert asyncio.get_running_loop().time() == pytest.approx(1.5)
+    assert type(await probe) is UpstreamTimeout
+    assert (await failure(transport.handle_async_request(request()))).retry_after == pytest.approx(2.0)
+
+
+@jumping
+async def test_writes_that_fail_do_not_stop_reads() -> None:
+    transport = over(Inner(*[httpx.ReadError("")] * 5, ok()), attempts=1)
+    for _ in range(5):
+        await failure(transport.handle_async_request(request(safe=False)))
+    assert type(await failure(transport.handle_async_request(request(safe=False)))) is UpstreamUnavailable
+    assert (await transport.handle_async_request(request(safe=True))).status_code == 200
+
+
+@jumping
+async def test_a_write_that_is_not_sent_is_certain() -> None:
+    transport = over(Inner(httpx.ReadError("")), attempts=1)
+    for _ in range(5):
+        await failure(transport.handle_async_request(request(safe=False)))
+    assert (await failure(transport.handle_async_request(request(safe=False)))).uncertain is False
+
+
+@jumping
+async def test_callers_who_go_away_say_nothing_of_a_source() -> None:
+    transport = over(Inner(never), attempts=1)
+    for _ in range(20):
+        call = asyncio.create_task(transport.handle_async_request(request()))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        await asyncio.wait((call,))
+    assert not transport.gates["read"].shut
+    assert transport.slots.taken == 0
+
+
+# Many at once.
+
+
+@jumping
+async def test_no_more_than_allowed_are_under_way_at_once() -> None:
+    under_way, most = 0, 0
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(1.0)
+        under_way -= 1
+        return ok()
+
+    transport = over(Inner(slowly), at_once=3)
+    await asyncio.gather(*(transport.handle_async_request(request()) for _ in range(10)))
+    assert (most, transport.slots.taken, transport.waiting) == (3, 0, 0)
+
+
+@jumping
+async def test_what_does_not_fit_into_the_queue_is_refused_at_once() -> None:
+    transport = over(Inner(never), at_once=1, queued=2)
+    calls = [asyncio.create_task(transport.handle_async_request(request())) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    error = await failure(transport.handle_async_request(request()))
+    assert (error.code, error.retryable, error.source) == ("OVERLOADED", True, "PACKAGEX")
+    assert asyncio.get_running_loop().time() == 0.0
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert (transport.slots.taken, transport.waiting) == (0, 0)
+
+
+@jumping
+async def test_one_operation_with_many_calls_does_not_keep_another_waiting() -> None:
+    order: list[str] = []
+
+    async def slowly(sent: httpx.Request) -> httpx.Response:
+        order.append(sent.extensions["operation"])
+        await asyncio.sleep(1.0)
+        return ok()
+
+    transport = over(Inner(slowly), at_once=1)
+
+    async def operation(name: str, calls: int) -> None:
+        with deadline.within(100.0):
+            sent = (transport.handle_async_request(request(operation=name)) for _ in range(calls))
+            await asyncio.gather(*sent)
+
+    many = asyncio.create_task(operation("many", 20))
+    await asyncio.sleep(0.5)
+    await operation("few", 2)
+    await many
+    assert order.index("few") <= 2
+    assert order[:6].count("few") == 2
 
 
 @jumping
@@ -480,7 +670,7 @@ async def test_no_httpx_error_gets_through_and_none_is_quoted(kind: type[httpx.R
 async def test_an_answer_that_breaks_off_is_a_failure_and_is_closed(broken: Exception) -> None:
     body = Stream([b'{"data": ['], broken=broken)
     inner = Inner(streamed(body))
-    error = await failure(over(inner).handle_async_request(request()))
+    error = await failure(over(inner, attempts=1).handle_async_request(request()))
     assert type(error) is UpstreamUnavailable
     assert body.closed
 
@@ -526,7 +716,7 @@ async def test_each_call_is_told_with_its_operation_status_and_time() -> None:
 )
 @jumping
 async def test_a_call_that_fails_is_told_with_its_code(play: Play, status: int | None, code: str) -> None:
-    (told,) = await heard(over(Inner(play), answer_bytes=2_000, seconds=5.0), request())
+    (told,) = await heard(over(Inner(play), answer_bytes=2_000, seconds=5.0, attempts=1), request())
     assert isinstance(told, events.UpstreamCalled)
     assert (told.status, told.error) == (status, code)
 
@@ -536,11 +726,13 @@ async def _answered(stream: Stream) -> httpx.Response:
 
 
 @jumping
-async def test_a_call_that_is_never_sent_is_not_told() -> None:
+async def test_a_call_that_is_never_sent_is_told_as_refused() -> None:
     transport = over(Inner(ok()), Budget(1, 60.0))
     assert len(await heard(transport, request())) == 1
     with deadline.within(5.0):
-        assert await heard(transport, request()) == []
+        (told,) = await heard(transport, request())
+    assert isinstance(told, events.UpstreamRefused)
+    assert (told.error, told.operation) == ("UPSTREAM_RATE_LIMITED", "getContact")
 
 
 # Real connections of httpx, over a network that is played.
@@ -572,7 +764,7 @@ class Connection(httpcore.AsyncMockStream):
 def connected(network: Network) -> UpstreamTransport:
     real = httpx.AsyncHTTPTransport(trust_env=False)
     real._pool = httpcore.AsyncConnectionPool(network_backend=network)
-    return UpstreamTransport("PACKAGEX", real, Budget(None, 60.0), Limits())
+    return UpstreamTransport("PACKAGEX", real, Budget(None, 60.0), Policy())
 
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"

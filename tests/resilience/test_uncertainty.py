@@ -12,14 +12,15 @@ from gateway.app import over_the_network
 from gateway.errors import GatewayError, UpstreamTimeout, UpstreamUnavailable
 from gateway.model.source import Source
 from gateway.resilience.budget import Budget
-from gateway.resilience.transport import Limits, UpstreamTransport
+from gateway.resilience.policy import Policy
+from gateway.resilience.transport import UpstreamTransport
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def over(seconds: float = 5.0) -> UpstreamTransport:
     inner = over_the_network(Source.PACKAGEX)
-    return UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Limits(seconds=seconds))
+    return UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Policy(seconds=seconds), dice=lambda: 0.0)
 
 
 def request(port: int, *, safe: bool = False) -> httpx.Request:
@@ -108,7 +109,7 @@ async def test_a_write_is_sent_once_also_over_a_connection_that_has_died() -> No
         await failure(over(), request(port))
         assert len(received) == 1
         await failure(over(), request(port, safe=True))
-        assert len(received) == 3  # a safe one is repeated
+        assert len(received) == 4  # a safe one is repeated
 
 
 async def test_a_call_may_be_given_more_time_and_a_longer_answer_than_usual() -> None:
@@ -120,7 +121,7 @@ async def test_a_call_may_be_given_more_time_and_a_longer_answer_than_usual() ->
 
     async with vendor(long) as port:
         inner = over_the_network(Source.PACKAGEX)
-        limits = Limits(seconds=5.0, answer_bytes=1000)
+        limits = Policy(seconds=5.0, answer_bytes=1000)
         transport = UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), limits)
         sent = request(port)
         sent.extensions = {**sent.extensions, "seconds": 30.0, "answer_bytes": 2000}

@@ -119,7 +119,7 @@ async def test_a_write_that_is_not_answered_in_time_is_uncertain(
     given = await filled(world, source, given)
     world.transports[source].on = lambda request: _late(request, operation)
     outcome = outcome_of(await world.write(field, given))
-    assert (outcome["status"], outcome["code"]) == ("UNCERTAIN", "UPSTREAM_UNAVAILABLE")
+    assert (outcome["status"], outcome["code"]) == ("UNCERTAIN", "UPSTREAM_TIMEOUT")
 
 
 def _late(request: httpx.Request, operation: str) -> None:

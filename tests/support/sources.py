@@ -12,6 +12,7 @@ import httpx
 from gateway.errors import GatewayError
 from gateway.model.source import Source
 from gateway.resilience.budget import Budget
+from gateway.resilience.policy import Policy
 from gateway.sandbox import PLACES
 from gateway.setting import Secret
 from gateway.upstreams import build
@@ -21,7 +22,7 @@ from gateway.upstreams.packagex.emulator import Emulator as PackageX
 from gateway.upstreams.people import Population
 from gateway.upstreams.samespace.emulator import Emulator as Samespace
 from gateway.upstreams.smartsender.emulator import Emulator as SmartSender
-from tests.support.world import InProcess
+from tests.support.world import InProcess, at_once
 
 KEY = "key-7Jq2-that-nobody-may-see"
 NOW = "2026-01-02T03:04:05.678Z"
@@ -83,13 +84,19 @@ def lone(
     account: str = "default",
     budget: Budget | None = None,
     seconds: float = 10.0,
+    attempts: int = 3,
 ) -> Lone:
     """A source on its own, over the emulator given or one with so many people."""
     emulator = emulator or EMULATORS[source](Population(size=people))
     if source is Source.SMART_SENDER:
         emulator.switches.rate_limits = False
     transport = InProcess(emulator.app)
-    settings = SourceSettings(url=HOST + PLACES[source][2], key=Secret(key), seconds=seconds, rate=None)
+    settings = SourceSettings(
+        url=HOST + PLACES[source][2],
+        key=Secret(key),
+        rate=None,
+        policy=Policy(seconds=seconds, attempts=attempts),
+    )
     upstream = build(
         source,
         settings,
@@ -97,6 +104,7 @@ def lone(
         budget=budget or Budget(None, 60.0),
         inner=transport,
         now=lambda: NOW,
+        sleep=at_once,
     )
     return Lone(upstream, emulator, transport)
 

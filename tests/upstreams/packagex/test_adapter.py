@@ -21,7 +21,7 @@ PX = Source.PACKAGEX
 
 @pytest.fixture
 def crowd() -> Lone:
-    return lone(PX)
+    return lone(PX, attempts=1)
 
 
 def key(identity: str) -> ContactKey:

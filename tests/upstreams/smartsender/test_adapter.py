@@ -21,7 +21,7 @@ IMKE, TADEO, NOBODY = (ContactKey(SENDER, "", each) for each in ("50417", "50433
 
 @pytest.fixture
 def crowd() -> Lone:
-    return lone(SENDER)
+    return lone(SENDER, attempts=1)
 
 
 @pytest.fixture

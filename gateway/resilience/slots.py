@@ -1,0 +1,60 @@
+"""Places for calls under way at once. Whoever has to wait stands in a fair line."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway import deadline
+from gateway.errors import DeadlineExceeded
+from gateway.resilience.line import Line
+
+
+@dataclass(slots=True, eq=False)
+class Slots:
+    """At most `most` calls of one source at once; httpcore's pool costs ever more with those that wait."""
+
+    source: str
+    most: int
+    taken: int = 0
+    _line: "Line[asyncio.Future[Any]]" = field(default_factory=Line)
+
+    async def take(self) -> None:
+        """Take a place, waiting for it within the deadline. Raises DeadlineExceeded."""
+        if self.taken < self.most and not self._line:
+            self.taken += 1
+        else:
+            await self._wait()
+
+    def free(self) -> None:
+        """Leave a place: it goes to whoever is next."""
+        while (first := self._line.first()) is not None:
+            operation, place, _ = first
+            self._line.serve(operation, place)
+            if not place.done():
+                place.set_result(None)
+                return
+        self.taken -= 1
+
+    async def _wait(self) -> None:
+        held = deadline.current()
+        operation: object = held.operation if held else object()
+        place: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._line.join(operation, place, background=held is not None and held.background)
+        left = deadline.seconds_left(float("inf"))
+        try:
+            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
+                await place
+        except TimeoutError:
+            self._return(operation, place)
+            raise DeadlineExceeded(
+                f"Too many calls to {self.source} were under way for the time left.", source=self.source
+            ) from None
+        except asyncio.CancelledError:
+            self._return(operation, place)
+            raise
+
+    def _return(self, operation: object, place: "asyncio.Future[Any]") -> None:
+        """Wait no longer; a place that was given in the same moment goes to the next one."""
+        self._line.leave(operation, place)
+        if place.done() and not place.cancelled():
+            self.free()
