@@ -37,7 +37,8 @@ from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
 from gateway.model.source import Source
 from gateway.resilience.budget import Budget
 from gateway.resilience.transport import Sleep
-from gateway.server import probes
+from gateway.server import admission, probes
+from gateway.server.admission import Admission
 from gateway.server.auth import authenticate
 from gateway.server.explorer import view
 from gateway.server.graphql import Endpoint
@@ -103,6 +104,7 @@ class Gateway:
         self._owner = Owner(folder)
         self._once = Once(self._journal, self._owner, now)
         self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
+        self.admission = Admission(most=config.operations)
         self.crawlers: dict[str, Crawler] = {}
         self.directories: dict[str, Directory] = {
             account: self._directory(account) for account in _accounts(config.keys)
@@ -231,6 +233,7 @@ def create_app(
         keys=config.keys,
         directories=gateway.directory,
         ledgers=gateway.ledger,
+        admission=gateway.admission,
         seconds=config.deadline_seconds,
         body_bytes=config.body_bytes,
         upload_bytes=config.import_bytes,
@@ -279,13 +282,15 @@ def _open_and_close(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await gateway.recover()
-        crawl = asyncio.create_task(gateway.crawl()) if crawling else None
+        tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
+        if crawling:
+            tasks.append(asyncio.create_task(gateway.crawl()))
         try:
             yield
         finally:
-            if crawl is not None:
-                crawl.cancel()
-                await asyncio.wait((crawl,))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await gateway.aclose()
 
     return lifespan

@@ -87,6 +87,7 @@ def _serve(_: argparse.Namespace) -> int:
     started = running.run(
         [(create_app(chosen), listening)],
         ready=lambda: print(f"The gateway answers on {place}{why}", flush=True),
+        grace=chosen.grace_seconds,
     )
     return 0 if started else 1
 

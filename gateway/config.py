@@ -75,6 +75,18 @@ OWN: Final = (
     Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),
     Setting("GATEWAY_IMPORT_CELLS", setting.count, "2000000", "Most cells of a file."),
     Setting("GATEWAY_IMPORT_DEADLINE_SECONDS", setting.seconds, "3600", "Longest time for one import job."),
+    Setting(
+        "GATEWAY_CONCURRENCY",
+        setting.count,
+        "1000",
+        "Operations carried out at once; fewer when the event loop is late. More get 503 and `Retry-After`.",
+    ),
+    Setting(
+        "GATEWAY_GRACE_SECONDS",
+        setting.seconds,
+        "30",
+        "Longest time for what is under way after SIGTERM; a second signal ends it.",
+    ),
     Setting("GATEWAY_QUERY_TOKENS", setting.count, "10000", "Largest document, in tokens."),
     Setting("GATEWAY_QUERY_DEPTH", setting.count, "20", "Deepest document, in fields; GraphiQL asks for 15."),
     Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
@@ -116,6 +128,8 @@ class Config:
     import_rows: int
     import_cells: int
     import_seconds: float
+    operations: int
+    grace_seconds: float
     limits: Limits
     phone_region: str
     index_max_age: float
@@ -147,6 +161,8 @@ def read(environment: Mapping[str, str]) -> Config:
         import_rows=values["GATEWAY_IMPORT_ROWS"],
         import_cells=values["GATEWAY_IMPORT_CELLS"],
         import_seconds=values["GATEWAY_IMPORT_DEADLINE_SECONDS"],
+        operations=values["GATEWAY_CONCURRENCY"],
+        grace_seconds=values["GATEWAY_GRACE_SECONDS"],
         limits=Limits(tokens=values["GATEWAY_QUERY_TOKENS"], depth=values["GATEWAY_QUERY_DEPTH"]),
         phone_region=values["GATEWAY_PHONE_REGION"],
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],

@@ -1,6 +1,6 @@
 """What the core asks of a source. An adapter answers; what its vendor cannot do stays as it is here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -144,6 +144,23 @@ class Twins(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How a source can be called now. `breaker` is a word of `enum BreakerState`, the worse one of reads and
+    writes. Of the rate limit, None without one: calls in a window of `window` seconds, how many of them are
+    left, and the seconds until all of them are. `waiting` and `under_way` count calls.
+    """
+
+    breaker: str
+    breakers: Mapping[str, str]
+    limit: int | None
+    remaining: int | None
+    resets_in: float | None
+    window: float | None
+    waiting: int
+    under_way: int
+
+
 class Upstream(Protocol):
     """One source for one account.
 
@@ -157,6 +174,7 @@ class Upstream(Protocol):
     traits: Traits
     reads_by_id: bool
     purse: Purse
+    conditions: Callable[[], Conditions]
 
     async def prepare(self) -> None:
         """Learn once what the endpoint offers; raises UpstreamBadResponse when that does not fit."""

@@ -73,7 +73,11 @@ def run(
     logs.configure(chosen.log_level)
     listening = running.listen(chosen.host, chosen.port)
     apps.append((create_app(chosen), listening))
-    return running.run(apps, ready=lambda: print(_welcome(running.address(listening)), flush=True))
+    return running.run(
+        apps,
+        ready=lambda: print(_welcome(running.address(listening)), flush=True),
+        grace=chosen.grace_seconds,
+    )
 
 
 def _welcome(address: str) -> str:

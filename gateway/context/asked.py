@@ -43,6 +43,11 @@ class Asked:
             self._loaders = Loaders(self.directory, self.caller, self.max_age)
         return self._loaders
 
+    def abandon(self) -> None:
+        """Nobody waits for this request any more: what is under way for it ends."""
+        if self._loaders is not None:
+            self._loaders.work.abandon()
+
     def renew(self) -> None:
         """Something was written: whatever this request has read before is not relied on any more."""
         self._loaders = None

@@ -1,7 +1,9 @@
 """Batches the look-ups of one request. Keys of one turn of the loop become one call of the directory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -27,9 +29,10 @@ class Loader(Generic[K, V]):
     A waiter that goes away must not take the value from the others, so each load is shielded.
     """
 
-    def __init__(self, find: Callable[[Sequence[K]], Awaitable[Found[K, V]]]) -> None:
+    def __init__(self, find: Callable[[Sequence[K]], Awaitable[Found[K, V]]], work: "Work") -> None:
         async def batch(keys: list[K]) -> list[Any]:
-            found = await find(keys)
+            with work.under_way():
+                found = await find(keys)
             return [found.get(key) for key in keys]
 
         self._loader: DataLoader[K, V | None] = DataLoader(batch_load_fn=batch)
@@ -45,25 +48,55 @@ class Loader(Generic[K, V]):
         return key in self._asked
 
 
+@dataclass(slots=True, eq=False)
+class Work:
+    """The batches of one request that are under way; they end with it."""
+
+    abandoned: bool = False
+    _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Carry out a batch in the task at hand."""
+        task = asyncio.current_task()
+        if self.abandoned or task is None:
+            raise asyncio.CancelledError
+        self._tasks.add(task)
+        try:
+            yield
+        finally:
+            self._tasks.discard(task)
+
+    def abandon(self) -> None:
+        """Nobody waits any more: end what is under way, and begin nothing."""
+        self.abandoned = True
+        for task in self._tasks:
+            task.cancel()
+
+
 class Loaders:
     """The loaders of one request."""
 
     def __init__(self, directory: Directory, caller: Caller, max_age: float | None) -> None:
         self._directory = directory
         self._caller = caller
+        self.work = Work()
+
+        def loader(find: Callable[[Sequence[Any]], Awaitable[Found[Any, Any]]]) -> Loader[Any, Any]:
+            return Loader(find, self.work)
 
         def contacts(*, brief: bool) -> Loader[ContactKey, Contact]:
-            return Loader(lambda keys: directory.contacts(keys, caller, brief=brief, max_age=max_age))
+            return loader(lambda keys: directory.contacts(keys, caller, brief=brief, max_age=max_age))
 
         self.contact = contacts(brief=False)
         self.brief_contact = contacts(brief=True)
-        self.group: Loader[GroupKey, Group] = Loader(lambda keys: directory.groups(keys, caller))
-        self.chat: Loader[ContactKey, Chat] = Loader(lambda keys: directory.chats(keys, caller))
-        self.funnels: Loader[ContactKey, list[Funnel]] = Loader(lambda keys: directory.funnels(keys, caller))
-        self.channel: Loader[tuple[Source, str], Channel] = Loader(
+        self.group: Loader[GroupKey, Group] = loader(lambda keys: directory.groups(keys, caller))
+        self.chat: Loader[ContactKey, Chat] = loader(lambda keys: directory.chats(keys, caller))
+        self.funnels: Loader[ContactKey, list[Funnel]] = loader(lambda keys: directory.funnels(keys, caller))
+        self.channel: Loader[tuple[Source, str], Channel] = loader(
             lambda keys: directory.channels(keys, caller)
         )
-        self.definitions: Loader[tuple[Source, str], dict[str, Property]] = Loader(self._definitions)
+        self.definitions: Loader[tuple[Source, str], dict[str, Property]] = loader(self._definitions)
 
     async def communications(self, key: ContactKey, offset: int, count: int) -> Slice[Communication]:
         """The ways to reach a contact. The chat carries them too, so one that is asked for anyway answers."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from graphql import GraphQLResolveInfo
@@ -25,6 +26,7 @@ from gateway.model.group import GroupKey
 from gateway.model.ids import OwnId
 from gateway.model.outcome import Connection
 from gateway.model.source import Source
+from gateway.ports import Conditions
 
 MOST_NODES: Final = 100
 
@@ -117,6 +119,8 @@ class Context:
         enabled = source in directory.upstreams
         traits = directory.upstreams[source].traits if enabled else directory.traits[source]
         health = directory.health.of(source.value)
+        p50, p95 = health.latency(0.5), health.latency(0.95)
+        conditions = directory.upstreams[source].conditions() if enabled else None
         return {
             "source": source,
             "name": traits.name,
@@ -124,11 +128,28 @@ class Context:
             "status": health.status if enabled else "UNKNOWN",
             "lastError": health.last_error if enabled else "It is switched off: it has no key or no address.",
             "lastOkAt": health.last_ok_at,
+            "breaker": conditions.breaker if conditions else None,
+            "latencyMsP50": None if p50 is None else round(p50 * 1000, 3),
+            "latencyMsP95": None if p95 is None else round(p95 * 1000, 3),
+            "rateLimit": _rate_limit(conditions, directory.health.now()) if conditions else None,
             "capabilities": [
                 {"operation": name, "supported": ability.supported, "caveat": ability.caveat}
                 for name, ability in traits.abilities.items()
             ],
         }
+
+
+def _rate_limit(conditions: Conditions, now: str) -> dict[str, Any] | None:
+    """A `RateLimitInfo`; None where there is no limit."""
+    if conditions.limit is None:
+        return None
+    resets_at = datetime.fromisoformat(now) + timedelta(seconds=conditions.resets_in or 0.0)
+    return {
+        "limit": conditions.limit,
+        "remaining": conditions.remaining,
+        "resetsAt": resets_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "windowSeconds": conditions.window,
+    }
 
 
 Info = GraphQLResolveInfo[Context]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.events import Event, UpstreamCalled
 
+MEASURED = 200  # calls of which the time is remembered
 REMEMBERED = 5  # calls; a source whose last ones all failed is DOWN
 
 
@@ -16,6 +17,12 @@ class Health:
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     last_error: str | None = None
     last_ok_at: str | None = None
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED))
+
+    def latency(self, share: float) -> float | None:
+        """The seconds within which this share of the latest answers came; None before the first."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
 
     @property
     def status(self) -> str:
@@ -31,6 +38,8 @@ class Health:
         refused = call.status is not None and (call.status >= 500 or call.status in (401, 403, 429))
         ok = call.error is None and not refused
         self.recent.append(ok)
+        if call.status is not None:
+            self.seconds.append(call.seconds)
         if ok:
             self.last_ok_at = now
             self.last_error = None

@@ -99,7 +99,7 @@ class Breaker:
         return self.state is State.HALF_OPEN and number == self._round
 
     def _open(self, now: float) -> None:
-        self._pause = min(self.longest, self._pause * 2 or self.cool_down)
+        self._pause = min(max(self.longest, self.cool_down), self._pause * 2 or self.cool_down)
         self._open_until = now + self._pause
         self.state = State.OPEN
         self._recent.clear()

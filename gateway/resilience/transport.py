@@ -26,8 +26,9 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.ports import Conditions
 from gateway.resilience import backoff
-from gateway.resilience.breaker import Breaker
+from gateway.resilience.breaker import Breaker, State
 from gateway.resilience.budget import Budget
 from gateway.resilience.gate import Gate
 from gateway.resilience.policy import Policy
@@ -44,6 +45,7 @@ TELLING: Final = 0.25  # of the time of a call; a deadline that left less says n
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
 UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 SENDING: Final = ".send_request_headers.started"  # how httpcore names the moment at which a request leaves
+WORST_LAST: Final = (State.CLOSED, State.HALF_OPEN, State.OPEN)
 WRITE: Final = "write"
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -151,6 +153,23 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+    def conditions(self) -> Conditions:
+        """How the source can be called now."""
+        now = asyncio.get_running_loop().time()
+        states = {kind: gate.breaker.state for kind, gate in self.gates.items()}
+        budget = self.purse.budget
+        limited = budget.limit is not None
+        return Conditions(
+            breaker=max(states.values(), key=WORST_LAST.index).value,
+            breakers={kind: state.value for kind, state in states.items()},
+            limit=budget.limit,
+            remaining=budget.remaining(now),
+            resets_in=budget.resets_in(now) if limited else None,
+            window=budget.window if limited else None,
+            waiting=self.waiting,
+            under_way=self.slots.taken,
+        )
 
     async def _admitted(self, call: _Call, gate: Gate) -> int:
         """Wait until a call may be sent; it holds a place then. The number is the breaker's."""

@@ -25,7 +25,9 @@ from gateway.federation.directory import Directory
 from gateway.keys import Keys
 from gateway.model.caller import Caller, Scope
 from gateway.server import multipart, parameters
+from gateway.server.admission import Admission
 from gateway.server.auth import authenticate, check_csrf
+from gateway.server.gone import while_there
 from gateway.server.negotiation import JSON, media_type, prefers_html, status_of_invalid
 from gateway.server.parameters import Parameters
 from gateway.server.problems import (
@@ -58,6 +60,7 @@ class Endpoint:
     keys: Keys
     directories: Callable[[str], Directory]
     ledgers: Callable[[str], Ledger]
+    admission: Admission
     seconds: float
     body_bytes: int
     upload_bytes: int
@@ -89,15 +92,23 @@ class Endpoint:
                     scratch=self.scratch,
                     check=lambda asked: self._check_before_files(asked, caller),
                 )
-                async with form as asked:
-                    return await self._answer(asked, caller, request, kind, request_id)
+                with self.admission.upload():
+                    async with form as asked:
+                        return await self._admitted(asked, caller, request, kind, request_id)
             asked = await self._parameters(request)
-            return await self._answer(asked, caller, request, kind, request_id)
+            return await self._admitted(asked, caller, request, kind, request_id)
         except Refusal as refusal:
             return _refused(refusal, kind, request_id)
         except Exception as error:
             logs.failure(error, request_id)
             return _refused(Failed(graphql_errors.MASKED), kind, request_id)
+
+    async def _admitted(
+        self, asked: Parameters, caller: Caller, request: Request, kind: str, request_id: str
+    ) -> Response:
+        """Answer where there is room, which is known once the body is there: slow ones take none."""
+        with self.admission.one():
+            return await self._answer(asked, caller, request, kind, request_id)
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
@@ -139,7 +150,11 @@ class Endpoint:
             "operation": (asked.operation or "")[:LONGEST_NAME] or None,
             "caller": caller.name,
         }
-        result = await self._run(document, asked, context, _seconds(request, self.seconds))
+        run = self._run(document, asked, context, _seconds(request, self.seconds))
+        if document.kind(asked.operation) == "mutation":  # what has begun to write comes to its end
+            result = await run
+        else:
+            result = await while_there(request, run)
         strict = request.headers.get("x-partial", "").lower() == "errors"
         return self._finished(result, context, kind, request_id, strict=strict)
 
@@ -158,7 +173,11 @@ class Endpoint:
                         context=context,
                         suggestions=self.suggestions,
                     )
+            except asyncio.CancelledError:
+                asked.abandon()
+                raise
             except TimeoutError:
+                asked.abandon()
                 return DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
 
     def _finished(

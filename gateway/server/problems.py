@@ -19,8 +19,10 @@ class Refusal(GatewayError):
 
     status = 400
 
-    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, headers: Mapping[str, str] | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
         self.headers = dict(headers or {})
 
 
@@ -94,6 +96,21 @@ class Failed(Refusal):
 
     code = "INTERNAL"
     status = 500
+
+
+class Overloaded(Refusal):
+    """The gateway has as much to do as it can."""
+
+    code = "OVERLOADED"
+    status = 503
+    retryable = True
+
+
+class Gone(Refusal):
+    """The caller went away before the answer was there; nobody reads this."""
+
+    code = BadRequest.code
+    status = 499
 
 
 class TooSlow(Refusal):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-GRACE_SECONDS: Final = 10
+GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
 BACKLOG: Final = 2_048
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -40,20 +41,41 @@ def address(found: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> bool:
+def run(
+    apps: Sequence[tuple[ASGIApp, socket.socket]],
+    ready: Callable[[], None],
+    *,
+    grace: float = GRACE_SECONDS,
+    hang_up: Callable[[], None] = lambda: None,
+) -> bool:
     """Serve every application on its socket; the last one is the first to end.
 
-    `ready` is called once all of them answer. Returns whether all of them could be started.
+    `ready` is called once all of them answer, `hang_up` on SIGHUP. After SIGINT or SIGTERM nothing new is
+    taken, and what is under way has `grace` seconds; a second signal ends it. Returns whether all of them
+    could be started.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(apps, ready))
+        return runner.run(_run(apps, ready, grace, hang_up))
 
 
-async def _run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> bool:
+async def _run(
+    apps: Sequence[tuple[ASGIApp, socket.socket]],
+    ready: Callable[[], None],
+    grace: float,
+    hang_up: Callable[[], None],
+) -> bool:
     stop = asyncio.Event()
+    servers = [Server(_config(app, grace)) for app, _ in apps]
+
+    def signalled() -> None:
+        for server in servers if stop.is_set() else ():
+            server.force_exit = True
+        stop.set()
+
     for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    servers = [Server(_config(app)) for app, _ in apps]
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     tasks = [
         asyncio.create_task(server.serve(sockets=[found]))
         for server, (_, found) in zip(servers, apps, strict=True)
@@ -75,7 +97,7 @@ async def _run(apps: Sequence[tuple[ASGIApp, socket.socket]], ready: Callable[[]
     return all(server.started for server in servers)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
@@ -87,7 +109,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=max(1, math.ceil(grace)),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.context.loaders import Loader, Loaders
+from gateway.context.loaders import Loader, Loaders, Work
 from gateway.errors import UpstreamUnavailable
 from gateway.model.caller import ANYONE, DEFAULT_ACCOUNT
 from gateway.model.contact import ContactKey
@@ -40,7 +40,7 @@ class Shop:
 @jumping
 async def test_keys_of_one_turn_become_one_call_and_get_their_own_values() -> None:
     shop = Shop()
-    loader = Loader(shop.find)
+    loader = Loader(shop.find, Work())
     assert await asyncio.gather(*(loader.load(key) for key in "abc")) == ["A", "B", "C"]
     assert shop.asked == [["a", "b", "c"]]
 
@@ -48,7 +48,7 @@ async def test_keys_of_one_turn_become_one_call_and_get_their_own_values() -> No
 @jumping
 async def test_a_key_is_asked_for_once_in_a_request() -> None:
     shop = Shop()
-    loader = Loader(shop.find)
+    loader = Loader(shop.find, Work())
     assert await asyncio.gather(*(loader.load(key) for key in "aba")) == ["A", "B", "A"]
     assert await loader.load("b") == "B"
     assert shop.asked == [["a", "b"]]
@@ -56,12 +56,12 @@ async def test_a_key_is_asked_for_once_in_a_request() -> None:
 
 @jumping
 async def test_a_key_with_nothing_behind_it_is_none() -> None:
-    assert await Loader(Shop().find).load("o") is None
+    assert await Loader(Shop().find, Work()).load("o") is None
 
 
 @jumping
 async def test_a_key_that_fails_fails_alone() -> None:
-    loader = Loader(Shop().find)
+    loader = Loader(Shop().find, Work())
     found = await asyncio.gather(*(loader.load(key) for key in "axb"), return_exceptions=True)
     assert found == ["A", DOWN, "B"]
     with pytest.raises(UpstreamUnavailable):
@@ -70,14 +70,14 @@ async def test_a_key_that_fails_fails_alone() -> None:
 
 @jumping
 async def test_a_call_that_fails_fails_all_of_its_keys() -> None:
-    loader = Loader(Shop(failing=DOWN).find)
+    loader = Loader(Shop(failing=DOWN).find, Work())
     assert await asyncio.gather(*(loader.load(key) for key in "ab"), return_exceptions=True) == [DOWN] * 2
 
 
 @jumping
 async def test_a_waiter_that_goes_away_takes_nothing_from_the_others() -> None:
     shop = Shop()
-    loader = Loader(shop.find)
+    loader = Loader(shop.find, Work())
 
     async def wait() -> str | None:
         return await loader.load("a")
@@ -93,7 +93,7 @@ async def test_a_waiter_that_goes_away_takes_nothing_from_the_others() -> None:
 
 @jumping
 async def test_a_loader_knows_what_was_asked_for() -> None:
-    loader = Loader(Shop().find)
+    loader = Loader(Shop().find, Work())
     assert not loader.asked("a")
     await loader.load("a")
     assert loader.asked("a")

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from gateway.model.source import Source
+from tests.conftest import Build
 from tests.support.world import World
 
 LIST = """{
@@ -156,3 +157,47 @@ async def test_a_source_without_a_key_is_switched_off_and_says_so(new_world: obj
     assert [each["source"] for each in answer.data["contacts"]["sources"]] == ["SAMESPACE", "SMART_SENDER"]
     named = await world.ask("{ contacts(sources: [PACKAGEX]) { nodes { id } } }")
     assert named.codes == ["CAPABILITY_UNSUPPORTED"]
+
+
+STATE = (
+    "{ sources { source status breaker lastError latencyMsP50 latencyMsP95 "
+    "rateLimit { limit remaining resetsAt windowSeconds } } }"
+)
+
+
+async def test_the_state_of_a_source_shows_its_breaker_latency_and_rate_limit(new_world: Build) -> None:
+    world = new_world(SMART_SENDER_RATE_LIMIT="180/60", PACKAGEX_BREAKER_COOL_DOWN_SECONDS="3600")
+    world.packagex.switches.fail(status=503)
+    for _ in range(5):
+        await world.ask("{ contacts(first: 6) { nodes { id } } }")
+    told = {each["source"]: each for each in (await world.data(STATE))["sources"]}
+    assert {source: each["breaker"] for source, each in told.items()} == {
+        "SAMESPACE": "CLOSED",
+        "PACKAGEX": "OPEN",
+        "SMART_SENDER": "CLOSED",
+    }
+    assert told["SAMESPACE"]["rateLimit"] is None
+    limit = told["SMART_SENDER"]["rateLimit"]
+    assert (limit["limit"], limit["remaining"], limit["windowSeconds"]) == (
+        180,
+        180 - world.calls["SMART_SENDER"],
+        60.0,
+    )
+    assert limit["resetsAt"] > "2026"
+    assert 0 < told["SAMESPACE"]["latencyMsP50"] <= told["SAMESPACE"]["latencyMsP95"]
+
+
+async def test_a_source_that_keeps_failing_costs_no_time_and_no_calls(new_world: Build) -> None:
+    world = new_world(PACKAGEX_BREAKER_COOL_DOWN_SECONDS="3600")
+    world.packagex.switches.fail(status=503)
+    for _ in range(5):
+        await world.ask("{ contacts(first: 6) { nodes { id } } }")
+    world.forget()
+    answer = await world.ask(
+        "{ contacts(first: 6) { nodes { source } sources { source status code retryAfterSeconds message } } }"
+    )
+    outcome = next(each for each in answer.data["contacts"]["sources"] if each["source"] == "PACKAGEX")
+    assert (outcome["status"], outcome["code"]) == ("UNAVAILABLE", "UPSTREAM_UNAVAILABLE")
+    assert outcome["retryAfterSeconds"] > 3000
+    assert "PACKAGEX" not in world.calls
+    assert {node["source"] for node in answer.data["contacts"]["nodes"]} == {"SAMESPACE", "SMART_SENDER"}

@@ -110,6 +110,7 @@ class World:
     packagex: PackageX
     smartsender: SmartSender
     transports: dict[Source, InProcess]
+    app: Any
     gateway: Gateway
     client: httpx.AsyncClient
     headers: dict[str, str] = field(default_factory=dict)
@@ -251,7 +252,7 @@ def build(people: int = 240, *, seed: int = 1, off: tuple[Source, ...] = (), **s
     assert isinstance(smartsender, SmartSender)
     smartsender.switches.rate_limits = False
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000")
-    return World(samespace, packagex, smartsender, transports, app.state.gateway, client)
+    return World(samespace, packagex, smartsender, transports, app, app.state.gateway, client)
 
 
 @cache

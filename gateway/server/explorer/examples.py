@@ -82,7 +82,11 @@ query Chats {
         name="Sources, modules, properties",
         query="""\
 query Sources {
-  sources { source name enabled status lastOkAt capabilities { operation supported caveat } }
+  sources {
+    source name enabled status breaker lastOkAt latencyMsP50 latencyMsP95
+    rateLimit { limit remaining resetsAt windowSeconds }
+    capabilities { operation supported caveat }
+  }
   modules { name properties(first: 5) { nodes { key label type options { key label } } } }
   channels { nodes { type name active } }
 }

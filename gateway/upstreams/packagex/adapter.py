@@ -138,6 +138,7 @@ class PackageX(Upstream):
         self.account = account
         self.client = client
         self.purse = client.purse
+        self.conditions = client.conditions
         self.traits = TRAITS if deletes else self._without_deletion("PACKAGEX_DELETE is off.")
         self._now = now
         self._index_base = index_base

@@ -21,6 +21,7 @@ class Client:
 
     def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
         self.purse = wire.transport.purse
+        self.conditions = wire.transport.conditions
         self._wire = wire
         self._flights = Flights(wire.source)
         self._for_files = {"seconds": import_seconds, "answer_bytes": LARGEST_REPORT}

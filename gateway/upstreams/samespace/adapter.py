@@ -96,6 +96,7 @@ class Samespace(Upstream):
         self.account = account
         self.client = client
         self.purse = client.purse
+        self.conditions = client.conditions
         self.reads_by_id = False
         self._merge_keys = merge_keys
         self._now = now

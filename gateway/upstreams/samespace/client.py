@@ -60,7 +60,23 @@ class RootField:
     selection: str = ""
 
 
-_Batch = tuple[list[RootField], "asyncio.Task[tuple[list[str], Any]]"]
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Root fields that travel together, and the document that carries them."""
+
+    fields: list[RootField]
+    task: "asyncio.Task[tuple[list[str], Any]]"
+    waiting: int = 0
+
+    async def sent(self) -> tuple[list[str], Any]:
+        """The names in the answer, and the answer. When nobody waits any more, it is not waited for."""
+        self.waiting += 1
+        try:
+            return await asyncio.shield(self.task)
+        finally:
+            self.waiting -= 1
+            if not self.waiting:
+                self.task.cancel()
 
 
 class Client:
@@ -68,6 +84,7 @@ class Client:
 
     def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
         self.purse = wire.transport.purse
+        self.conditions = wire.transport.conditions
         self._wire = wire
         self._flights = Flights(wire.source)
         self._waiting: dict[object, _Batch] = {}
@@ -197,11 +214,10 @@ class Client:
             fields: list[RootField] = []
             task = asyncio.create_task(self._send_document(work, fields))
             task.add_done_callback(_seen)
-            batch = self._waiting[work] = (fields, task)
-        fields, task = batch
-        place = len(fields)
-        fields.append(field)
-        names, json = await asyncio.shield(task)
+            batch = self._waiting[work] = _Batch(fields, task)
+        place = len(batch.fields)
+        batch.fields.append(field)
+        names, json = await batch.sent()
         data = self._data(json)
         self._raise_first(json, names[place])
         value = data.get(names[place])
@@ -210,12 +226,16 @@ class Client:
         return value
 
     async def _send_document(self, work: object, fields: list[RootField]) -> tuple[list[str], Any]:
-        for _ in range(TURNS):  # whoever asks within these turns of the loop comes along
-            await asyncio.sleep(0)
-        del self._waiting[work]
+        try:
+            for _ in range(TURNS):  # whoever asks within these turns of the loop comes along
+                await asyncio.sleep(0)
+        finally:
+            del self._waiting[work]
         names, body = document("query", fields)
         operation = "+".join(dict.fromkeys(field.name for field in fields))
-        answer = await self._wire.send(operation, "POST", GRAPHQL, json=body, safe=True)
+        answer = await self._wire.send(
+            operation, "POST", GRAPHQL, json=body, safe=True, extensions={"batch": len(fields)}
+        )
         return names, answer.json
 
     async def _mutate(

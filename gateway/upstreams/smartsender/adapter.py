@@ -116,6 +116,7 @@ class SmartSender(Upstream):
         self.account = account
         self.client = client
         self.purse = client.purse
+        self.conditions = client.conditions
         self.traits = TRAITS if deletes else _without_deletion("SMART_SENDER_DELETE is off.")
         self._now = now
 

@@ -30,6 +30,7 @@ class Client:
 
     def __init__(self, wire: Wire, merge_path: Sequence[str] = MERGE_PATH) -> None:
         self.purse = wire.transport.purse
+        self.conditions = wire.transport.conditions
         self._wire = wire
         self._flights = Flights(wire.source)
         self._merge_path = tuple(merge_path)  # assumed, so it comes from a setting

@@ -1,0 +1,89 @@
+"""How many operations are carried out at once: as many as keep the event loop quick.
+
+What does not fit is refused at once with 503 and `Retry-After`, which costs little, so that what was taken
+is answered at its usual speed. The limit follows the lag of the event loop: a little more while it is
+quick, a tenth less whenever it is late (additive increase, multiplicative decrease).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.server.problems import Overloaded
+
+FEWEST: Final = 32  # a browser and a page of honest queries at once meet no refusal
+LAG_SECONDS: Final = 0.02  # of the event loop, above which fewer operations are taken
+LESS: Final = 0.9
+MORE: Final = 2.0
+RETRY_SECONDS: Final = 1
+SAMPLE_SECONDS: Final = 0.02
+SMOOTHING: Final = 0.3  # weight of the latest sample
+UPLOADS: Final = 8  # files that arrive at once
+
+
+@dataclass(slots=True, kw_only=True)
+class Admission:
+    """Counts operations under way, and says whether one more may begin. Pure: told the lag.
+
+    `most` bounds them however quick the loop is: slow sources keep operations waiting, and each holds memory.
+    """
+
+    most: int = 1_000
+    limit: float = field(init=False)
+    under_way: int = 0
+    uploads: int = 0
+    refused: int = 0
+    lag: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limit = float(self.most)
+
+    def told(self, lag: float) -> None:
+        """The loop was late by so many seconds."""
+        self.lag += SMOOTHING * (lag - self.lag)
+        if self.lag > LAG_SECONDS:
+            busy = min(self.limit, max(self.under_way, FEWEST))
+            self.limit = max(float(min(FEWEST, self.most)), busy * LESS)
+        elif self.under_way >= self.limit - MORE:
+            self.limit = min(float(self.most), self.limit + MORE)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Carry out an operation, or raise Overloaded."""
+        if self.under_way >= int(self.limit):
+            self._refuse("operations")
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
+
+    @contextmanager
+    def upload(self) -> Iterator[None]:
+        """Take files, or raise Overloaded."""
+        if self.uploads >= UPLOADS:
+            self._refuse("uploads")
+        self.uploads += 1
+        try:
+            yield
+        finally:
+            self.uploads -= 1
+
+    def _refuse(self, what: str) -> None:
+        self.refused += 1
+        raise Overloaded(
+            f"Too many {what} are under way. Try again in a second.",
+            headers={"retry-after": str(RETRY_SECONDS)},
+            retry_after=float(RETRY_SECONDS),
+        )
+
+
+async def watch(told: Callable[[float], None]) -> None:
+    """Measure how late the event loop is, again and again, until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + SAMPLE_SECONDS
+        await asyncio.sleep(SAMPLE_SECONDS)
+        told(max(0.0, loop.time() - due))
