@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import events
+from gateway.cache.shelf import MemoryShelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
 from gateway.engine import schema as engine_schema
@@ -45,7 +46,7 @@ from gateway.server.graphql import Endpoint
 from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
 from gateway.server.problems import NotAllowed, Refusal, answer, told
 from gateway.telemetry import logs
-from gateway.upstreams import UPSTREAMS, build
+from gateway.upstreams import UPSTREAMS, Cache, build
 from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
 from gateway.writing.groups import Locks
 from resolvers import BINDABLES
@@ -104,6 +105,7 @@ class Gateway:
         self._owner = Owner(folder)
         self._once = Once(self._journal, self._owner, now)
         self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
+        self._cache = Cache(shelf=MemoryShelf(config.cache_bytes), times=config.cache_times)
         self.admission = Admission(most=config.operations)
         self.crawlers: dict[str, Crawler] = {}
         self.directories: dict[str, Directory] = {
@@ -180,6 +182,7 @@ class Gateway:
                 inner=self._transports(source),
                 now=self._now,
                 sleep=self._sleep,
+                cache=self._cache,
             )
             for source, settings in config.sources.items()
             if settings.enabled

@@ -8,6 +8,7 @@ from typing import Any, Final
 import platformdirs
 
 from gateway import setting
+from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
 from gateway.keys import Keys, read_keys
 from gateway.model.source import Source
@@ -34,6 +35,15 @@ def _level(value: str) -> str:
         raise ValueError(f"is none of {', '.join(LEVELS)}")
     return level
 
+
+KEPT: Final = (
+    (Keep.CONTACT, "1", "contacts by id"),
+    (Keep.LIST, "1", "pages of lists"),
+    (Keep.GROUP, "1", "groups by id"),
+    (Keep.CHAT, "1", "chats, communications and messages"),
+    (Keep.CHANNEL, "60", "channels"),
+    (Keep.DEFINITION, "60", "modules and properties"),
+)
 
 OWN: Final = (
     Setting("GATEWAY_HOST", setting.text, "127.0.0.1", "Address to listen on."),
@@ -75,6 +85,22 @@ OWN: Final = (
     Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),
     Setting("GATEWAY_IMPORT_CELLS", setting.count, "2000000", "Most cells of a file."),
     Setting("GATEWAY_IMPORT_DEADLINE_SECONDS", setting.seconds, "3600", "Longest time for one import job."),
+    *(
+        Setting(
+            f"GATEWAY_CACHE_{kind.name}_SECONDS",
+            setting.seconds_or_none,
+            default,
+            f"Age up to which {what} need no call, unless the caller asks for another; 0 for never.",
+        )
+        for kind, default, what in KEPT
+    ),
+    Setting(
+        "GATEWAY_STALE_IF_ERROR_SECONDS",
+        setting.seconds_or_none,
+        "300",
+        "Age up to which what was last seen stands in for a source that fails, marked `STALE`; 0 for never.",
+    ),
+    Setting("GATEWAY_CACHE_BYTES", setting.count, "32000000", "Most memory for what is kept, roughly."),
     Setting(
         "GATEWAY_CONCURRENCY",
         setting.count,
@@ -128,6 +154,8 @@ class Config:
     import_rows: int
     import_cells: int
     import_seconds: float
+    cache_bytes: int
+    cache_times: Times
     operations: int
     grace_seconds: float
     limits: Limits
@@ -161,6 +189,11 @@ def read(environment: Mapping[str, str]) -> Config:
         import_rows=values["GATEWAY_IMPORT_ROWS"],
         import_cells=values["GATEWAY_IMPORT_CELLS"],
         import_seconds=values["GATEWAY_IMPORT_DEADLINE_SECONDS"],
+        cache_bytes=values["GATEWAY_CACHE_BYTES"],
+        cache_times=Times(
+            live={kind: values[f"GATEWAY_CACHE_{kind.name}_SECONDS"] for kind in Keep},
+            stale=values["GATEWAY_STALE_IF_ERROR_SECONDS"],
+        ),
         operations=values["GATEWAY_CONCURRENCY"],
         grace_seconds=values["GATEWAY_GRACE_SECONDS"],
         limits=Limits(tokens=values["GATEWAY_QUERY_TOKENS"], depth=values["GATEWAY_QUERY_DEPTH"]),

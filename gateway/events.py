@@ -48,10 +48,20 @@ class BreakerChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSpared:
-    """An answer came from the index, or from a call that was already on its way."""
+    """An answer came from the cache, the index, or a call that was already on its way."""
 
     source: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleServed:
+    """A source failed (`error` is a code), and what was last seen of it, at epoch seconds, stands in."""
+
+    source: str
+    at: float
+    error: str
+    retry_after: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +74,7 @@ class ScanFinished:
     error: str | None
 
 
-Event = UpstreamCalled | UpstreamRefused | UpstreamSpared | BreakerChanged | ScanFinished
+Event = UpstreamCalled | UpstreamRefused | UpstreamSpared | StaleServed | BreakerChanged | ScanFinished
 Listener = Callable[[Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())

@@ -68,6 +68,14 @@ def seconds(value: str) -> float:
     return number
 
 
+def seconds_or_none(value: str) -> float:
+    """A number of seconds; 0 for none."""
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError("is not a number of seconds")
+    return number
+
+
 def count(value: str) -> int:
     """A positive whole number."""
     number = int(value)

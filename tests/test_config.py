@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import config
+from gateway.cache.reads import Keep
 from gateway.config import BadSetting, Config
 from gateway.model.caller import Scope
 from gateway.model.source import Source
@@ -134,6 +135,9 @@ ODD = [
     ("GATEWAY_QUERY_TOKENS", "-5"),
     ("GATEWAY_QUERY_DEPTH", "deep"),
     ("GATEWAY_QUERY_DEPTH", "1.5"),
+    ("GATEWAY_STALE_IF_ERROR_SECONDS", "-1"),
+    ("GATEWAY_CACHE_BYTES", "lots"),
+    *((f"GATEWAY_CACHE_{kind.name}_SECONDS", "-1") for kind in Keep),
     ("GATEWAY_CONCURRENCY", "0"),
     ("GATEWAY_GRACE_SECONDS", "-1"),
     ("GATEWAY_PHONE_REGION", "USA"),

@@ -99,7 +99,7 @@ class Asked:
     def told(self, page: Connection, info: GraphQLResolveInfo[Any]) -> Connection:
         """Note in the warnings which sources did not answer for a page."""
         for outcome in page["sources"]:
-            if outcome["code"] is not None:
+            if outcome["code"] is not None and outcome["status"] != "STALE":  # the meter tells those
                 warning: dict[str, Any] = {
                     "message": outcome["message"],
                     "path": info.path.as_list(),

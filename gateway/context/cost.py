@@ -1,16 +1,20 @@
 """Counts what one operation cost: a listener of events."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from gateway.events import Event, UpstreamCalled, UpstreamSpared
+from gateway.events import Event, StaleServed, UpstreamCalled, UpstreamSpared
 
 
 @dataclass(slots=True, eq=False)
 class CostMeter:
-    """Calls and spared calls of one operation, for each source: `[calls, hits]`."""
+    """Calls and spared calls of one operation, for each source: `[calls, hits]`; and of each that failed
+    the oldest answer that stood in.
+    """
 
     sources: dict[str, list[int]] = field(default_factory=dict)
+    stale: dict[str, StaleServed] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
         """Hear an event."""
@@ -18,6 +22,14 @@ class CostMeter:
             self.sources.setdefault(event.source, [0, 0])[0] += 1
         elif isinstance(event, UpstreamSpared):
             self.sources.setdefault(event.source, [0, 0])[1] += 1
+        elif isinstance(event, StaleServed):
+            held = self.stale.get(event.source)
+            if held is None or event.at < held.at:
+                self.stale[event.source] = event
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """One for each source that failed and of which older answers were used."""
+        return [_stale(event) for _, event in sorted(self.stale.items())]
 
     def report(self) -> dict[str, Any]:
         """What stands in `extensions.cost`."""
@@ -29,3 +41,15 @@ class CostMeter:
                 for source, (calls, hits) in sorted(self.sources.items())
             },
         }
+
+
+def _stale(event: StaleServed) -> dict[str, Any]:
+    seen = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    warning: dict[str, Any] = {
+        "message": f"{event.source} does not answer ({event.error}). Some of this is as it was at {seen}.",
+        "code": "STALE",
+        "source": event.source,
+    }
+    if event.retry_after is not None:
+        warning["retryAfterSeconds"] = round(event.retry_after, 3)
+    return warning

@@ -1,9 +1,10 @@
 """Lists that can be read from a position on: of a source, of the index, of known members."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
+from gateway.errors import GatewayError
 from gateway.federation.paging import Position
 from gateway.index.query import Question
 from gateway.index.reader import Index, State
@@ -19,7 +20,8 @@ ReadSlice = Callable[[int, int], Awaitable[Slice[Any]]]
 class Read:
     """A stretch of a list. `after[i]` is the position behind `items[i]`, `end` that behind all that was read.
 
-    `stale`: the answer is older or less complete than asked; `held`: there may be more, but not yet.
+    `stale`: the answer is older or less complete than asked, because of `failed` where that is known; `held`:
+    there may be more, but not yet.
     """
 
     items: list[Any]
@@ -30,6 +32,7 @@ class Read:
     total: int | None = None
     from_cache: bool = False
     stale: bool = False
+    failed: GatewayError | None = None
     as_of: str | None = None
 
 
@@ -73,6 +76,9 @@ class LiveFeed:
             end=after[-1] if after else Position(offset, position.last),
             more=more,
             total=found.total,
+            from_cache=found.from_cache,
+            stale=found.failed is not None,
+            failed=found.failed,
             as_of=items[0].get("asOf") if items else None,
         )
 
@@ -88,8 +94,8 @@ class LiveFeed:
         wider = await self.read_slice(start, position.offset - start + count)
         seen = _place(wider.items, str(position.last))
         if seen is None:  # deleted itself: what stands at its place now follows it
-            return Slice(found.items, found.more, found.total), max(0, position.offset - 1)
-        return Slice(wider.items[seen + 1 :], wider.more, wider.total), start + seen + 1
+            return found, max(0, position.offset - 1)
+        return replace(wider, items=wider.items[seen + 1 :]), start + seen + 1
 
 
 @dataclass(frozen=True, slots=True)

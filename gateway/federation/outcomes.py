@@ -29,6 +29,7 @@ STATUSES: Final[tuple[tuple[type[GatewayError], str], ...]] = (
 def answered(source: Source, reads: Sequence[Read], returned: int, *, exhausted: bool) -> SourceOutcome:
     """The outcome of a source that answered, in one or several reads; no read means it had ended before."""
     stale = any(read.stale for read in reads)
+    failed = next((read.failed for read in reads if read.failed is not None), None)
     return {
         "source": source,
         "status": "STALE" if stale else "OK",
@@ -36,10 +37,16 @@ def answered(source: Source, reads: Sequence[Read], returned: int, *, exhausted:
         "exhausted": exhausted,
         "fromCache": any(read.from_cache for read in reads),
         "asOf": min((read.as_of for read in reads if read.as_of), default=None),
-        "retryAfterSeconds": None,
-        "code": None,
-        "message": "The index is older or less complete than asked." if stale else None,
+        "retryAfterSeconds": failed.retry_after if failed else None,
+        "code": failed.code if failed else None,
+        "message": _why_stale(failed) if stale else None,
     }
+
+
+def _why_stale(failed: GatewayError | None) -> str:
+    if failed is None:
+        return "The index is older or less complete than asked."
+    return f"This is how it was last seen. {failed.message}"
 
 
 def failed(source: Source, error: GatewayError, returned: int = 0) -> SourceOutcome:

@@ -38,6 +38,13 @@ class Progress:
     scanned: asyncio.Event = field(default_factory=asyncio.Event)
     due: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def ended(self, error: GatewayError | None) -> None:
+        """A scan has come to its end, or did not come to its beginning."""
+        self.running = False
+        self.error = error
+        done, self.scanned = self.scanned, asyncio.Event()
+        done.set()
+
 
 class Crawler:
     """Reads the sources of one account into a store."""
@@ -102,10 +109,7 @@ class Crawler:
             failed = error
             raise
         finally:
-            progress.running = False
-            progress.error = failed
-            done, progress.scanned = progress.scanned, asyncio.Event()
-            done.set()
+            progress.ended(failed)
             events.emit(
                 events.ScanFinished(
                     source=source.value,
@@ -125,16 +129,22 @@ class Crawler:
             progress.due.clear()
             try:
                 if not prepared:
-                    await self._upstreams[source].prepare()
+                    await self._prepare(source)
                     prepared = True
                 await self.scan(source)
                 pause = FIRST_PAUSE
                 wait = self._max_age * REFRESH_AT
             except GatewayError as error:
-                progress.error = error
                 wait = error.retry_after or pause
                 pause = min(pause * 2, self._max_age)
             await self._until_due(progress, wait)
+
+    async def _prepare(self, source: Source) -> None:
+        try:
+            await self._upstreams[source].prepare()
+        except GatewayError as error:  # whoever waits for a scan need not wait on
+            self.progress[source].ended(error)
+            raise
 
     async def _until_due(self, progress: Progress, seconds: float) -> None:
         due = asyncio.create_task(progress.due.wait())

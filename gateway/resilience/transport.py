@@ -37,6 +37,7 @@ from gateway.resilience.slots import Slots
 
 CROWDED_SECONDS: Final = 1.0
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
+LEAST_LEFT: Final = 0.1  # of the time of a call, for a repeat to be worth it
 LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
 PASSING: Final = frozenset({429, 500, 502, 503, 504})  # a read may be sent again after these
@@ -263,8 +264,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             wait += asked or 0.0
         elif not _passing(failed) or not (call.safe or failed.uncertain is False):
             return None
-        if wait >= min(call.left, deadline.seconds_left(float("inf"))) or not self._repeats.spend():
-            return None
+        left = min(call.left, deadline.seconds_left(float("inf"))) - wait
+        if left < LEAST_LEFT * call.allowed or not self._repeats.spend():
+            return None  # a repeat without time would only hide what is known
         return wait
 
     async def _within_time(self, call: _Call) -> httpx.Response:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from gateway import deadline, events
+from gateway import deadline, events, freshness
 from gateway.context import Context, CostMeter, Ledger
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor
@@ -154,7 +154,8 @@ class Endpoint:
         if document.kind(asked.operation) == "mutation":  # what has begun to write comes to its end
             result = await run
         else:
-            result = await while_there(request, run)
+            with freshness.allowed(context.asked.max_age):
+                result = await while_there(request, run)
         strict = request.headers.get("x-partial", "").lower() == "errors"
         return self._finished(result, context, kind, request_id, strict=strict)
 
@@ -200,7 +201,7 @@ class Endpoint:
         entries = [graphql_errors.formatted(error, request_id, report) for error in result.errors or ()]
         if result.data is None and entries and not any("path" in entry for entry in entries):
             return _response(entries, status_of_invalid(kind), kind, request_id)
-        warnings = context.asked.warnings
+        warnings = [*context.asked.warnings, *context.asked.meter.warnings()]
         if strict:
             entries += [_as_error(warning, request_id) for warning in warnings]
             warnings = []

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import httpx
 
+from gateway.cache.flights import Flights
+from gateway.cache.reads import Reads, Times
+from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.model.source import Source
 from gateway.ports import Traits, Upstream
 from gateway.resilience.budget import Budget
@@ -29,6 +32,17 @@ from gateway.upstreams.smartsender.client import Client as SmartSenderClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """Where answers are kept, and for how long."""
+
+    shelf: Shelf
+    times: Times
+
+
+NO_CACHE: Final = Cache(shelf=MemoryShelf(1), times=Times())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What the gateway knows of a source before it is called. `headers` makes those that carry the key."""
 
@@ -36,16 +50,20 @@ class Entry:
     settings: tuple[Setting, ...]
     read: Callable[[Mapping[str, Any]], SourceSettings]
     headers: Callable[[str], Mapping[str, str]]
-    adapter: Callable[[Wire, str, Callable[[], str], Mapping[str, Any]], Upstream]
+    adapter: Callable[[Wire, Reads, str, Callable[[], str], Mapping[str, Any]], Upstream]
 
 
-def _samespace(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
-    client = SamespaceClient(wire, import_seconds=own[samespace_settings.IMPORT_SECONDS.name])
+def _samespace(
+    wire: Wire, reads: Reads, account: str, now: Callable[[], str], own: Mapping[str, Any]
+) -> Upstream:
+    client = SamespaceClient(wire, reads, import_seconds=own[samespace_settings.IMPORT_SECONDS.name])
     return Samespace(client, account, now, merge_keys=own[samespace_settings.MERGE_KEYS])
 
 
-def _packagex(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
-    client = PackageXClient(wire, import_seconds=own[packagex_settings.IMPORT_SECONDS.name])
+def _packagex(
+    wire: Wire, reads: Reads, account: str, now: Callable[[], str], own: Mapping[str, Any]
+) -> Upstream:
+    client = PackageXClient(wire, reads, import_seconds=own[packagex_settings.IMPORT_SECONDS.name])
     return PackageX(
         client,
         account,
@@ -56,8 +74,10 @@ def _packagex(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str
     )
 
 
-def _smartsender(wire: Wire, account: str, now: Callable[[], str], own: Mapping[str, Any]) -> Upstream:
-    client = SmartSenderClient(wire, merge_path=own[smartsender_settings.MERGE_PATH])
+def _smartsender(
+    wire: Wire, reads: Reads, account: str, now: Callable[[], str], own: Mapping[str, Any]
+) -> Upstream:
+    client = SmartSenderClient(wire, reads, merge_path=own[smartsender_settings.MERGE_PATH])
     return SmartSender(client, account, now, deletes=own[smartsender_settings.DELETE])
 
 
@@ -95,13 +115,15 @@ def build(
     inner: httpx.AsyncBaseTransport,
     now: Callable[[], str],
     sleep: Sleep = asyncio.sleep,
+    cache: Cache = NO_CACHE,
 ) -> Upstream:
     """One source for one account, ready to be called over `inner`; `now` gives RFC 3339 texts."""
     entry = UPSTREAMS[source]
     transport = UpstreamTransport(source.value, inner, budget, settings.policy, sleep=sleep)
     wire = Wire(transport, settings.url, entry.headers(settings.key.reveal()))
     own = {**_defaults(entry), **settings.own}
-    return entry.adapter(wire, account, now, own)
+    reads = Reads(f"{account}:{source.value}", Flights(source.value), cache.shelf, cache.times, now)
+    return entry.adapter(wire, reads, account, now, own)
 
 
 def _defaults(entry: Entry) -> dict[str, Any]:

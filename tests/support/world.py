@@ -16,6 +16,7 @@ from graphql import GraphQLSchema
 
 from gateway import config, sandbox
 from gateway.app import Gateway, create_app, read_schema
+from gateway.cache.reads import Keep
 from gateway.federation.directory import Directory
 from gateway.index.crawl import Crawler
 from gateway.model.source import Source
@@ -29,6 +30,9 @@ DEFAULTS = {
     "GATEWAY_DATA_DIR": ":memory:",
     "SMART_SENDER_RATE_LIMIT": "off",
     "GATEWAY_INDEX_WAIT_SECONDS": "0.5",
+    # What a source does is seen at once; how answers are kept is shown where caches are.
+    **{f"GATEWAY_CACHE_{kind.name}_SECONDS": "0" for kind in Keep},
+    "GATEWAY_STALE_IF_ERROR_SECONDS": "0",
 }
 
 

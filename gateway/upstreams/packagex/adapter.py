@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
     CapabilityUnsupported,
@@ -139,6 +140,7 @@ class PackageX(Upstream):
         self.client = client
         self.purse = client.purse
         self.conditions = client.conditions
+        self.reads = client.reads
         self.traits = TRAITS if deletes else self._without_deletion("PACKAGEX_DELETE is off.")
         self._now = now
         self._index_base = index_base
@@ -151,6 +153,7 @@ class PackageX(Upstream):
         if not ID.fullmatch(vendor_id):
             raise BadInput(f"This cannot be the id of a {kind} of PackageX.")
 
+    @kept(Keep.LIST)
     async def contacts(
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None
     ) -> Slice[Contact]:
@@ -162,6 +165,7 @@ class PackageX(Upstream):
             [self.contact_of(record, as_of, "") for record in records.items], records.more, records.total
         )
 
+    @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, one call each; a group is not a contact."""
         del brief  # PackageX has one form of a contact
@@ -182,10 +186,12 @@ class PackageX(Upstream):
                 self._metadata.setdefault(key, mapping.type_of(value))
         return contact
 
+    @kept(Keep.LIST)
     async def groups(self, offset: int, count: int, *, search: str | None = None) -> Slice[Group]:
         """Groups by time of creation."""
         return self._as_groups(await self._slice("group", offset, count, search=search))
 
+    @kept_each(Keep.GROUP)
     async def groups_by_id(self, ids: Sequence[str]) -> Found[str, Group]:
         """Groups by id, one call each; a person is not a group."""
         found: Found[str, Group] = {}
@@ -196,10 +202,12 @@ class PackageX(Upstream):
                 found[vendor_id] = mapping.group(record, account=self.account, as_of=self._now())
         return found
 
+    @kept(Keep.LIST)
     async def groups_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Group]:
         """The groups that hold a contact."""
         return self._as_groups(await self._slice("group", offset, count, child=contact.id))
 
+    @kept(Keep.DEFINITION)
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """The fields of PackageX and the metadata keys seen; at first a page of contacts is looked at."""
         del module  # PackageX has none

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal, cast
 
-from gateway.cache import Flights
+from gateway.cache.reads import Reads
 from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
@@ -19,11 +19,12 @@ Kind = Literal["person", "group"]
 class Client:
     """Speaks to one PackageX organization."""
 
-    def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
+    def __init__(self, wire: Wire, reads: Reads, *, import_seconds: float = 300.0) -> None:
         self.purse = wire.transport.purse
         self.conditions = wire.transport.conditions
         self._wire = wire
-        self._flights = Flights(wire.source)
+        self.reads = reads
+        self._flights = reads.flights
         self._for_files = {"seconds": import_seconds, "answer_bytes": LARGEST_REPORT}
 
     async def list_contacts(
@@ -52,6 +53,8 @@ class Client:
         answer = await self._flights.share(
             key, lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True)
         )
+        if answer.status == 404 and child is None:
+            raise self._wire.strange("404 for its list: is the address right?")
         envelope = self._opened(answer)
         contacts = envelope.get("data")
         pagination = envelope.get("pagination") or {}

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import BadInput, GatewayError, UpstreamBadResponse, UpstreamRejected
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.page import Slice
@@ -97,6 +98,7 @@ class Samespace(Upstream):
         self.client = client
         self.purse = client.purse
         self.conditions = client.conditions
+        self.reads = client.reads
         self.reads_by_id = False
         self._merge_keys = merge_keys
         self._now = now
@@ -124,6 +126,7 @@ class Samespace(Upstream):
         if not ID.fullmatch(vendor_id):
             raise BadInput(f"This cannot be the id of a {kind} of Samespace.")
 
+    @kept(Keep.LIST)
     async def contacts(
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None
     ) -> Slice[Contact]:
@@ -140,6 +143,7 @@ class Samespace(Upstream):
         more = len(records) > count or not short
         return Slice([self.contact_of(record, as_of, module or "") for record in records[:count]], more)
 
+    @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, for an endpoint that offers the filter; one call for each module."""
         del brief  # Samespace has one form of a contact
@@ -177,6 +181,7 @@ class Samespace(Upstream):
         """The contact that a stored record means."""
         return mapping.contact(record, account=self.account, as_of=as_of, module=module)
 
+    @kept(Keep.DEFINITION)
     async def modules(self) -> list[Module]:
         """All modules."""
         self._fits()
@@ -190,6 +195,7 @@ class Samespace(Upstream):
             await self.modules()
         return self._module_ids.get(name)
 
+    @kept(Keep.DEFINITION)
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """Definitions of a module, in display order."""
         self._fits()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from gateway import events
-from gateway.cache import Flights
+from gateway.cache.reads import Reads
 from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Wire, understood
 from gateway.upstreams import tolerant
@@ -82,11 +82,12 @@ class _Batch:
 class Client:
     """Speaks GraphQL to one Samespace endpoint."""
 
-    def __init__(self, wire: Wire, *, import_seconds: float = 300.0) -> None:
+    def __init__(self, wire: Wire, reads: Reads, *, import_seconds: float = 300.0) -> None:
         self.purse = wire.transport.purse
         self.conditions = wire.transport.conditions
         self._wire = wire
-        self._flights = Flights(wire.source)
+        self.reads = reads
+        self._flights = reads.flights
         self._waiting: dict[object, _Batch] = {}
         self._tells_created = True  # assumed until a server refuses it
         self._for_files = {"seconds": import_seconds, "answer_bytes": LARGEST_REPORT}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
     CapabilityUnsupported,
@@ -117,6 +118,7 @@ class SmartSender(Upstream):
         self.client = client
         self.purse = client.purse
         self.conditions = client.conditions
+        self.reads = client.reads
         self.traits = TRAITS if deletes else _without_deletion("SMART_SENDER_DELETE is off.")
         self._now = now
 
@@ -125,6 +127,7 @@ class SmartSender(Upstream):
         if not ID.fullmatch(vendor_id):
             raise BadInput(f"This cannot be the id of a {kind} of Smart Sender: those are whole numbers.")
 
+    @kept(Keep.LIST)
     async def contacts(
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None
     ) -> Slice[Contact]:
@@ -143,6 +146,7 @@ class SmartSender(Upstream):
         as_of = self._now()
         return Slice([self.contact_of(record, as_of, "") for record in found.items], found.more)
 
+    @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, one call each; the simple form when that is enough."""
         read = self.client.get_contact_info if brief else self.client.get_contact
@@ -163,6 +167,7 @@ class SmartSender(Upstream):
         del module  # Smart Sender has none
         return mapping.contact(record, account=self.account, as_of=as_of)
 
+    @kept(Keep.LIST)
     async def groups_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Group]:
         """The groups of a contact."""
         found = await _slice(
@@ -172,23 +177,27 @@ class SmartSender(Upstream):
         groups = [mapping.group(record, account=self.account, as_of=as_of) for record in found.items]
         return Slice(groups, found.more)
 
+    @kept(Keep.DEFINITION)
     async def properties(self, module: str | None, offset: int, count: int) -> Slice[Property]:
         """The definitions of variables."""
         del module  # Smart Sender has none
         found = await _slice(self.client.list_variables, offset, count)
         return Slice([mapping.definition(record, account=self.account) for record in found.items], found.more)
 
+    @kept(Keep.CHANNEL)
     async def channels(self, offset: int, count: int) -> Slice[Channel]:
         """The channels of the project."""
         found = await _slice(self.client.list_channels, offset, count)
         return Slice([mapping.channel(record, account=self.account) for record in found.items], found.more)
 
+    @kept_each(Keep.CHANNEL)
     async def channels_by_id(self, ids: Sequence[str]) -> Found[str, Channel]:
         """Channels by id, one call each."""
         return await _each(
             ids, self.client.get_channel, lambda _, record: mapping.channel(record, account=self.account)
         )
 
+    @kept_each(Keep.CHAT)
     async def chats_of(self, contacts: Sequence[ContactKey]) -> Found[ContactKey, Chat]:
         """The chat of each contact, one call each."""
         return await _each(contacts, lambda key: self.client.get_chat(key.id), self._chat)
@@ -199,12 +208,14 @@ class SmartSender(Upstream):
             raise UpstreamBadResponse(self.source, "Smart Sender sent the chat of another contact.")
         return mapping.chat(record, key, account=self.account)
 
+    @kept(Keep.CHAT)
     async def communications_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Communication]:
         """The ways to reach a contact."""
         found = await _slice(lambda page, size: self.client.list_gates(contact.id, page, size), offset, count)
         gates = [mapping.communication(record, contact, account=self.account) for record in found.items]
         return Slice(gates, found.more)
 
+    @kept(Keep.CHAT)
     async def messages_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Message]:
         """Messages exchanged with a contact, newest first."""
         found = await _slice(
@@ -213,6 +224,7 @@ class SmartSender(Upstream):
         messages = [mapping.message(record, contact, account=self.account) for record in found.items]
         return Slice(messages, found.more)
 
+    @kept_each(Keep.CONTACT)
     async def funnels_of(self, contacts: Sequence[ContactKey]) -> Found[ContactKey, list[Funnel]]:
         """The funnels of each contact, for records that do not carry them."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from gateway.cache import Flights
+from gateway.cache.reads import Reads
 from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.smartsender.records import (
@@ -28,11 +28,12 @@ Path = tuple[str | int, ...]
 class Client:
     """Speaks to one Smart Sender project."""
 
-    def __init__(self, wire: Wire, merge_path: Sequence[str] = MERGE_PATH) -> None:
+    def __init__(self, wire: Wire, reads: Reads, merge_path: Sequence[str] = MERGE_PATH) -> None:
         self.purse = wire.transport.purse
         self.conditions = wire.transport.conditions
         self._wire = wire
-        self._flights = Flights(wire.source)
+        self.reads = reads
+        self._flights = reads.flights
         self._merge_path = tuple(merge_path)  # assumed, so it comes from a setting
 
     async def list_contacts(self, page: int, limitation: int) -> Page[ContactRecord]:
@@ -165,6 +166,8 @@ class Client:
         json = answer.json
         if answer.status == 404 and len(path) > 1 and path[0] == "contacts":
             return {"collection": [], "more": False}  # of a contact that is not there
+        if answer.status == 404:
+            raise self._wire.strange("404 for a list: is the address right?")
         self._refuse(answer)
         cursor = json.get("cursor") if isinstance(json, dict) else None
         collection = json.get("collection") if isinstance(json, dict) else None

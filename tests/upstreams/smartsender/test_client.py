@@ -137,7 +137,7 @@ async def test_the_path_of_a_merge_can_be_another_as_it_is_assumed() -> None:
     desk = lone(Source.SMART_SENDER, emulator(0, examples=True))
     path = settings.merge_path("/unite/{targetContactId}/with/{contactId}")
     with pytest.raises(UpstreamRejected):
-        await Client(desk.client._wire, path).merge_contacts(IMKE, TADEO)
+        await Client(desk.client._wire, desk.client.reads, path).merge_contacts(IMKE, TADEO)
     assert desk.sent[0].path == f"/v1/unite/{TADEO}/with/{IMKE}"
 
 

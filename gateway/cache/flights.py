@@ -19,16 +19,19 @@ class _Flight:
 
 
 class Flights:
-    """Calls on their way to one source, for one account. A flight ends when nobody waits for it any more."""
+    """Calls on their way to one source, for one account. A flight ends when nobody waits for it any more.
+
+    `writes` counts what was written: what was read before is not relied on any more.
+    """
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._flights: dict[Hashable, _Flight] = {}
-        self._writes = 0
+        self.writes = 0
 
     def renew(self) -> None:
         """Something was written: what is under way was asked before, so nobody joins it any more."""
-        self._writes += 1
+        self.writes += 1
 
     async def share(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
         """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline.
@@ -37,7 +40,7 @@ class Flights:
         joiner who has more. Scans and callers who wait do not share, as their budgets differ.
         """
         held = deadline.current()
-        key = (held is not None and held.background, self._writes, key)
+        key = (held is not None and held.background, self.writes, key)
         while True:
             joined = key in self._flights
             try:
@@ -51,7 +54,7 @@ class Flights:
         if flight is None:
             flight = self._start(key, fetch)
         else:
-            events.emit(events.UpstreamSpared(source=self._source, reason="in flight"))
+            events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
         flight.waiting += 1
         left = deadline.seconds_left(float("inf"))
         try:
@@ -59,7 +62,7 @@ class Flights:
                 return cast("T", await asyncio.shield(flight.task))
         except TimeoutError:
             raise DeadlineExceeded(
-                f"{self._source} did not answer in the time left.", source=self._source
+                f"{self.source} did not answer in the time left.", source=self.source
             ) from None
         finally:
             flight.waiting -= 1

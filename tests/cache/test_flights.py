@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway import deadline, events
-from gateway.cache import Flights
+from gateway.cache.flights import Flights
 from gateway.errors import DeadlineExceeded, UpstreamUnavailable
 from tests.support.jumping import jumping
 

@@ -1,0 +1,221 @@
+"""Reads of one source for one account: from what was kept, or from the source; when it fails, as last seen.
+
+Which reads are kept is declared where they are: `@kept(LIST)` and `@kept_each(CONTACT)` at the methods of an
+adapter. All callers who may read a source see the same of it, so what is kept is theirs in common; rights of
+single fields are checked above.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from gateway import deadline, events, freshness
+from gateway.cache.flights import Flights
+from gateway.cache.shelf import Kept, Shelf
+from gateway.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    SourceCrowded,
+    UpstreamBadResponse,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from gateway.model.page import Slice
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DOWN: Final = (
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    UpstreamRateLimited,
+    UpstreamBadResponse,
+    SourceCrowded,
+    DeadlineExceeded,
+)
+
+
+class Keep(Enum):
+    """What is kept, each with a time to live of its own."""
+
+    CONTACT = "contact"
+    LIST = "list"
+    GROUP = "group"
+    CHAT = "chat"
+    CHANNEL = "channel"
+    DEFINITION = "definition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """In seconds: `live` for each kind, in which an answer needs no call; `stale`, in which it may stand in
+    for a source that fails.
+    """
+
+    live: Mapping[Keep, float] = field(default_factory=dict)
+    stale: float = 0.0
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing has to be kept at all."""
+        return not self.stale and not any(self.live.values())
+
+
+@dataclass(slots=True, eq=False)
+class Reads:
+    """What was read of a source. `flights` tells when something was written: older answers are not used."""
+
+    name: str
+    flights: Flights
+    shelf: Shelf
+    times: Times
+    now: Callable[[], str]
+
+    async def one(self, kind: Keep, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
+        """One answer as a whole."""
+        if self.times.none or _background():
+            return await fetch()
+        place = f"{self.name}:{key!r}"
+        kept = await self._kept(place)
+        if kept is not None and self._fresh(kind, kept):
+            self._spared()
+            return cast("T", _marked(kept.value, None))
+        writes, at = self.flights.writes, self._clock()
+        try:
+            value = await fetch()
+        except DOWN as error:
+            if kept is None or not self._stands_in(kept, error):
+                raise
+            return cast("T", _marked(kept.value, error))
+        await self._keep(place, value, at, writes)
+        return value
+
+    async def each(
+        self,
+        kind: Keep,
+        name: str,
+        keys: Sequence[Any],
+        fetch: Callable[[Sequence[Any]], Awaitable[dict[Any, Any]]],
+    ) -> dict[Any, Any]:
+        """Answers by key: those that are not kept are asked for together; what is absent is not kept."""
+        if self.times.none or _background():
+            return await fetch(keys)
+        found: dict[Any, Any] = {}
+        older: dict[Any, Kept] = {}
+        for key in keys:
+            kept = await self._kept(f"{self.name}:{name}:{key!r}")
+            if kept is None:
+                continue
+            if self._fresh(kind, kept):
+                self._spared()
+                found[key] = kept.value
+            else:
+                older[key] = kept
+        missing = [key for key in keys if key not in found]
+        if not missing:
+            return found
+        writes, at = self.flights.writes, self._clock()
+        fetched: dict[Any, Any]
+        try:
+            fetched = await fetch(missing)
+        except DOWN as error:
+            if not older:
+                raise
+            fetched = dict.fromkeys(missing, error)
+        for key, value in fetched.items():
+            if not isinstance(value, GatewayError):
+                await self._keep(f"{self.name}:{name}:{key!r}", value, at, writes)
+                found[key] = value
+            elif isinstance(value, DOWN) and key in older and self._stands_in(older[key], value):
+                found[key] = older[key].value
+            else:
+                found[key] = value
+        return found
+
+    async def _kept(self, place: str) -> Kept | None:
+        kept = await self.shelf.get(place)
+        return kept if kept is not None and kept.writes == self.flights.writes else None
+
+    def _fresh(self, kind: Keep, kept: Kept) -> bool:
+        asked = freshness.current().max_age
+        allowed = self.times.live.get(kind, 0.0) if asked is None else asked
+        return allowed > 0 and self._clock() - kept.at <= allowed
+
+    def _stands_in(self, kept: Kept, error: GatewayError) -> bool:
+        """Whether an answer may stand in for a source that fails; told to whoever listens when it does."""
+        if isinstance(error, UpstreamRejected) or freshness.current().max_age is not None:
+            return False
+        if self._clock() - kept.at > self.times.stale:
+            return False
+        self._spared()
+        events.emit(
+            events.StaleServed(
+                source=self.flights.source, at=kept.at, error=error.code, retry_after=error.retry_after
+            )
+        )
+        return True
+
+    async def _keep(self, place: str, value: Any, at: float, writes: int) -> None:
+        if writes == self.flights.writes:
+            await self.shelf.put(place, Kept(value, at, writes), self._longest)
+
+    @property
+    def _longest(self) -> float:
+        return max(self.times.stale, *self.times.live.values())
+
+    def _spared(self) -> None:
+        events.emit(events.UpstreamSpared(source=self.flights.source, reason="cache"))
+
+    def _clock(self) -> float:
+        return datetime.fromisoformat(self.now()).timestamp()
+
+
+def kept(kind: Keep) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """Keep what a method returns, under all of its arguments."""
+
+    def around(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(method)
+        async def read(*args: P.args, **kwargs: P.kwargs) -> T:
+            adapter: Any = args[0]
+            key = (method.__name__, args[1:], tuple(sorted(kwargs.items())))
+            reads: Reads = adapter.reads
+            return await reads.one(kind, key, lambda: method(*args, **kwargs))
+
+        return read
+
+    return around
+
+
+def kept_each(
+    kind: Keep,
+) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """Keep what a method that takes keys returns for each of them, under its other arguments."""
+
+    def around(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(method)
+        async def read(*args: P.args, **kwargs: P.kwargs) -> T:
+            adapter, keys = cast("tuple[Any, Sequence[Any]]", args)
+            asked: Any = method
+            name = f"{method.__name__}{tuple(sorted(kwargs.items()))!r}"
+            reads: Reads = adapter.reads
+            found: Any = await reads.each(kind, name, keys, lambda some: asked(adapter, some, **kwargs))
+            return found  # type: ignore[no-any-return]
+
+        return read
+
+    return around
+
+
+def _background() -> bool:
+    held = deadline.current()
+    return held is not None and held.background
+
+
+def _marked(value: Any, error: GatewayError | None) -> Any:
+    """A value that was kept; what can be marked as such is. `error`: why it stands in for the source."""
+    return value.kept(error) if isinstance(value, Slice) else value

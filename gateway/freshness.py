@@ -1,0 +1,32 @@
+"""How old an answer may be. Set once for an operation, read wherever something was kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """`max_age` in seconds is the caller's wish; None leaves it to the settings, and allows stale answers."""
+
+    max_age: float | None = None
+
+
+_LIVE = Freshness(0.0)
+_freshness: ContextVar[Freshness] = ContextVar("freshness", default=_LIVE)
+
+
+@contextmanager
+def allowed(max_age: float | None) -> Iterator[None]:
+    """Let the work inside use what is not older than that. Outside of this nothing that was kept is used."""
+    token = _freshness.set(Freshness(max_age))
+    try:
+        yield
+    finally:
+        _freshness.reset(token)
+
+
+def current() -> Freshness:
+    """What the work at hand allows."""
+    return _freshness.get()
