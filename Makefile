@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check format lint types imports docs explorer browser benchmark lock clean
+.PHONY: run test coverage check format lint types imports docs explorer browser benchmark faults lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -46,6 +46,10 @@ browser:
 
 benchmark: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+# Every source through every fault: two minutes, so only a part of it is among the tests.
+faults: $(VENV)/.test
+	$(BIN)/python -m tests.faults --write docs/faults.md
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -52,6 +52,13 @@ class Running:
                 return found
         raise AssertionError(f"no line matches {pattern!r}: {self.printed}")
 
+    def output(self) -> str:
+        """All that was printed, once the process has ended."""
+        self._reader.join(PATIENCE)
+        while not self._lines.empty():
+            self.printed.append(self._lines.get())
+        return "".join(self.printed)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and wait for the exit status."""
         self.process.send_signal(number)
