@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gateway import events
+from gateway import events, gauges
 from gateway.cache.shelf import MemoryShelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
@@ -43,9 +43,12 @@ from gateway.server.admission import Admission
 from gateway.server.auth import authenticate
 from gateway.server.explorer import view
 from gateway.server.graphql import Endpoint
+from gateway.server.metrics import Exposition
 from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
 from gateway.server.problems import NotAllowed, Refusal, answer, told
 from gateway.telemetry import logs
+from gateway.telemetry.metrics import CONTENT_TYPE
+from gateway.telemetry.voice import Tracing, Voice
 from gateway.upstreams import UPSTREAMS, Cache, build
 from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
 from gateway.writing.groups import Locks
@@ -105,7 +108,9 @@ class Gateway:
         self._owner = Owner(folder)
         self._once = Once(self._journal, self._owner, now)
         self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
-        self._cache = Cache(shelf=MemoryShelf(config.cache_bytes), times=config.cache_times)
+        self.shelf = MemoryShelf(config.cache_bytes)
+        self._cache = Cache(shelf=self.shelf, times=config.cache_times)
+        self.voice = Voice(tracing=_tracing() if config.traces else None)
         self.admission = Admission(most=config.operations)
         self.crawlers: dict[str, Crawler] = {}
         self.directories: dict[str, Directory] = {
@@ -114,6 +119,7 @@ class Gateway:
         self.ledgers: dict[str, Ledger] = {
             account: self._ledger(directory) for account, directory in self.directories.items()
         }
+        self.voice.metrics.gauge(*gauges.of(self))
 
     def directory(self, account: str) -> Directory:
         """The directory of an account."""
@@ -137,7 +143,9 @@ class Gateway:
         """Keep every index fresh, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for account, crawler in self.crawlers.items():
-                with events.heard_by(self.directories[account].health, logs.hear):
+                with events.heard_by(
+                    self.directories[account].health, *self.voice.listeners("index", background=True)
+                ):
                     for source in crawler.progress:
                         tasks.create_task(_for_ever(crawler, source))
 
@@ -148,6 +156,7 @@ class Gateway:
         await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
         await self._store.aclose()
         await self._journal.aclose()
+        await asyncio.to_thread(self.voice.close)
         self._owner.close()
 
     def _ledger(self, directory: Directory) -> Ledger:
@@ -165,7 +174,7 @@ class Gateway:
                 seconds=config.import_seconds,
             ),
             now=self._now,
-            listeners=(directory.health, logs.hear),
+            listeners=(directory.health, *self.voice.listeners("import", background=True)),
             report=lambda error: logs.failure(error, "import"),
             scratch=self._owner.scratch,
         )
@@ -237,6 +246,7 @@ def create_app(
         directories=gateway.directory,
         ledgers=gateway.ledger,
         admission=gateway.admission,
+        voice=gateway.voice,
         seconds=config.deadline_seconds,
         body_bytes=config.body_bytes,
         upload_bytes=config.import_bytes,
@@ -247,6 +257,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         Route("/healthz", probes.alive),
+        Route("/metrics", Exposition(config.keys, gateway.voice.metrics.text, CONTENT_TYPE).answer),
         Route("/readyz", probes.Ready(lambda: list(gateway.directories.values())).answer),
     ]
     if config.introspection:
@@ -267,6 +278,12 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.gateway = gateway
     return app
+
+
+def _tracing() -> Tracing:
+    from gateway.telemetry import tracing  # takes a while, and memory
+
+    return tracing.exporting()
 
 
 async def _for_ever(crawler: Crawler, source: Source) -> None:

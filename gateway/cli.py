@@ -80,7 +80,7 @@ def _serve(_: argparse.Namespace) -> int:
     from gateway.telemetry import logs
 
     chosen = config.read(os.environ)
-    logs.configure(chosen.log_level)
+    logs.configure(chosen.log_level, chosen.log_format)
     listening = running.listen(chosen.host, chosen.port)
     place = running.address(listening)
     why = "" if chosen.keys.callers else " (no keys are set, so to this machine only)"
@@ -88,6 +88,7 @@ def _serve(_: argparse.Namespace) -> int:
         [(create_app(chosen), listening)],
         ready=lambda: print(f"The gateway answers on {place}{why}", flush=True),
         grace=chosen.grace_seconds,
+        hang_up=lambda: logs.toggle(chosen.log_level),
     )
     return 0 if started else 1
 

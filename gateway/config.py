@@ -13,12 +13,13 @@ from gateway.engine.limits import Limits
 from gateway.keys import Keys, read_keys
 from gateway.model.source import Source
 from gateway.setting import LOOPBACK, Setting
-from gateway.telemetry.logs import LEVELS
+from gateway.telemetry.logs import FORMATS, LEVELS
 from gateway.upstreams import UPSTREAMS
 from gateway.upstreams.declare import SourceSettings
 
 MEMORY: Final = ":memory:"
 AUTO: Final = "auto"
+TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class BadSetting(Exception):
@@ -27,6 +28,13 @@ class BadSetting(Exception):
 
 def _switch(value: str) -> bool | None:
     return None if value.strip().lower() in {AUTO, ""} else setting.yes_no(value)
+
+
+def _format(value: str) -> str:
+    form = value.strip().lower()
+    if form not in FORMATS:
+        raise ValueError(f"is none of {', '.join(FORMATS)}")
+    return form
 
 
 def _level(value: str) -> str:
@@ -128,7 +136,22 @@ OWN: Final = (
         "10",
         "Longest wait for a scan that an answer needs; never more than half of the time left.",
     ),
-    Setting("GATEWAY_LOG_LEVEL", _level, "info", "`debug`, `info`, `warning` or `error`."),
+    Setting(
+        "GATEWAY_LOG_LEVEL",
+        _level,
+        "info",
+        "`debug`, `info`, `warning` or `error`; SIGHUP switches between this and `debug`.",
+    ),
+    Setting("GATEWAY_LOG_FORMAT", _format, "json", "`json`, or `text` for people at a terminal."),
+    *(
+        Setting(
+            name,
+            setting.text,
+            "",
+            "Where traces go, by OTLP over HTTP; the other variables of OpenTelemetry count as well.",
+        )
+        for name in TRACES
+    ),
 )
 
 
@@ -163,6 +186,8 @@ class Config:
     index_max_age: float
     index_wait: float
     log_level: str
+    log_format: str
+    traces: bool
     sources: Mapping[Source, SourceSettings]
 
 
@@ -201,6 +226,8 @@ def read(environment: Mapping[str, str]) -> Config:
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],
         index_wait=values["GATEWAY_INDEX_WAIT_SECONDS"],
         log_level=values["GATEWAY_LOG_LEVEL"],
+        log_format=values["GATEWAY_LOG_FORMAT"],
+        traces=any(values[name] for name in TRACES),
         sources={source: entry.read(values) for source, entry in UPSTREAMS.items()},
     )
     _check_open_mode(config, allowed=on("GATEWAY_OPEN_ACCESS"))

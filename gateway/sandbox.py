@@ -70,13 +70,14 @@ def run(
     if port is not None:
         settings["GATEWAY_PORT"] = str(port)
     chosen = config.read(settings)
-    logs.configure(chosen.log_level)
+    logs.configure(chosen.log_level, chosen.log_format)
     listening = running.listen(chosen.host, chosen.port)
     apps.append((create_app(chosen), listening))
     return running.run(
         apps,
         ready=lambda: print(_welcome(running.address(listening)), flush=True),
         grace=chosen.grace_seconds,
+        hang_up=lambda: logs.toggle(chosen.log_level),
     )
 
 

@@ -1,12 +1,15 @@
 """Fixtures that all tests share."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from gateway.telemetry import logs
 from tests.support import world as worlds
+from tests.support.leaks import Watch
 from tests.support.world import World
 
 # A run of all tests has to stay short: what hypothesis finds in longer runs becomes a test of its own.
@@ -14,6 +17,25 @@ settings.register_profile("short", max_examples=30, deadline=None)
 settings.load_profile("short")
 
 Build = Callable[..., World]
+
+
+@pytest.fixture(scope="session")
+def watch() -> Iterator[Watch]:
+    """Hears everything that is logged, at every level."""
+    handler, level = Watch(), logs.LOGGER.level
+    logging.getLogger().addHandler(handler)
+    logs.LOGGER.setLevel(logging.DEBUG)
+    yield handler
+    logs.LOGGER.setLevel(level)
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(watch: Watch) -> Iterator[None]:
+    """No key, e-mail or phone stands in any line of the whole run."""
+    watch.found.clear()
+    yield
+    assert watch.found == []
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ ODD = [
     ("GATEWAY_INDEX_MAX_AGE_SECONDS", "0"),
     ("GATEWAY_INDEX_WAIT_SECONDS", "never"),
     ("GATEWAY_LOG_LEVEL", "loud"),
+    ("GATEWAY_LOG_FORMAT", "xml"),
     ("GATEWAY_IMPORT_BYTES", "50 MB"),
     ("GATEWAY_IMPORT_ROWS", "0"),
     ("GATEWAY_IMPORT_CELLS", "-1"),
@@ -184,7 +185,7 @@ def test_an_odd_value_stops_the_start_and_names_the_variable(name: str, value: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
-    free = {"GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
+    free = {*config.TRACES, "GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
     assert name in free or name in {odd for odd, _ in ODD}
 
 

@@ -40,8 +40,9 @@ class Context:
         ledger: Ledger,
         caller: Caller,
         max_age: float | None = None,
+        meter: CostMeter | None = None,
     ) -> None:
-        self.asked = Asked(directory, caller, CostMeter(), max_age)
+        self.asked = Asked(directory, caller, meter or CostMeter(), max_age)
         self.contacts = Contacts(self.asked)
         self.groups = Groups(self.asked)
         self.chats = Chats(self.asked)

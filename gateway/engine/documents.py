@@ -51,6 +51,12 @@ class Document:
             return self.operations.get(name)
         return next(iter(self.operations.values())) if len(self.operations) == 1 else None
 
+    def name(self, name: str | None) -> str:
+        """The name of the operation that is chosen; the empty text where it has none."""
+        if name:
+            return name if name in self.operations else ""
+        return next(iter(self.operations)) if len(self.operations) == 1 else ""
+
     def fields(self, name: str | None) -> tuple[str, ...]:
         """The root fields of an operation; none where the name does not choose one."""
         if name:

@@ -1,14 +1,11 @@
 """The GraphQL endpoint: one HTTP request in, one answer out (GraphQL over HTTP)."""
 
 import asyncio
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from graphql import ExecutionResult, GraphQLSchema
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +13,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway import deadline, events, freshness
-from gateway.context import Context, CostMeter, Ledger
+from gateway.context import Context, Ledger
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor
 from gateway.engine.documents import Document, Documents, InvalidDocument
@@ -27,11 +24,11 @@ from gateway.model.caller import Caller, Scope
 from gateway.server import multipart, parameters
 from gateway.server.admission import Admission
 from gateway.server.auth import authenticate, check_csrf
+from gateway.server.exchange import Exchange, as_error
 from gateway.server.gone import while_there
-from gateway.server.negotiation import JSON, media_type, prefers_html, status_of_invalid
+from gateway.server.negotiation import prefers_html
 from gateway.server.parameters import Parameters
 from gateway.server.problems import (
-    REQUEST_ID,
     Failed,
     MethodNotAllowed,
     NotAcceptable,
@@ -39,14 +36,12 @@ from gateway.server.problems import (
     NotJson,
     Refusal,
 )
-from gateway.telemetry import logs
+from gateway.telemetry.voice import Voice
 
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
-MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
-MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
-LONGEST_NAME: Final = 100  # signs of an operation name in the log
 ALLOW: Final = {"allow": "GET, POST"}
-SCOPES: Final = {"query": Scope.READ, "mutation": Scope.WRITE, "subscription": Scope.READ}
+MUTATION: Final = "mutation"
+SCOPES: Final = {"query": Scope.READ, MUTATION: Scope.WRITE, "subscription": Scope.READ}
 SCOPES_OF: Final = {"importContacts": Scope.IMPORT}  # mutations that need another scope than `write`
 FOLLOWED: Final = "importJob"
 
@@ -61,6 +56,7 @@ class Endpoint:
     directories: Callable[[str], Directory]
     ledgers: Callable[[str], Ledger]
     admission: Admission
+    voice: Voice
     seconds: float
     body_bytes: int
     upload_bytes: int
@@ -70,19 +66,36 @@ class Endpoint:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request of any method."""
-        response = await self.answer(Request(scope, receive))
+        request = Request(scope, receive)
+        if request.method == "GET" and self.explorer and prefers_html(request.headers.get("accept")):
+            await self.explorer(request)(scope, receive, send)
+            return
+        exchange = Exchange(request)
+        with self.voice.request(request.headers, exchange.id) as known:
+            response = await self.answer(exchange)
+            known(
+                operation=exchange.operation,
+                kind=exchange.operation_kind,
+                outcome=exchange.outcome,
+                code=exchange.code,
+            )
+        self.voice.metrics.request(
+            operation=exchange.operation,
+            kind=exchange.operation_kind,
+            outcome=exchange.outcome,
+            code=exchange.code,
+            seconds=exchange.lasted,
+        )
+        scope["state"]["log"] = exchange.line
         await response(scope, receive, send)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, exchange: Exchange) -> Response:
         """Answer a request; whatever goes wrong becomes an answer of the same form."""
-        request_id: str = request.scope["state"][REQUEST_ID]
-        kind = media_type(request.headers.get("accept"))
+        request = exchange.request
         try:
-            if request.method == "GET" and self.explorer and prefers_html(request.headers.get("accept")):
-                return self.explorer(request)
-            caller = authenticate(request.headers, self.keys)
+            caller = exchange.caller = authenticate(request.headers, self.keys)
             check_csrf(request.method, request.headers)
-            if kind is None:
+            if exchange.kind is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
             if multipart.is_form(request):
                 form = multipart.received(
@@ -94,21 +107,13 @@ class Endpoint:
                 )
                 with self.admission.upload():
                     async with form as asked:
-                        return await self._admitted(asked, caller, request, kind, request_id)
-            asked = await self._parameters(request)
-            return await self._admitted(asked, caller, request, kind, request_id)
+                        return await self._admitted(asked, caller, exchange)
+            return await self._admitted(await self._parameters(request), caller, exchange)
         except Refusal as refusal:
-            return _refused(refusal, kind, request_id)
+            return exchange.refused(refusal)
         except Exception as error:
-            logs.failure(error, request_id)
-            return _refused(Failed(graphql_errors.MASKED), kind, request_id)
-
-    async def _admitted(
-        self, asked: Parameters, caller: Caller, request: Request, kind: str, request_id: str
-    ) -> Response:
-        """Answer where there is room, which is known once the body is there: slow ones take none."""
-        with self.admission.one():
-            return await self._answer(asked, caller, request, kind, request_id)
+            exchange.failed(error)
+            return exchange.refused(Failed(graphql_errors.MASKED))
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
@@ -125,45 +130,52 @@ class Endpoint:
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
         _check_operation(document, asked, caller, "POST")
 
+    async def _admitted(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Response:
+        """Answer where there is room, which is known once the body is there: slow ones take none."""
+        with self.admission.one():
+            try:
+                document = self.documents.get(asked.query)
+            except InvalidDocument as invalid:
+                return exchange.invalid(graphql_errors.invalid(invalid.errors, invalid.code, exchange.id))
+            except GatewayError as error:
+                return exchange.invalid([graphql_errors.plain(error, exchange.id)])
+            return await self._answer(document, asked, caller, exchange)
+
     async def _answer(
-        self, asked: Parameters, caller: Caller, request: Request, kind: str, request_id: str
+        self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
     ) -> Response:
-        try:
-            document = self.documents.get(asked.query)
-        except InvalidDocument as invalid:
-            entries = graphql_errors.invalid(invalid.errors, invalid.code, request_id)
-            return _response(entries, status_of_invalid(kind), kind, request_id)
-        except GatewayError as error:
-            entries = [graphql_errors.plain(error, request_id)]
-            return _response(entries, status_of_invalid(kind), kind, request_id)
-        _check_operation(document, asked, caller, request.method)
+        exchange.operation_kind = kind = document.kind(asked.operation) or ""
+        exchange.operation = document.name(asked.operation)
+        _check_operation(document, asked, caller, exchange.request.method)
         context = Context(
             self.directories(caller.account),
             self.ledgers(caller.account),
             caller,
-            max_age(request.headers.get("cache-control", "")),
+            exchange.max_age,
+            exchange.meter,
         )
-        key = request.headers.get("idempotency-key")
-        if key is not None and document.kind(asked.operation) == "mutation":
+        key = exchange.request.headers.get("idempotency-key")
+        if key is not None and kind == MUTATION:
             context.keyed(key, document.fields(asked.operation))
-        request.scope["state"]["log"] = {
-            "operation": (asked.operation or "")[:LONGEST_NAME] or None,
-            "caller": caller.name,
-        }
-        run = self._run(document, asked, context, _seconds(request, self.seconds))
-        if document.kind(asked.operation) == "mutation":  # what has begun to write comes to its end
+        run = self._run(document, asked, context, exchange)
+        if kind == MUTATION:  # what has begun to write comes to its end
             result = await run
         else:
-            with freshness.allowed(context.asked.max_age):
-                result = await while_there(request, run)
-        strict = request.headers.get("x-partial", "").lower() == "errors"
-        return self._finished(result, context, kind, request_id, strict=strict)
+            with freshness.allowed(exchange.max_age):
+                result = await while_there(exchange.request, run)
+        return _finished(result, context, exchange)
 
     async def _run(
-        self, document: Document, sent: Parameters, context: Context, seconds: float
+        self, document: Document, sent: Parameters, context: Context, exchange: Exchange
     ) -> ExecutionResult | GatewayError:
         asked = context.asked
-        with deadline.within(seconds), events.heard_by(asked.meter, asked.directory.health, logs.hear):
+        seconds = exchange.seconds(self.seconds)
+        listeners: tuple[events.Listener, ...] = (
+            asked.meter,
+            asked.directory.health,
+            *self.voice.listeners(exchange.id),
+        )
+        with deadline.within(seconds), events.heard_by(*listeners):
             try:
                 async with asyncio.timeout(seconds + GRACE):
                     return await executor.run(
@@ -173,6 +185,7 @@ class Endpoint:
                         variables=sent.variables,
                         context=context,
                         suggestions=self.suggestions,
+                        middleware=self.voice.middleware,
                     )
             except asyncio.CancelledError:
                 asked.abandon()
@@ -181,57 +194,26 @@ class Endpoint:
                 asked.abandon()
                 return DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
 
-    def _finished(
-        self,
-        result: ExecutionResult | GatewayError,
-        context: Context,
-        kind: str,
-        request_id: str,
-        *,
-        strict: bool,
-    ) -> Response:
-        cost = context.asked.meter.report()
-        if isinstance(result, GatewayError):
-            entry = graphql_errors.plain(result, request_id)
-            return _response([entry], 200, kind, request_id, data=None, cost=cost)
 
-        def report(error: BaseException) -> None:
-            logs.failure(error, request_id)
-
-        entries = [graphql_errors.formatted(error, request_id, report) for error in result.errors or ()]
-        if result.data is None and entries and not any("path" in entry for entry in entries):
-            return _response(entries, status_of_invalid(kind), kind, request_id)
-        warnings = [*context.asked.warnings, *context.asked.meter.warnings()]
-        if strict:
-            entries += [_as_error(warning, request_id) for warning in warnings]
-            warnings = []
-        else:
-            entries, more = graphql_errors.parted(entries)
-            warnings = [*warnings, *more]
-        return _response(entries, 200, kind, request_id, data=result.data, cost=cost, warnings=warnings)
-
-
-def max_age(cache_control: str) -> float | None:
-    """How old an answer may be, in seconds; None where the caller does not care."""
-    if "no-cache" in cache_control.lower():
-        return 0.0
-    found = MAX_AGE.search(cache_control)
-    return float(found[1]) if found else None
-
-
-def _seconds(request: Request, most: float) -> float:
-    """The time that the operation gets: what the caller gives, and never more than the setting."""
-    asked = request.headers.get("x-deadline-ms")
-    if asked is None:
-        return most
-    if not MILLISECONDS.fullmatch(asked) or int(asked) == 0:
-        raise NotJson("`X-Deadline-Ms` has to be a positive whole number of milliseconds.")
-    return min(most, int(asked) / 1000)
+def _finished(result: ExecutionResult | GatewayError, context: Context, exchange: Exchange) -> Response:
+    if isinstance(result, GatewayError):
+        return exchange.answer([graphql_errors.plain(result, exchange.id)], 200, data=None)
+    entries = [graphql_errors.formatted(error, exchange.id, exchange.failed) for error in result.errors or ()]
+    if result.data is None and entries and not any("path" in entry for entry in entries):
+        return exchange.invalid(entries)
+    warnings = [*context.asked.warnings, *exchange.meter.warnings()]
+    if exchange.strict:
+        entries += [as_error(warning, exchange.id) for warning in warnings]
+        warnings = []
+    else:
+        entries, more = graphql_errors.parted(entries)
+        warnings = [*warnings, *more]
+    return exchange.answer(entries, 200, data=result.data, warnings=warnings)
 
 
 def _check_operation(document: Document, asked: Parameters, caller: Caller, method: str) -> None:
     kind = document.kind(asked.operation)
-    if kind == "mutation" and method == "GET":
+    if kind == MUTATION and method == "GET":
         raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
     usual = SCOPES.get(kind or "query", Scope.READ)
     fields = document.fields(asked.operation)
@@ -241,53 +223,3 @@ def _check_operation(document: Document, asked: Parameters, caller: Caller, meth
     for scope in sorted(needed):
         if not caller.may(scope):
             raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
-
-
-def _as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
-    """A warning in the form of an error, for callers who prefer that."""
-    entry: dict[str, Any] = {key: warning[key] for key in ("message", "path") if key in warning}
-    extensions = {key: value for key, value in warning.items() if key not in entry}
-    entry["extensions"] = {**extensions, "requestId": request_id}
-    return entry
-
-
-def _refused(refusal: Refusal, kind: str | None, request_id: str) -> Response:
-    entry = graphql_errors.plain(refusal, request_id)
-    return _response([entry], refusal.status, kind or JSON, request_id, refusal.headers)
-
-
-_NOTHING: Final = object()
-
-
-def _response(
-    entries: list[dict[str, Any]],
-    status: int,
-    kind: str,
-    request_id: str,
-    headers: dict[str, str] | None = None,
-    *,
-    data: Any = _NOTHING,
-    cost: dict[str, Any] | None = None,
-    warnings: list[dict[str, Any]] | None = None,
-) -> Response:
-    """An answer. `data` is left out of those that come before execution."""
-    body: dict[str, Any] = {}
-    if entries:
-        body["errors"] = entries
-    if data is not _NOTHING:
-        body["data"] = data
-    extensions: dict[str, Any] = {"requestId": request_id, "cost": cost or CostMeter().report()}
-    if warnings:
-        extensions["warnings"] = warnings
-    body["extensions"] = extensions
-    sent = {"vary": "Accept", "cache-control": "private, no-store", **(headers or {})}
-    content = _encoded(body)
-    return Response(content, status, sent, media_type=f"{kind}; charset=utf-8")
-
-
-def _encoded(body: dict[str, Any]) -> bytes:
-    """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

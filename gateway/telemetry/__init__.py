@@ -1,1 +1,1 @@
-"""Listeners of what happens: the log now, metrics and traces beside it."""
+"""What the gateway tells of itself: log lines, metrics, traces. Listeners of `gateway.events`."""

@@ -4,12 +4,20 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
-from gateway.events import Event, ScanFinished, UpstreamCalled
+from gateway.events import (
+    BreakerChanged,
+    Event,
+    ScanFinished,
+    StaleServed,
+    UpstreamCalled,
+    UpstreamRefused,
+)
 
 LOGGER: Final = logging.getLogger("gateway")
 LEVELS: Final = {
@@ -24,27 +32,57 @@ class JsonLines(logging.Formatter):
     """A record as one JSON object: time, level, what happened, and its details."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record. Exceptions of other libraries are named, never quoted."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {
-            "time": at.replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **getattr(record, "details", {}),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            line["error"] = where(record.exc_info[1])
-        return orjson.dumps(line, default=str).decode()
+        """The line of a record."""
+        return orjson.dumps(_details(record), default=str).decode()
 
 
-def configure(level: str) -> None:
+class TextLines(logging.Formatter):
+    """A record as `time LEVEL what happened key=value …`, for people at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        details = _details(record)
+        head = f"{details.pop('time')} {details.pop('level').upper():7} {details.pop('event')}"
+        return " ".join((head, *(f"{key}={_word(value)}" for key, value in details.items())))
+
+
+FORMATS: Final = {"json": JsonLines, "text": TextLines}
+
+
+def configure(level: str, form: str = "json") -> None:
     """Send the gateway's own lines, and warnings of its libraries, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(FORMATS[form]())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     LOGGER.setLevel(LEVELS[level])
+
+
+def toggle(level: str) -> None:
+    """Write everything from now on, or again what the settings say: for SIGHUP, while the gateway runs."""
+    quiet = LOGGER.level == logging.DEBUG
+    LOGGER.setLevel(LEVELS[level] if quiet else logging.DEBUG)
+    LOGGER.warning("log level", extra={"details": {"to": level if quiet else "debug"}})
+
+
+def _details(record: logging.LogRecord) -> dict[str, Any]:
+    """What stands in a line. Exceptions of other libraries are named, never quoted."""
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    line: dict[str, Any] = {
+        "time": at.replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "event": record.getMessage(),
+        **getattr(record, "details", {}),
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        line["error"] = where(record.exc_info[1])
+    return line
+
+
+def _word(value: Any) -> str:
+    text = "-" if value is None else str(value)
+    return orjson.dumps(text).decode() if " " in text or not text.isprintable() or '"' in text else text
 
 
 def access(
@@ -61,19 +99,51 @@ def failure(error: BaseException, request_id: str) -> None:
     _write(logging.ERROR, "internal error", {"requestId": request_id, "error": where(error)})
 
 
-def hear(event: Event) -> None:
-    """A listener of events: one line for each upstream call and each scan."""
-    if isinstance(event, UpstreamCalled):
-        level = logging.DEBUG if event.error is None else logging.WARNING
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A listener of events: one line for each upstream call, scan, and change of a breaker.
+
+    `work` is the id of the request that they happen for, or a word for what runs in the background, whose
+    calls are only told at the level `debug`, as there are many.
+    """
+
+    work: str
+    background: bool = False
+
+    def __call__(self, event: Event) -> None:
+        """Hear an event."""
+        details: dict[str, Any]
+        if isinstance(event, UpstreamCalled):
+            self._called(event)
+        elif isinstance(event, UpstreamRefused):
+            details = {"operation": event.operation, "code": event.error, "reason": event.reason}
+            self._write(logging.WARNING, "upstream call refused", event.source, details)
+        elif isinstance(event, BreakerChanged):
+            details = {"kind": event.kind, "state": event.state}
+            self._write(logging.WARNING, "breaker", event.source, details)
+        elif isinstance(event, StaleServed):
+            self._write(logging.INFO, "stale answer", event.source, {"code": event.error})
+        elif isinstance(event, ScanFinished):
+            level = logging.INFO if event.error is None else logging.WARNING
+            details = {"contacts": event.contacts, "code": event.error, "ms": round(event.seconds * 1000, 1)}
+            self._write(level, "index scan", event.source, details)
+
+    def _called(self, call: UpstreamCalled) -> None:
+        level = logging.WARNING if call.error else logging.DEBUG if self.background else logging.INFO
         if LOGGER.isEnabledFor(level):
-            details = {"source": event.source, "operation": event.operation, "status": event.status}
-            _write(
-                level, "upstream call", {**details, "code": event.error, "ms": round(event.seconds * 1000, 1)}
-            )
-    elif isinstance(event, ScanFinished):
-        level = logging.INFO if event.error is None else logging.WARNING
-        details = {"source": event.source, "contacts": event.contacts, "code": event.error}
-        _write(level, "index scan", {**details, "ms": round(event.seconds * 1000, 1)})
+            details = {
+                "operation": call.operation,
+                "status": call.status,
+                "code": call.error,
+                "attempt": call.attempt,
+                "batch": call.batch,
+                "ms": round(call.seconds * 1000, 1),
+                "waitedMs": round(call.waited * 1000, 1),
+            }
+            self._write(level, "upstream call", call.source, details)
+
+    def _write(self, level: int, event: str, source: str, details: Mapping[str, Any]) -> None:
+        _write(level, event, {"requestId": self.work, "source": source, **details})
 
 
 def where(error: BaseException) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.support import leaks
+
 PATIENCE = 20.0
 
 
@@ -33,6 +35,9 @@ class Running:
         self._reader.join(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
+        while not self._lines.empty():
+            self.printed.append(self._lines.get())
+        assert leaks.in_output(self.printed) == []
 
     def _read(self) -> None:
         assert self.process.stdout is not None

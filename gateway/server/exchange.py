@@ -1,0 +1,165 @@
+"""One GraphQL request over HTTP: what it asks for, what becomes known of it, and its answer."""
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.context import CostMeter
+from gateway.engine import errors as graphql_errors
+from gateway.model.caller import Caller
+from gateway.server.negotiation import JSON, media_type, status_of_invalid
+from gateway.server.problems import REQUEST_ID, NotJson, Refusal
+from gateway.telemetry import logs
+
+LONGEST_NAME: Final = 100  # signs of an operation name in the log
+MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
+MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
+TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+NOTHING: Final = object()
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request. `kind` is the media type of its answer, None where nothing acceptable can be given.
+
+    `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it) or `refused` (not carried out);
+    `code` is the first one of the answer.
+    """
+
+    request: Request
+    id: str = field(init=False)
+    kind: str | None = field(init=False)
+    started: float = field(default_factory=time.perf_counter)
+    caller: Caller | None = None
+    operation: str = ""
+    operation_kind: str = ""
+    outcome: str = "refused"
+    code: str = ""
+    meter: CostMeter = field(default_factory=CostMeter)
+    plan: Any = None
+
+    def __post_init__(self) -> None:
+        self.id = self.request.scope["state"][REQUEST_ID]
+        self.kind = media_type(self.request.headers.get("accept"))
+
+    def header(self, name: str) -> str:
+        """A header, or the empty text."""
+        return self.request.headers.get(name, "")
+
+    @property
+    def strict(self) -> bool:
+        """Whether the caller wants warnings as errors."""
+        return self.header("x-partial").lower() == "errors"
+
+    @property
+    def max_age(self) -> float | None:
+        """How old an answer may be, in seconds; None where the caller does not care."""
+        return max_age(self.header("cache-control"))
+
+    def seconds(self, most: float) -> float:
+        """The time that the operation gets: what the caller gives, and never more than the setting."""
+        asked = self.request.headers.get("x-deadline-ms")
+        if asked is None:
+            return most
+        if not MILLISECONDS.fullmatch(asked) or int(asked) == 0:
+            raise NotJson("`X-Deadline-Ms` has to be a positive whole number of milliseconds.")
+        return min(most, int(asked) / 1000)
+
+    @property
+    def lasted(self) -> float:
+        """Seconds since it came."""
+        return time.perf_counter() - self.started
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What the access log tells of it."""
+        traced = TRACE.fullmatch(self.header("traceparent"))
+        cost = self.meter.report()
+        return {
+            "operation": self.operation[:LONGEST_NAME] or None,
+            "kind": self.operation_kind or None,
+            "caller": self.caller.name if self.caller else None,
+            "outcome": self.outcome,
+            "code": self.code or None,
+            "upstreamCalls": cost["upstreamCalls"],
+            "cacheHits": cost["cacheHits"],
+            **({"traceId": traced[1]} if traced else {}),
+        }
+
+    def failed(self, error: BaseException) -> None:
+        """Note in the log what was raised and is not ours."""
+        logs.failure(error, self.id)
+
+    def refused(self, refusal: Refusal) -> Response:
+        """The answer to a request that is not carried out."""
+        entry = graphql_errors.plain(refusal, self.id)
+        return self.answer([entry], refusal.status, refusal.headers)
+
+    def invalid(self, entries: list[dict[str, Any]]) -> Response:
+        """The answer to a document or to variables that are not valid."""
+        return self.answer(entries, status_of_invalid(self.kind or JSON))
+
+    def answer(
+        self,
+        entries: list[dict[str, Any]],
+        status: int,
+        headers: dict[str, str] | None = None,
+        *,
+        data: Any = NOTHING,
+        warnings: list[dict[str, Any]] | None = None,
+    ) -> Response:
+        """An answer. `data` is left out of those that come before execution."""
+        body: dict[str, Any] = {}
+        if entries:
+            body["errors"] = entries
+        if data is not NOTHING:
+            body["data"] = data
+        extensions: dict[str, Any] = {"requestId": self.id, "cost": self.meter.report()}
+        if warnings:
+            extensions["warnings"] = warnings
+        if self.plan is not None:
+            extensions["plan"] = self.plan
+        body["extensions"] = extensions
+        if data is not NOTHING:
+            nothing = data is None or bool(entries and all(value is None for value in data.values()))
+            self.outcome = "failed" if nothing else "partial" if entries or warnings else "ok"
+        self.code = _first_code(entries) or _first_code(warnings or [])
+        sent = {"vary": "Accept", "cache-control": "private, no-store", **(headers or {})}
+        return Response(_encoded(body), status, sent, media_type=f"{self.kind or JSON}; charset=utf-8")
+
+
+def max_age(cache_control: str) -> float | None:
+    """What a `Cache-Control` header says of the age of an answer: seconds, or None."""
+    if "no-cache" in cache_control.lower():
+        return 0.0
+    found = MAX_AGE.search(cache_control)
+    return float(found[1]) if found else None
+
+
+def as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
+    """A warning in the form of an error, for callers who prefer that."""
+    entry: dict[str, Any] = {key: warning[key] for key in ("message", "path") if key in warning}
+    extensions = {key: value for key, value in warning.items() if key not in entry}
+    entry["extensions"] = {**extensions, "requestId": request_id}
+    return entry
+
+
+def _first_code(entries: list[dict[str, Any]]) -> str:
+    """The code of the first error or warning; the empty text where there is none."""
+    if not entries:
+        return ""
+    return str(entries[0].get("code") or entries[0].get("extensions", {}).get("code") or "")
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

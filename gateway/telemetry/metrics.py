@@ -1,0 +1,187 @@
+"""Metrics for Prometheus: a listener of events, and gauges that are read when somebody asks for them.
+
+No label holds what callers choose freely, but for operation names, of which the first few hundred are kept.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from gateway.events import (
+    BreakerChanged,
+    Event,
+    ScanFinished,
+    StaleServed,
+    UpstreamCalled,
+    UpstreamRefused,
+    UpstreamSpared,
+)
+
+BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+MOST_NAMES: Final = 200  # operation names with a label of their own
+OTHER: Final = "(other)"
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+Sample = tuple[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """A value that is read when metrics are asked for: label values and number, as many as there are."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    read: Callable[[], Iterable[Sample]]
+
+
+class Metrics(Collector):
+    """All metrics of one gateway."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._gauges: list[Gauge] = []
+        self._names: set[str] = set()
+        self._requests = Counter(
+            "gateway_requests",
+            "GraphQL requests by operation name, kind, outcome (ok, partial, failed, refused), first code.",
+            ["operation", "kind", "outcome", "code"],
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "gateway_request_seconds",
+            "Time to answer a GraphQL request.",
+            ["kind", "outcome"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._calls = Counter(
+            "gateway_upstream_calls",
+            "Requests sent to sources, by what came of them: a code, or OK.",
+            ["source", "operation", "code"],
+            registry=self.registry,
+        )
+        self._call_seconds = Histogram(
+            "gateway_upstream_seconds",
+            "Time of one request to a source, waiting beforehand not included.",
+            ["source", "operation"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._wait_seconds = Histogram(
+            "gateway_upstream_wait_seconds",
+            "Time for which a request to a source had to wait for room.",
+            ["source"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._repeats = Counter(
+            "gateway_upstream_repeats", "Requests that were sent again.", ["source"], registry=self.registry
+        )
+        self._refused = Counter(
+            "gateway_upstream_refused",
+            "Calls that were not sent: budget spent, source left alone, too many waiting, no time left.",
+            ["source", "reason"],
+            registry=self.registry,
+        )
+        self._spared = Counter(
+            "gateway_upstream_spared",
+            "Answers that took no call: from the cache, the index, or a call already under way.",
+            ["source", "reason"],
+            registry=self.registry,
+        )
+        self._stale = Counter(
+            "gateway_stale_served",
+            "Answers as last seen, in place of a source that failed.",
+            ["source", "code"],
+            registry=self.registry,
+        )
+        self._breaker = Counter(
+            "gateway_breaker_changes",
+            "Changes of circuit breakers.",
+            ["source", "kind", "state"],
+            registry=self.registry,
+        )
+        self._scans = Counter(
+            "gateway_index_scans",
+            "Scans of sources that ended: a code, or OK.",
+            ["source", "code"],
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+
+    def hear(self, event: Event) -> None:
+        """Hear an event."""
+        if isinstance(event, UpstreamCalled):
+            self._called(event)
+        elif isinstance(event, UpstreamSpared):
+            self._spared.labels(event.source, event.reason).inc()
+        elif isinstance(event, UpstreamRefused):
+            self._refused.labels(event.source, event.reason).inc()
+        elif isinstance(event, StaleServed):
+            self._stale.labels(event.source, event.error).inc()
+        elif isinstance(event, BreakerChanged):
+            self._breaker.labels(event.source, event.kind, event.state).inc()
+        elif isinstance(event, ScanFinished):
+            self._scans.labels(event.source, event.error or "OK").inc()
+
+    def request(self, *, operation: str, kind: str, outcome: str, code: str, seconds: float) -> None:
+        """A GraphQL request has been answered."""
+        self._requests.labels(self._name(operation), kind, outcome, code).inc()
+        self._request_seconds.labels(kind, outcome).observe(seconds)
+
+    def gauge(self, *gauges: Gauge) -> None:
+        """Read these too when metrics are asked for."""
+        self._gauges.extend(gauges)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges, as they are now."""
+        for gauge in self._gauges:
+            family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=gauge.labels)
+            for labels, value in gauge.read():
+                family.add_metric(labels, value)
+            yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: gauges are known when they are read."""
+        return iter(())
+
+    def _called(self, call: UpstreamCalled) -> None:
+        status = call.status or 0
+        code = call.error or ("OK" if status < 400 else f"HTTP_{status}")
+        self._calls.labels(call.source, call.operation, code).inc()
+        self._call_seconds.labels(call.source, call.operation).observe(call.seconds)
+        self._wait_seconds.labels(call.source).observe(call.waited)
+        if call.attempt > 1:
+            self._repeats.labels(call.source).inc()
+
+    def _name(self, operation: str) -> str:
+        if operation in self._names:
+            return operation
+        if len(self._names) >= MOST_NAMES:
+            return OTHER
+        self._names.add(operation)
+        return operation
+
+
+def names(metrics: Metrics) -> Mapping[str, tuple[str, ...]]:
+    """Every metric by the name under which it is exposed, with its labels."""
+    found: dict[str, tuple[str, ...]] = {gauge.name: gauge.labels for gauge in metrics._gauges}
+    for each in vars(metrics).values():
+        if isinstance(each, Counter):
+            found[f"{each._name}_total"] = each._labelnames
+        elif isinstance(each, Histogram):
+            found.update(
+                dict.fromkeys((f"{each._name}_{s}" for s in ("bucket", "sum", "count")), each._labelnames)
+            )
+    return found
