@@ -6,16 +6,16 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check format lint types imports docs explorer browser benchmark faults lock clean
+.PHONY: run test coverage check format lint types imports docs explorer packages benchmark faults lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
 
-test: $(VENV)/.test $(ASSETS) browser
+test: $(VENV)/.test $(ASSETS) packages
 	$(BIN)/pytest -n auto
 
 # Twice as slow as `make test`, so not part of `make check`.
-coverage: $(VENV)/.test $(ASSETS) browser
+coverage: $(VENV)/.test $(ASSETS) packages
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.test
@@ -40,9 +40,9 @@ explorer: $(ASSETS)
 $(ASSETS): $(EXPLORER)/package-lock.json $(EXPLORER)/build.mjs $(EXPLORER)/main.jsx $(EXPLORER)/explorer.css | $(VENV)/.run
 	@$(BIN)/python tools/explorer.py
 
-# The browser test needs Chromium; Debian's package is used where there is none.
-browser:
-	@tools/browser.sh
+# The tests need a browser and Redis; Debian's packages are used where there are none.
+packages:
+	@tools/packages.sh
 
 benchmark: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import events, gauges
-from gateway.cache.shelf import MemoryShelf
+from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
 from gateway.engine import schema as engine_schema
@@ -30,9 +30,10 @@ from gateway.imports.jobs import Limits as ImportLimits
 from gateway.index.crawl import Crawler
 from gateway.index.reader import Index
 from gateway.index.store import SqliteStore, Store
+from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.journal.owner import Owner
-from gateway.journal.store import BrokenJournal, Journal
+from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.keys import Keys
 from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
 from gateway.model.source import Source
@@ -46,6 +47,7 @@ from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
 from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
 from gateway.server.problems import NotAllowed, Refusal, answer, told
+from gateway.shared.replicas import share
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
@@ -104,12 +106,20 @@ class Gateway:
         self._sleep = sleep
         folder = _data_dir(config)
         self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
-        self._journal = _journal(folder)
-        self._owner = Owner(folder)
+        own = Owner(folder)
+        self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
+        self._owner: Owning = own if self.replicas is None else self.replicas.owner
+        self._journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
         self._once = Once(self._journal, self._owner, now)
         self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
+        self._rates = (
+            {source: self.replicas.rate(source.value, config.sources[source].rate) for source in UPSTREAMS}
+            if self.replicas is not None
+            else {}
+        )
         self.shelf = MemoryShelf(config.cache_bytes)
-        self._cache = Cache(shelf=self.shelf, times=config.cache_times)
+        shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
+        self._cache = Cache(shelf=shelf, times=config.cache_times)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
         self.admission = Admission(most=config.operations)
         self.crawlers: dict[str, Crawler] = {}
@@ -125,6 +135,10 @@ class Gateway:
         """The directory of an account."""
         return self.directories[account]
 
+    def shared_state(self) -> bool | None:
+        """Whether what replicas share is there; None where nothing is shared."""
+        return None if self.replicas is None else self.replicas.state.here
+
     @property
     def scratch(self) -> Path | None:
         """Where files lie that came with a request; None for the system's own place."""
@@ -135,9 +149,17 @@ class Gateway:
         return self.ledgers[account]
 
     async def recover(self) -> None:
-        """Find what a killed process has left behind."""
+        """Find what a killed process has left behind; where that is shared, as soon as it is there."""
         for ledger in self.ledgers.values():
             await ledger.imports.recover()
+
+    async def begin(self) -> None:
+        """Be ready for the first request."""
+        if self.replicas is None:
+            await self.recover()
+        else:
+            self.replicas.state.returned.append(self.recover)
+            await self.replicas.state.probe()
 
     async def crawl(self) -> None:
         """Keep every index fresh, until cancelled."""
@@ -149,6 +171,12 @@ class Gateway:
                     for source in crawler.progress:
                         tasks.create_task(_for_ever(crawler, source))
 
+    async def share(self) -> None:
+        """Look after what is shared with other replicas, until cancelled."""
+        if self.replicas is not None:
+            with events.heard_by(*self.voice.listeners("state", background=True)):
+                await self.replicas.run()
+
     async def aclose(self) -> None:
         """End what still runs, then close connections, index and journal."""
         await asyncio.gather(*(ledger.imports.aclose() for ledger in self.ledgers.values()))
@@ -157,7 +185,9 @@ class Gateway:
         await self._store.aclose()
         await self._journal.aclose()
         await asyncio.to_thread(self.voice.close)
-        self._owner.close()
+        await self._owner.aclose()
+        if self.replicas is not None:
+            await self.replicas.aclose()
 
     def _ledger(self, directory: Directory) -> Ledger:
         config = self._config
@@ -192,6 +222,7 @@ class Gateway:
                 now=self._now,
                 sleep=self._sleep,
                 cache=self._cache,
+                sharing=self._rates.get(source),
             )
             for source, settings in config.sources.items()
             if settings.enabled
@@ -258,7 +289,9 @@ def create_app(
         Route("/graphql", endpoint),
         Route("/healthz", probes.alive),
         Route("/metrics", Exposition(config.keys, gateway.voice.metrics.text, CONTENT_TYPE).answer),
-        Route("/readyz", probes.Ready(lambda: list(gateway.directories.values())).answer),
+        Route(
+            "/readyz", probes.Ready(lambda: list(gateway.directories.values()), gateway.shared_state).answer
+        ),
     ]
     if config.introspection:
         routes.append(Route("/schema.graphql", _published(sdl(), config.keys)))
@@ -301,8 +334,10 @@ def _open_and_close(
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await gateway.recover()
+        await gateway.begin()
         tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
+        if gateway.replicas is not None:
+            tasks.append(asyncio.create_task(gateway.share()))
         if crawling:
             tasks.append(asyncio.create_task(gateway.crawl()))
         try:
@@ -353,6 +388,6 @@ def _data_dir(config: Config) -> Path | None:
 
 def _journal(folder: Path | None) -> Journal:
     try:
-        return Journal(folder and folder / JOURNAL_FILE)
+        return SqliteJournal(folder and folder / JOURNAL_FILE)
     except BrokenJournal as error:
         raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error}") from None

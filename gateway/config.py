@@ -12,7 +12,7 @@ from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
 from gateway.keys import Keys, read_keys
 from gateway.model.source import Source
-from gateway.setting import LOOPBACK, Setting
+from gateway.setting import LOOPBACK, Secret, Setting
 from gateway.telemetry.logs import FORMATS, LEVELS
 from gateway.upstreams import UPSTREAMS
 from gateway.upstreams.declare import SourceSettings
@@ -70,6 +70,18 @@ OWN: Final = (
         "",
         "Folder of the embedded store: index, events, idempotency keys, imports; `:memory:` keeps nothing. "
         "Empty: the user's data directory.",
+    ),
+    Setting(
+        "GATEWAY_STATE_URL",
+        setting.state_url,
+        "",
+        "`redis://…` or `rediss://…` (Redis, Valkey): what several replicas share. Empty: nothing is shared.",
+    ),
+    Setting(
+        "GATEWAY_REPLICAS",
+        setting.count,
+        "1",
+        "How many replicas share; each keeps to its part of every rate limit while the shared state is away.",
     ),
     Setting(
         "GATEWAY_PRODUCTION",
@@ -169,6 +181,8 @@ class Config:
     deadline_seconds: float
     keys: Keys
     data_dir: Path | None
+    state_url: Secret
+    replicas: int
     introspection: bool
     explorer: bool
     suggestions: bool
@@ -206,6 +220,8 @@ def read(environment: Mapping[str, str]) -> Config:
         deadline_seconds=values["GATEWAY_DEADLINE_SECONDS"],
         keys=values["GATEWAY_API_KEYS"],
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
+        state_url=values["GATEWAY_STATE_URL"],
+        replicas=values["GATEWAY_REPLICAS"],
         introspection=on("GATEWAY_INTROSPECTION"),
         explorer=on("GATEWAY_EXPLORER"),
         suggestions=on("GATEWAY_SUGGESTIONS"),

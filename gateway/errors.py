@@ -7,6 +7,7 @@
     ├── IdempotencyConflict        IDEMPOTENCY_CONFLICT: the key came with another input before
     ├── Forbidden                  FORBIDDEN: the caller lacks a scope
     ├── DeadlineExceeded           DEADLINE_EXCEEDED: the operation's own time is up
+    ├── StateUnavailable           STATE_UNAVAILABLE: what replicas share is away; nothing was carried out
     └── UpstreamError              a source did not do what it was asked to
         ├── UpstreamTimeout        UPSTREAM_TIMEOUT: no answer in time
         ├── UpstreamUnavailable    UPSTREAM_UNAVAILABLE: refused, broken connection, 5xx
@@ -90,6 +91,14 @@ class DeadlineExceeded(GatewayError):
     code = "DEADLINE_EXCEEDED"
     retryable = True
     telling: bool = False
+
+
+class StateUnavailable(GatewayError):
+    """What replicas share is away, and it was needed before anything could be sent."""
+
+    code = "STATE_UNAVAILABLE"
+    retryable = True
+    uncertain = False
 
 
 class UpstreamError(GatewayError):

@@ -65,6 +65,13 @@ class StaleServed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    """What replicas share has come back, or has gone."""
+
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFinished:
     """The index has read a source to its end, or given up for now (`error` is a code)."""
 
@@ -74,7 +81,15 @@ class ScanFinished:
     error: str | None
 
 
-Event = UpstreamCalled | UpstreamRefused | UpstreamSpared | StaleServed | BreakerChanged | ScanFinished
+Event = (
+    UpstreamCalled
+    | UpstreamRefused
+    | UpstreamSpared
+    | StaleServed
+    | BreakerChanged
+    | StateChanged
+    | ScanFinished
+)
 Listener = Callable[[Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())

@@ -21,6 +21,10 @@ class Watched(Protocol):
     admission: Admission
     shelf: MemoryShelf
 
+    def shared_state(self) -> bool | None:
+        """Whether what replicas share is there; None where nothing is shared."""
+        ...
+
 
 def of(gateway: Watched) -> tuple[Gauge, ...]:
     """All gauges of a gateway."""
@@ -86,7 +90,12 @@ def _of_itself(gateway: Watched) -> Iterator[Gauge]:
     def one(name: str, meaning: str, value: Callable[[], float]) -> Gauge:
         return Gauge(name=name, meaning=meaning, read=lambda: [((), float(value()))])
 
-    yield one("gateway_cache_bytes", "Memory for what is kept, roughly.", lambda: gateway.shelf.bytes)
+    yield Gauge(
+        name="gateway_state_connected",
+        meaning="Whether what replicas share is there; only where something is shared.",
+        read=lambda: [] if gateway.shared_state() is None else [((), float(gateway.shared_state() or 0))],
+    )
+    yield one("gateway_cache_bytes", "Memory for what is kept, roughly.", lambda: gateway.shelf.used_bytes)
     yield one(
         "gateway_event_loop_lag_seconds", "How late the event loop is, smoothed.", lambda: admission.lag
     )

@@ -115,6 +115,19 @@ def address(value: str) -> str:
     return url
 
 
+def state_url(value: str) -> Secret:
+    """The address of Redis or Valkey, with a password in it, perhaps; so it shows as stars."""
+    url = value.strip()
+    try:
+        parts = urlsplit(url)
+        odd = parts.scheme not in {"redis", "rediss"} or not parts.hostname or parts.port == 0
+    except ValueError:
+        odd = True
+    if url and (odd or not url.isprintable()):
+        raise ValueError("is neither a redis:// nor a rediss:// address")
+    return Secret(url)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """So many requests in so many seconds."""

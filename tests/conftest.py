@@ -8,8 +8,10 @@ import pytest
 from hypothesis import settings
 
 from gateway.telemetry import logs
+from tests.support import redis
 from tests.support import world as worlds
 from tests.support.leaks import Watch
+from tests.support.redis import RedisServer
 from tests.support.world import World
 
 # A run of all tests has to stay short: what hypothesis finds in longer runs becomes a test of its own.
@@ -64,3 +66,17 @@ async def world(new_world: Build) -> World:
     made = new_world()
     await made.scan()
     return made
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis of our own, on a free port, that keeps nothing on disk."""
+    with redis.running() as found:
+        yield found
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty Redis."""
+    redis_server.empty()
+    return redis_server.url

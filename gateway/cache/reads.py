@@ -6,7 +6,7 @@ single fields are checked above.
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from gateway import deadline, events, freshness
 from gateway.cache.flights import Flights
-from gateway.cache.shelf import Kept, Shelf
+from gateway.cache.shelf import Kept, Mark, Shelf
 from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
@@ -68,31 +68,35 @@ class Times:
 
 @dataclass(slots=True, eq=False)
 class Reads:
-    """What was read of a source. `flights` tells when something was written: older answers are not used."""
+    """What was read of a source. `space` names it, with the account, where answers are kept."""
 
-    name: str
+    space: str
     flights: Flights
     shelf: Shelf
     times: Times
     now: Callable[[], str]
 
-    async def one(self, kind: Keep, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
+    async def renew(self) -> None:
+        """Something was written, or may have been: what was read before is not used any more."""
+        self.flights.renew()
+        await self.shelf.renew(self.space)
+
+    async def one(self, kind: Keep, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """One answer as a whole."""
         if self.times.none or _background():
             return await fetch()
-        place = f"{self.name}:{key!r}"
-        kept = await self._kept(place)
+        mark, (kept,) = await self.shelf.get(self.space, [key])
         if kept is not None and self._fresh(kind, kept):
             self._spared()
             return cast("T", _marked(kept.value, None))
-        writes, at = self.flights.writes, self._clock()
+        at = self._clock()
         try:
             value = await fetch()
         except DOWN as error:
-            if kept is None or not self._stands_in(kept, error):
+            if kept is None or not await self._stands_in(kept, mark, error):
                 raise
             return cast("T", _marked(kept.value, error))
-        await self._keep(place, value, at, writes)
+        await self.shelf.put(self.space, mark, {key: Kept(value, at)}, self._longest)
         return value
 
     async def each(
@@ -105,10 +109,10 @@ class Reads:
         """Answers by key: those that are not kept are asked for together; what is absent is not kept."""
         if self.times.none or _background():
             return await fetch(keys)
+        mark, held = await self.shelf.get(self.space, [f"{name}:{key!r}" for key in keys])
         found: dict[Any, Any] = {}
         older: dict[Any, Kept] = {}
-        for key in keys:
-            kept = await self._kept(f"{self.name}:{name}:{key!r}")
+        for key, kept in zip(keys, held, strict=True):
             if kept is None:
                 continue
             if self._fresh(kind, kept):
@@ -119,38 +123,34 @@ class Reads:
         missing = [key for key in keys if key not in found]
         if not missing:
             return found
-        writes, at = self.flights.writes, self._clock()
-        fetched: dict[Any, Any]
+        at = self._clock()
         try:
             fetched = await fetch(missing)
         except DOWN as error:
             if not older:
                 raise
             fetched = dict.fromkeys(missing, error)
+        new: dict[str, Kept] = {}
         for key, value in fetched.items():
             if not isinstance(value, GatewayError):
-                await self._keep(f"{self.name}:{name}:{key!r}", value, at, writes)
-                found[key] = value
-            elif isinstance(value, DOWN) and key in older and self._stands_in(older[key], value):
-                found[key] = older[key].value
-            else:
-                found[key] = value
+                new[f"{name}:{key!r}"] = Kept(value, at)
+            elif isinstance(value, DOWN) and key in older and await self._stands_in(older[key], mark, value):
+                value = older[key].value  # noqa: PLW2901 - what stands in for it
+            found[key] = value
+        if new:
+            await self.shelf.put(self.space, mark, new, self._longest)
         return found
-
-    async def _kept(self, place: str) -> Kept | None:
-        kept = await self.shelf.get(place)
-        return kept if kept is not None and kept.writes == self.flights.writes else None
 
     def _fresh(self, kind: Keep, kept: Kept) -> bool:
         asked = freshness.current().max_age
         allowed = self.times.live.get(kind, 0.0) if asked is None else asked
         return allowed > 0 and self._clock() - kept.at <= allowed
 
-    def _stands_in(self, kept: Kept, error: GatewayError) -> bool:
+    async def _stands_in(self, kept: Kept, mark: Mark, error: GatewayError) -> bool:
         """Whether an answer may stand in for a source that fails; told to whoever listens when it does."""
         if isinstance(error, UpstreamRejected) or freshness.current().max_age is not None:
             return False
-        if self._clock() - kept.at > self.times.stale:
+        if self._clock() - kept.at > self.times.stale or (await self.shelf.get(self.space, []))[0] != mark:
             return False
         self._spared()
         events.emit(
@@ -159,10 +159,6 @@ class Reads:
             )
         )
         return True
-
-    async def _keep(self, place: str, value: Any, at: float, writes: int) -> None:
-        if writes == self.flights.writes:
-            await self.shelf.put(place, Kept(value, at, writes), self._longest)
 
     @property
     def _longest(self) -> float:
@@ -182,7 +178,7 @@ def kept(kind: Keep) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable
         @functools.wraps(method)
         async def read(*args: P.args, **kwargs: P.kwargs) -> T:
             adapter: Any = args[0]
-            key = (method.__name__, args[1:], tuple(sorted(kwargs.items())))
+            key = repr((method.__name__, args[1:], sorted(kwargs.items())))
             reads: Reads = adapter.reads
             return await reads.one(kind, key, lambda: method(*args, **kwargs))
 
@@ -201,7 +197,7 @@ def kept_each(
         async def read(*args: P.args, **kwargs: P.kwargs) -> T:
             adapter, keys = cast("tuple[Any, Sequence[Any]]", args)
             asked: Any = method
-            name = f"{method.__name__}{tuple(sorted(kwargs.items()))!r}"
+            name = f"{method.__name__}{sorted(kwargs.items())!r}"
             reads: Reads = adapter.reads
             found: Any = await reads.each(kind, name, keys, lambda some: asked(adapter, some, **kwargs))
             return found  # type: ignore[no-any-return]

@@ -1,5 +1,7 @@
 """Where answers are kept: in this process, bounded in bytes. What was not used longest goes first."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -12,22 +14,29 @@ SMALLEST: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer, when it was asked for (epoch seconds), and how many writes the source had seen by then."""
+    """An answer, and when it was asked for (epoch seconds)."""
 
     value: Any
     at: float
-    writes: int
+
+
+Mark = str
+"""Stands for all that was written until then: what was asked for under another mark is not used."""
 
 
 class Shelf(Protocol):
-    """Keeps answers under a key that holds account and source."""
+    """Keeps answers of sources. A `space` is one source of one account."""
 
-    async def get(self, key: str) -> Kept | None:
-        """What is kept under a key."""
+    async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
+        """The mark of a space now, and what is kept under some keys."""
         ...
 
-    async def put(self, key: str, kept: Kept, seconds: float) -> None:
-        """Keep an answer for so long at most."""
+    async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
+        """Keep answers, for so long at most, that were asked for when the space had this mark."""
+        ...
+
+    async def renew(self, space: str) -> None:
+        """Something was written: nothing that was asked for before is used any more."""
         ...
 
 
@@ -35,27 +44,44 @@ class MemoryShelf:
     """A shelf in this process. The time to live is checked by whoever reads."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._kept: LRUCache[str, Kept] = LRUCache(most_bytes, getsizeof=_size)
+        self._kept: LRUCache[tuple[str, str], tuple[Mark, Kept]] = LRUCache(most_bytes, getsizeof=_size)
+        self._writes: Counter[str] = Counter()
 
-    async def get(self, key: str) -> Kept | None:
-        """What is kept under a key."""
-        return self._kept.get(key)
+    async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
+        """The mark of a space now, and what is kept under some keys."""
+        mark = self._mark(space)
+        found: list[Kept | None] = []
+        for key in keys:
+            held = self._kept.get((space, key))
+            found.append(held[1] if held is not None and held[0] == mark else None)
+        return mark, found
 
-    async def put(self, key: str, kept: Kept, seconds: float) -> None:
-        """Keep an answer, unless it alone is larger than the shelf."""
+    async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
+        """Keep answers, but for those that alone are larger than the shelf."""
         del seconds
-        try:
-            self._kept[key] = kept
-        except ValueError:
-            self._kept.pop(key, None)
+        if mark != self._mark(space):
+            return
+        for key, each in kept.items():
+            try:
+                self._kept[space, key] = mark, each
+            except ValueError:
+                self._kept.pop((space, key), None)
+
+    async def renew(self, space: str) -> None:
+        """Something was written: nothing that was asked for before is used any more."""
+        self._writes[space] += 1
 
     @property
-    def bytes(self) -> int:
+    def used_bytes(self) -> int:
         """The bytes in use, roughly."""
         return int(self._kept.currsize)
 
+    def _mark(self, space: str) -> Mark:
+        return str(self._writes[space])
 
-def _size(kept: Kept) -> int:
+
+def _size(held: tuple[Mark, Kept]) -> int:
+    kept = held[1]
     try:
         return SMALLEST + OBJECTS * len(orjson.dumps(kept.value, default=repr))
     except TypeError:  # nests deeper than orjson goes

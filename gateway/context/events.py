@@ -10,7 +10,7 @@ from gateway.errors import BadInput, CursorInvalid
 from gateway.federation import asking, paging
 from gateway.federation.asking import Arguments
 from gateway.index.rows import instant
-from gateway.journal.store import Journal, Noted
+from gateway.journal.journal import Journal, Noted
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.contact import Contact

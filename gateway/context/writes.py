@@ -10,8 +10,8 @@ from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports.jobs import Imports
 from gateway.journal import once
+from gateway.journal.journal import Journal, KeyedAs
 from gateway.journal.once import LONGEST_KEY, Once
-from gateway.journal.store import Journal, KeyedAs
 from gateway.model import ids
 from gateway.model.event import EventType
 from gateway.telemetry import logs

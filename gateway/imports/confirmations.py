@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.journal.store import Journal
+from gateway.journal.journal import Journal
 from gateway.model.caller import Caller
 from gateway.model.importing import Upload
 from gateway.ports import Sheet

@@ -17,8 +17,7 @@ from gateway.imports.confirmations import Confirmations, mark
 from gateway.imports.delivery import Delivery, Target
 from gateway.imports.table import BadFile, Table
 from gateway.journal import once
-from gateway.journal.owner import Owner
-from gateway.journal.store import Journal
+from gateway.journal.journal import Journal, Owning
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.event import EventType, Happening
@@ -74,7 +73,7 @@ class Imports:
         self,
         directory: Directory,
         journal: Journal,
-        owner: Owner,
+        owner: Owning,
         limits: Limits,
         *,
         now: Callable[[], str],
@@ -161,7 +160,7 @@ class Imports:
         if found is None:
             return None
         owner, job = found
-        if job["state"] == JobState.RUNNING and not self._lives(owner, number):
+        if job["state"] == JobState.RUNNING and not await self._lives(owner, number):
             job = await self._journal.end_job(number, owner, self._interrupted)
         kept: ImportJob = job
         return kept
@@ -169,12 +168,12 @@ class Imports:
     async def recover(self) -> None:
         """Find the jobs that a killed gateway has left behind."""
         for number, owner in await self._journal.jobs_in(self._directory.account, JobState.RUNNING):
-            if not self._lives(owner, number):
+            if not await self._lives(owner, number):
                 await self._journal.end_job(number, owner, self._interrupted)
 
-    def _lives(self, owner: str, number: int) -> bool:
+    async def _lives(self, owner: str, number: int) -> bool:
         """Whether anybody still carries on a job."""
-        return number in self._running if owner == self._owner.name else self._owner.lives(owner)
+        return number in self._running if owner == self._owner.name else await self._owner.lives(owner)
 
     async def aclose(self) -> None:
         """Stop what runs, and begin nothing new; it is stored as interrupted, with what is known."""

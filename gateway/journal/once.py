@@ -17,8 +17,7 @@ from typing import Any, Final
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded, IdempotencyConflict
-from gateway.journal.owner import Owner
-from gateway.journal.store import Journal, KeyedAs
+from gateway.journal.journal import Journal, KeyedAs, Owning
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
@@ -82,7 +81,7 @@ class _Running:
 class Once:
     """Answers keyed writes once."""
 
-    def __init__(self, journal: Journal, owner: Owner, now: Callable[[], str]) -> None:
+    def __init__(self, journal: Journal, owner: Owning, now: Callable[[], str]) -> None:
         self._journal = journal
         self._owner = owner
         self._now = now
@@ -145,6 +144,15 @@ class Once:
         oldest = oldest.replace("+00:00", "Z")
         held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
         claimed.set_result(mark if held is None else held.fingerprint)
+        while held is not None and held.answer is None and held.fingerprint == mark:
+            if held.owner == self._owner.name or not await self._owner.lives(held.owner):
+                break
+            if deadline.seconds_left(float("inf")) <= LOOK_SECONDS:
+                raise DeadlineExceeded(
+                    "Another process carries out the write with this key. Repeat it later."
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+            held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
         before: Mapping[str, Any] = {}
         if held is not None:
             if held.fingerprint != mark:
@@ -152,8 +160,7 @@ class Once:
             if held.answer is not None:
                 answer: Answer = held.answer
                 return answer
-            elsewhere = held.owner != self._owner.name and self._owner.lives(held.owner)
-            if elsewhere or not await self._journal.take_over(place, self._owner.name, held.owner):
+            if not await self._journal.take_over(place, self._owner.name, held.owner):
                 raise DeadlineExceeded(
                     "Another process carries out the write with this key. Repeat it later."
                 )
@@ -178,6 +185,7 @@ class Once:
             task.exception()  # seen, so that nobody is warned of what all waiters left behind
 
 
+LOOK_SECONDS: Final = 0.05  # between looks whether another process has answered
 GRACE: Final = 0.5  # seconds that the work has to end after its own deadline
 
 

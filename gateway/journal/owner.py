@@ -23,17 +23,22 @@ class Owner:
         self.name = uuid.uuid4().hex
         self._folder = folder
         self._file: IO[bytes] | None = None
-        self.scratch: Path | None = None  # for files that must not outlive the process
+        self._scratch: Path | None = None
         if folder is not None:
             unborn = folder / f"{self.name}{UNBORN}"  # nobody may see it before it is locked
             self._file = unborn.open("wb")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._path = unborn.rename(folder / f"{self.name}{SUFFIX}")
             self._sweep(folder)
-            self.scratch = folder / f"{self.name}{SCRATCH}"
-            self.scratch.mkdir(mode=0o700)
+            self._scratch = folder / f"{self.name}{SCRATCH}"
+            self._scratch.mkdir(mode=0o700)
 
-    def lives(self, name: str) -> bool:
+    @property
+    def scratch(self) -> Path | None:
+        """Where files lie that must not outlive the process; None for the system's own place."""
+        return self._scratch
+
+    async def lives(self, name: str) -> bool:
         """Whether the process of this name still runs."""
         if name == self.name:
             return True
@@ -42,14 +47,14 @@ class Owner:
         with self._held(self._folder / f"{name}{SUFFIX}") as held:
             return held
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """End ownership."""
         if self._file is not None:
             self._file.close()
             with contextlib.suppress(OSError):
                 self._path.unlink()
-            if self.scratch is not None:
-                shutil.rmtree(self.scratch, ignore_errors=True)
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
     @staticmethod
     @contextlib.contextmanager

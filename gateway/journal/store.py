@@ -1,4 +1,4 @@
-"""The journal on disk: events, idempotency records with their steps, import jobs, confirmations.
+"""The journal on disk.
 
 Unlike the index it cannot be filled anew, so a file that is broken or of another version is never replaced.
 """
@@ -7,19 +7,18 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import orjson
 
+from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted
 from gateway.model.event import EventQuery, Happening
 
 T = TypeVar("T")
 
 VERSION: Final = 1
 MEMORY: Final = ":memory:"
-RUNNING: Final = "RUNNING"  # the state of a job that has not ended
 
 SCHEMA: Final = """
 CREATE TABLE event (
@@ -57,46 +56,7 @@ class BrokenJournal(Exception):
     """The file is no journal of this version. It is left as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedAs:
-    """What an idempotency record is kept under: never across accounts, callers or mutations."""
-
-    account: str
-    caller: str
-    field: str
-    key: str
-
-    @property
-    def parts(self) -> tuple[str, str, str, str]:
-        """The columns."""
-        return self.account, self.caller, self.field, self.key
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """An idempotency record; `answer` None as long as there is none. `owner` names the process."""
-
-    fingerprint: str
-    at: str
-    owner: str
-    answer: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """An event as it is stored."""
-
-    number: int
-    type: str
-    name: str | None
-    source: str | None
-    contact: str | None
-    actor: str | None
-    at: str
-    payload: Any
-
-
-class Journal:
+class SqliteJournal:
     """The journal in one SQLite file, or in memory. Everything happens on one thread of its own."""
 
     def __init__(self, path: Path | None) -> None:

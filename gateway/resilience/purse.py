@@ -45,6 +45,7 @@ class Purse:
     budget: Budget
     share: Share | None = None
     _line: Line[_Waiter] = field(default_factory=Line)
+    _shared_until: float = 0.0  # when it is worth asking the others again
     _serving: "asyncio.Task[None] | None" = None
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
@@ -86,6 +87,7 @@ class Purse:
         wait = await self.share(calls, background)
         if wait:
             self.budget.give_back(calls, now)
+            self._shared_until = now + wait
         return wait
 
     async def _wait(self, calls: int, operation: object, *, background: bool) -> float:
@@ -94,6 +96,7 @@ class Purse:
         left = deadline.seconds_left(float("inf"))
         before = self._line.ahead_of(operation, background=background)
         expected = self.budget.wait_for(now, before + calls, background=background)
+        expected = max(expected, self._shared_until - now)
         if expected >= left:
             raise self._spent(expected)
         waiter = _Waiter(calls, asyncio.get_running_loop().create_future())

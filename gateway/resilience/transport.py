@@ -33,6 +33,7 @@ from gateway.resilience.budget import Budget
 from gateway.resilience.gate import Gate
 from gateway.resilience.policy import Policy
 from gateway.resilience.purse import LEAST_WAIT, Purse
+from gateway.resilience.sharing import Sharing
 from gateway.resilience.slots import Slots
 
 CROWDED_SECONDS: Final = 1.0
@@ -118,10 +119,11 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         *,
         sleep: Sleep = asyncio.sleep,
         dice: Callable[[], float] = random.random,
+        sharing: Sharing | None = None,
     ) -> None:
         self.source = source
         self.policy = policy
-        self.purse = Purse(source, budget)
+        self.purse = Purse(source, budget, None if sharing is None else sharing.take)
         self.slots = Slots(source, policy.at_once)
         self.gates = {
             kind: Gate(source, kind, Breaker(policy.failures, policy.cool_down, policy.longest_cool_down))
@@ -132,6 +134,11 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         self._repeats = backoff.Repeats()
         self._sleep = sleep
         self._dice = dice
+        self._sharing = sharing
+        if sharing is not None:
+            for gate in self.gates.values():
+                gate.opened = sharing.opened
+            sharing.listen(self._hinted, self._closed)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
@@ -171,6 +178,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             waiting=self.waiting,
             under_way=self.slots.taken,
         )
+
+    def _hinted(self, kind: str, seconds: float) -> None:
+        """Another process has given a source up for so long."""
+        if kind in self.gates:
+            self.gates[kind].breaker.hinted(asyncio.get_running_loop().time() + seconds)
+
+    def _closed(self, seconds: float) -> None:
+        """Another process has learned that the source refuses requests."""
+        self.purse.budget.told_to_wait(min(seconds, LONGEST_LOCK), asyncio.get_running_loop().time())
 
     async def _admitted(self, call: _Call, gate: Gate) -> int:
         """Wait until a call may be sent; it holds a place then. The number is the breaker's."""
@@ -392,7 +408,10 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             self.purse.budget.told_remaining(int(remaining), now)
         if response.status_code == 429:
             wait = retry_after(response)
-            self.purse.budget.told_to_wait(UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT), now)
+            wait = UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT)
+            self.purse.budget.told_to_wait(wait, now)
+            if self._sharing is not None:
+                self._sharing.locked(wait)
 
 
 def _passing(failed: GatewayError | None) -> TypeGuard[UpstreamError]:

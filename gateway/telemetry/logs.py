@@ -15,6 +15,7 @@ from gateway.events import (
     Event,
     ScanFinished,
     StaleServed,
+    StateChanged,
     UpstreamCalled,
     UpstreamRefused,
 )
@@ -121,6 +122,8 @@ class Lines:
         elif isinstance(event, BreakerChanged):
             details = {"kind": event.kind, "state": event.state}
             self._write(logging.WARNING, "breaker", event.source, details)
+        elif isinstance(event, StateChanged):
+            _write(logging.WARNING, "shared state", {"here": event.here})
         elif isinstance(event, StaleServed):
             self._write(logging.INFO, "stale answer", event.source, {"code": event.error})
         elif isinstance(event, ScanFinished):

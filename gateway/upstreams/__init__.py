@@ -13,6 +13,7 @@ from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.model.source import Source
 from gateway.ports import Traits, Upstream
 from gateway.resilience.budget import Budget
+from gateway.resilience.sharing import Sharing
 from gateway.resilience.transport import Sleep, UpstreamTransport
 from gateway.resilience.wire import Wire
 from gateway.setting import Setting
@@ -116,10 +117,11 @@ def build(
     now: Callable[[], str],
     sleep: Sleep = asyncio.sleep,
     cache: Cache = NO_CACHE,
+    sharing: Sharing | None = None,
 ) -> Upstream:
     """One source for one account, ready to be called over `inner`; `now` gives RFC 3339 texts."""
     entry = UPSTREAMS[source]
-    transport = UpstreamTransport(source.value, inner, budget, settings.policy, sleep=sleep)
+    transport = UpstreamTransport(source.value, inner, budget, settings.policy, sleep=sleep, sharing=sharing)
     wire = Wire(transport, settings.url, entry.headers(settings.key.reveal()))
     own = {**_defaults(entry), **settings.own}
     reads = Reads(f"{account}:{source.value}", Flights(source.value), cache.shelf, cache.times, now)

@@ -133,10 +133,10 @@ async def test_outside_of_an_operation_and_in_the_background_nothing_kept_is_use
 async def test_after_a_write_nothing_that_was_read_before_is_used_not_even_when_the_source_fails() -> None:
     office = Office()
     await office.listed(0)
-    office.flights.renew()
+    await office.reads.renew()
     await office.listed(0)
     assert len(office.asked) == 2
-    office.flights.renew()
+    await office.reads.renew()
     office.fails = DOWN
     with pytest.raises(UpstreamUnavailable):
         await office.listed(0)
@@ -146,7 +146,7 @@ async def test_what_was_asked_for_before_a_write_is_not_kept() -> None:
     office = Office()
 
     async def fetch() -> str:
-        office.flights.renew()
+        await office.reads.renew()
         return "old"
 
     await office.reads.one(Keep.LIST, "key", fetch)
@@ -244,21 +244,23 @@ async def test_a_key_that_fails_is_stood_in_for_alone() -> None:
 async def test_accounts_and_sources_share_nothing() -> None:
     shelf = MemoryShelf(10**6)
     one, other = Office(shelf=shelf), Office(shelf=shelf)
-    other.reads.name = "b:PACKAGEX"
+    other.reads.space = "b:PACKAGEX"
     await one.listed(0)
     assert (await other.listed(0)).from_cache is False
 
 
 async def test_what_is_kept_is_bounded_in_bytes_and_the_least_used_goes_first() -> None:
     shelf = MemoryShelf(100_000)
+    mark, _ = await shelf.get("a", [])
     for number in range(500):
-        await shelf.put(str(number), Kept("x" * 1_000, 0.0, 0), 10.0)
-        await shelf.get("0")
-        assert shelf.bytes <= 100_000
-    assert await shelf.get("0") is not None
-    assert await shelf.get("1") is None
-    await shelf.put("0", Kept("x" * 1_000_000, 0.0, 0), 10.0)
-    assert await shelf.get("0") is None
+        await shelf.put("a", mark, {str(number): Kept("x" * 1_000, 0.0)}, 10.0)
+        await shelf.get("a", ["0"])
+        assert shelf.used_bytes <= 100_000
+    _, (first, second) = await shelf.get("a", ["0", "1"])
+    assert first is not None
+    assert second is None
+    await shelf.put("a", mark, {"0": Kept("x" * 1_000_000, 0.0)}, 10.0)
+    assert (await shelf.get("a", ["0"]))[1] == [None]
 
 
 async def test_a_cancelled_read_keeps_nothing() -> None:
@@ -272,4 +274,4 @@ async def test_a_cancelled_read_keeps_nothing() -> None:
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait((task,))
-    assert await office.reads.shelf.get("a:PACKAGEX:'key'") is None
+    assert (await office.reads.shelf.get("a:PACKAGEX", ["key"]))[1] == [None]

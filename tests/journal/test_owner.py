@@ -1,18 +1,19 @@
 """A process is known to live by a lock that ends with it."""
 
+import asyncio
 import os
 from pathlib import Path
 
 from gateway.journal.owner import Owner
 
 
-def test_others_see_an_owner_until_it_ends(tmp_path: Path) -> None:
+async def test_others_see_an_owner_until_it_ends(tmp_path: Path) -> None:
     mine, other = Owner(tmp_path), Owner(tmp_path)
-    assert mine.lives(mine.name)
-    assert other.lives(mine.name)
-    mine.close()
-    assert not other.lives(mine.name)
-    other.close()
+    assert await mine.lives(mine.name)
+    assert await other.lives(mine.name)
+    await mine.aclose()
+    assert not await other.lives(mine.name)
+    await other.aclose()
     assert os.listdir(tmp_path) == []
 
 
@@ -26,11 +27,11 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         (f"{next_one.name}.alive", f"{next_one.name}.scratch")
     )
-    next_one.close()
+    asyncio.run(next_one.aclose())
 
 
-def test_without_a_folder_nobody_else_lives() -> None:
+async def test_without_a_folder_nobody_else_lives() -> None:
     owner = Owner(None)
-    assert owner.lives(owner.name)
-    assert not owner.lives("somebody else")
-    owner.close()
+    assert await owner.lives(owner.name)
+    assert not await owner.lives("somebody else")
+    await owner.aclose()

@@ -7,20 +7,30 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.journal.store import BrokenJournal, Journal, KeyedAs
+from gateway.journal.journal import Journal, KeyedAs
+from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.model.event import EventQuery, EventType, Happening
 from gateway.model.source import Source
+from gateway.shared.journal import RedisJournal
+from gateway.shared.state import State, connect
 
 AT = "2026-01-01T00:00:00.000Z"
 LONG_AGO = "2025-01-01T00:00:00.000Z"
 PLACE = KeyedAs("default", "ada", "createContact", "order-17")
 
 
-@pytest_asyncio.fixture
-async def journal() -> AsyncIterator[Journal]:
-    found = Journal(None)
-    yield found
-    await found.aclose()
+@pytest_asyncio.fixture(params=["sqlite", "redis"])
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    """The journal of one machine, and the one that replicas share: they keep the same promises."""
+    if request.param == "sqlite":
+        found = SqliteJournal(None)
+        yield found
+        await found.aclose()
+        return
+    state = State(connect(request.getfixturevalue("redis_url")))
+    await state.probe()
+    yield RedisJournal(state)
+    await state.aclose()
 
 
 def created(contact: str | None = None) -> Happening:
@@ -148,7 +158,7 @@ async def test_a_confirmation_is_good_for_what_it_was_given_for(
 
 async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     for expected in (0, 1):
-        journal = Journal(tmp_path / "journal.sqlite3")
+        journal = SqliteJournal(tmp_path / "journal.sqlite3")
         assert len(await journal.events("default", EventQuery(), 0, 9)) == expected
         await noted(journal, created())
         await journal.aclose()
@@ -159,7 +169,7 @@ def test_a_broken_journal_is_left_as_it_is(tmp_path: Path) -> None:
     path.write_bytes(b"no journal at all, but something that somebody may want back" * 100)
     before = path.read_bytes()
     with pytest.raises(BrokenJournal):
-        Journal(path)
+        SqliteJournal(path)
     assert path.read_bytes() == before
 
 
@@ -169,4 +179,4 @@ def test_a_journal_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(BrokenJournal, match="version 99"):
-        Journal(path)
+        SqliteJournal(path)

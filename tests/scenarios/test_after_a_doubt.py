@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.journal.store import Journal
+from gateway.journal.store import SqliteJournal
 from gateway.model.source import Source
 from gateway.upstreams.smartsender.emulator_limit import RateLimit
 from tests.conftest import Build
@@ -294,14 +294,14 @@ async def test_a_repeat_after_a_crash_answers_what_was_done_and_does_it_no_more(
     many = field in {"deleteContacts"}
     type_ = f"{field[0].upper()}{field[1:]}Input!"
     document = f"mutation ($input: {type_}) {{ {field}(input: $input) {{ {'outcomes' if many else 'outcome'} {{ status }} userErrors {{ code }} {more} }} }}"
-    noted = Journal.note
+    noted = SqliteJournal.note
 
     async def crash(*_: Any, **__: Any) -> Any:
         raise SystemError("killed")
 
-    monkeypatch.setattr(Journal, "note", crash)
+    monkeypatch.setattr(SqliteJournal, "note", crash)
     assert (await world.ask(document, {"input": keyed})).codes == ["INTERNAL"]
-    monkeypatch.setattr(Journal, "note", noted)
+    monkeypatch.setattr(SqliteJournal, "note", noted)
     writes = dict(world.operations)
     payload = (await world.data(document, {"input": keyed}))[field]
     outcomes = payload["outcomes"] if many else [payload["outcome"]]

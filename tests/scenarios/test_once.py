@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.journal.store import KeyedAs
+from gateway.journal.journal import KeyedAs
 from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.waiting import until

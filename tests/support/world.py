@@ -234,9 +234,21 @@ class World:
         return next(iter(self.gateway.directories.values()))
 
 
-def build(people: int = 240, *, seed: int = 1, off: tuple[Source, ...] = (), **settings: str) -> World:
-    """A world of its own; `settings` are environment variables, `off` are sources without a key."""
-    emulators = sandbox.emulators(Population(size=people, seed=seed))
+def build(
+    people: int = 240,
+    *,
+    seed: int = 1,
+    off: tuple[Source, ...] = (),
+    beside: "World | None" = None,
+    **settings: str,
+) -> World:
+    """A world of its own; `settings` are environment variables, `off` are sources without a key.
+
+    `beside`: another gateway in front of the emulators of that world.
+    """
+    emulators: Mapping[Source, Any] = sandbox.emulators(Population(size=people, seed=seed))
+    if beside is not None:
+        emulators = dict(zip(emulators, (beside.samespace, beside.packagex, beside.smartsender), strict=True))
     environment = {**DEFAULTS, **settings}
     for source, (url, key, path) in sandbox.PLACES.items():
         if source not in off:

@@ -119,7 +119,7 @@ class Client:
         try:
             return await self._wire.send(operation, method, path, **sent)
         finally:
-            self._flights.renew()
+            await self.reads.renew()
 
     def _contact(self, answer: Answer) -> ContactRecord:
         data = self._opened(answer).get("data")

@@ -252,7 +252,7 @@ class Client:
             try:
                 answer = await self._wire.send(name, "POST", GRAPHQL, json=body, extensions=extensions)
             finally:
-                self._flights.renew()
+                await self.reads.renew()
             if answer.status >= 400 and not isinstance(answer.json, dict):
                 raise UpstreamRejected(self._wire.source, f"Samespace refused the request ({answer.status}).")
             data = self._data(answer.json, answer.status)

@@ -211,7 +211,7 @@ class Client:
         try:
             return await self._wire.send(operation, method, path, json=json)
         finally:
-            self._flights.renew()
+            await self.reads.renew()
 
     def _thing(self, answer: Answer) -> Any:
         self._refuse(answer)

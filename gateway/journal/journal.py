@@ -1,0 +1,160 @@
+"""What a journal holds: events, idempotency records with their steps, import jobs, confirmations.
+
+Where it can be away, what has to be known before something leaves raises StateUnavailable; what is told
+afterwards is kept until it is back.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from gateway.model.event import EventQuery, Happening
+
+RUNNING: Final = "RUNNING"  # the state of a job that has not ended
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedAs:
+    """What an idempotency record is kept under: never across accounts, callers or mutations."""
+
+    account: str
+    caller: str
+    field: str
+    key: str
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """The columns."""
+        return self.account, self.caller, self.field, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An idempotency record; `answer` None as long as there is none. `owner` names the process."""
+
+    fingerprint: str
+    at: str
+    owner: str
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An event as it is stored."""
+
+    number: int
+    type: str
+    name: str | None
+    source: str | None
+    contact: str | None
+    actor: str | None
+    at: str
+    payload: Any
+
+
+class Owning(Protocol):
+    """Whose work something is: this process by its `name`, or another that may still live."""
+
+    name: str
+
+    @property
+    def scratch(self) -> Path | None:
+        """Where files lie that must not outlive the process; None for the system's own place."""
+        ...
+
+    async def lives(self, name: str) -> bool:
+        """Whether the process of this name still runs."""
+        ...
+
+    async def aclose(self) -> None:
+        """End ownership."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps what cannot be filled anew."""
+
+    async def note(
+        self,
+        account: str,
+        actor: str,
+        at: str,
+        happenings: Sequence[Happening],
+        *,
+        answer: Callable[[list[int]], Any],
+        place: KeyedAs | None = None,
+    ) -> Any:
+        """Append events, and make the answer out of their numbers, which grow.
+
+        The answer of a keyed write is kept in the same transaction: either both are there or none.
+        """
+        ...
+
+    async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
+        """Events behind a number, oldest first."""
+        ...
+
+    async def event(self, account: str, number: int) -> Noted | None:
+        """One event."""
+        ...
+
+    async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:
+        """Begin a keyed write, unless it was begun before: then its record. What is older goes."""
+        ...
+
+    async def take_over(self, place: KeyedAs, owner: str, before: str) -> bool:
+        """Go on with a keyed write that a process left behind; False where another one already does."""
+        ...
+
+    async def drop(self, place: KeyedAs) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent."""
+        ...
+
+    async def answered(self, place: KeyedAs, answer: Any) -> None:
+        """Keep the answer of a keyed write."""
+        ...
+
+    async def steps(self, place: KeyedAs) -> dict[str, Any]:
+        """The steps of a keyed write that have left, and their outcomes; None where that is not known."""
+        ...
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
+        """Note that a step is about to leave, or what became of it."""
+        ...
+
+    async def begin_job(self, account: str, owner: str, job: Any, named: Callable[[int], str]) -> int:
+        """Keep a new import, with the id that `named` makes of its number; the number."""
+        ...
+
+    async def drop_job(self, number: int) -> None:
+        """Forget an import that was never begun."""
+        ...
+
+    async def keep_job(self, number: int, job: Any) -> None:
+        """Keep an import as it is now."""
+        ...
+
+    async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
+        """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
+        ...
+
+    async def job(self, account: str, number: int) -> tuple[str, Any] | None:
+        """The owner of an import, and the import."""
+        ...
+
+    async def jobs_in(self, account: str, state: str) -> list[tuple[int, str]]:
+        """The imports of an account in a state: number, owner."""
+        ...
+
+    async def hand_out(self, token: str, account: str, caller: str, bound: str, expires: str) -> None:
+        """Keep a confirmation: a hash of it, whose it is, what it is bound to, and until when."""
+        ...
+
+    async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
+        """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        ...

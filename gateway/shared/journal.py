@@ -1,0 +1,370 @@
+"""The journal that all replicas share: events in a stream, records, jobs and confirmations in hashes.
+
+Several commands that belong together are one transaction (WATCH, MULTI, EXEC). What has to be known before
+something leaves raises StateUnavailable while Redis is away; what is told afterwards is kept in this process
+and told when it is back.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from gateway.errors import StateUnavailable
+from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted
+from gateway.model.event import EventQuery, Happening
+from gateway.shared.state import State, key
+
+KEPT_SECONDS: Final = 24 * 3600  # of a keyed write
+MOST_UNTOLD: Final = 10_000  # changes that are kept while Redis is away
+STEP: Final = "step:"
+STRETCH: Final = 500  # events read at a time
+
+Change = Callable[[Redis], Awaitable[Any]]
+
+
+class RedisJournal:
+    """The journal in Redis. Numbers grow over all replicas and accounts."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._untold: deque[Change] = deque(maxlen=MOST_UNTOLD)
+        state.returned.append(self._tell_all)
+
+    # Events.
+
+    async def note(
+        self,
+        account: str,
+        actor: str,
+        at: str,
+        happenings: Sequence[Happening],
+        *,
+        answer: Callable[[list[int]], Any],
+        place: KeyedAs | None = None,
+    ) -> Any:
+        """Append events, and make the answer out of their numbers, which grow.
+
+        The answer of a keyed write is kept in the same transaction. While Redis is away there are no numbers.
+        """
+        if not happenings and place is None:
+            return answer([])
+        counter = key("event")
+        entries = [(each.contact, _event(each, actor, at)) for each in happenings]
+
+        async def append(pipe: Pipeline) -> Any:
+            last = int(await pipe.get(counter) or 0)
+            numbers = list(range(last + 1, last + 1 + len(entries)))
+            made = answer(numbers)
+            _multi(pipe)
+            if numbers:
+                pipe.set(counter, numbers[-1])
+            for number, (contact, entry) in zip(numbers, entries, strict=True):
+                pipe.xadd(_stream(account), {"event": entry}, id=f"{number}-0")
+                if contact is not None:
+                    pipe.zadd(_contact(account, contact), {str(number): number})
+            if place is not None:
+                pipe.hset(_record(place), "answer", _text(made))
+                pipe.expire(_record(place), KEPT_SECONDS)
+            return made
+
+        async def write(redis: Redis) -> Any:
+            return await redis.transaction(cast("Any", append), counter, value_from_callable=True)
+
+        try:
+            return await self._state.use(write)
+        except StateUnavailable:
+            self._untold.append(write)
+            return answer([])
+
+    async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
+        """Events behind a number, oldest first."""
+
+        async def read(redis: Redis) -> list[Noted]:
+            if query.contact is not None:
+                return await self._of_contact(redis, account, query, after, limit)
+            found: list[Noted] = []
+            start = after
+            while len(found) < limit:
+                stretch = await redis.xrange(_stream(account), min=f"({start}-0", count=STRETCH)
+                noted = [_noted(entry) for entry in stretch]
+                found += [each for each in noted if _fits(each, query)]
+                if len(stretch) < STRETCH:
+                    break
+                start = noted[-1].number
+            return found[:limit]
+
+        return await self._state.use(read)
+
+    async def event(self, account: str, number: int) -> Noted | None:
+        """One event."""
+        found = await self.events(account, EventQuery(), number - 1, 1)
+        return found[0] if found and found[0].number == number else None
+
+    # Keyed writes.
+
+    async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:
+        """Begin a keyed write, unless it was begun before: then its record. What is older goes."""
+        name = _record(place)
+        fresh = {"fingerprint": fingerprint, "at": at, "owner": owner}
+
+        async def begin(pipe: Pipeline) -> Keyed | None:
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("at", "") > oldest:
+                return Keyed(held["fingerprint"], held["at"], held["owner"], _json(held.get("answer")))
+            pipe.delete(name)
+            pipe.hset(name, mapping=fresh)
+            pipe.expire(name, KEPT_SECONDS)
+            return None
+
+        found: Keyed | None = await self._transaction(begin, name)
+        return found
+
+    async def take_over(self, place: KeyedAs, owner: str, before: str) -> bool:
+        """Go on with a keyed write that a process left behind; False where another one already does."""
+        name = _record(place)
+
+        async def take(pipe: Pipeline) -> bool:
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("owner") != before:
+                return False
+            pipe.hset(name, "owner", owner)
+            return True
+
+        return bool(await self._transaction(take, name))
+
+    async def drop(self, place: KeyedAs) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent."""
+        await self._tell(lambda redis: redis.delete(_record(place)))
+
+    async def answered(self, place: KeyedAs, answer: Any) -> None:
+        """Keep the answer of a keyed write."""
+        await self._tell(lambda redis: _set(redis, _record(place), answer=_text(answer)))
+
+    async def steps(self, place: KeyedAs) -> dict[str, Any]:
+        """The steps of a keyed write that have left, and their outcomes; None where that is not known."""
+        held = await self._state.use(lambda redis: _hash(redis, _record(place)))
+        return {name.removeprefix(STEP): _json(told) for name, told in held.items() if name.startswith(STEP)}
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
+        """Note that a step is about to leave, or what became of it."""
+        told = "" if outcome is None else _text(outcome)
+
+        async def note(redis: Redis) -> None:
+            await _set(redis, _record(place), **{f"{STEP}{step}": told})
+
+        if outcome is None:
+            await self._state.use(note)
+        else:
+            await self._tell(note)
+
+    # Imports.
+
+    async def begin_job(self, account: str, owner: str, job: Any, named: Callable[[int], str]) -> int:
+        """Keep a new import, with the id that `named` makes of its number; the number."""
+
+        async def begin(redis: Redis) -> int:
+            number = int(await redis.incr(key("job")))
+            job["id"] = named(number)
+            async with redis.pipeline() as pipe:
+                pipe.hset(
+                    _job(number),
+                    mapping={"account": account, "owner": owner, "state": job["state"], "job": _text(job)},
+                )
+                pipe.sadd(_jobs(account), number)
+                await pipe.execute()
+            return number
+
+        return await self._state.use(begin)
+
+    async def drop_job(self, number: int) -> None:
+        """Forget an import that was never begun."""
+        await self._tell(lambda redis: redis.delete(_job(number)))
+
+    async def keep_job(self, number: int, job: Any) -> None:
+        """Keep an import as it is now."""
+        text = _text(job)
+        await self._tell(lambda redis: _set(redis, _job(number), state=str(job["state"]), job=text))
+
+    async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
+        """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
+
+        async def end(pipe: Pipeline) -> Any:
+            held = await _hash(pipe, _job(number))
+            _multi(pipe)
+            if not held:
+                return None
+            if held["owner"] != owner or held["state"] != RUNNING:
+                return _json(held["job"])
+            changed = ended(_json(held["job"]))
+            pipe.hset(_job(number), mapping={"state": str(changed["state"]), "job": _text(changed)})
+            return changed
+
+        return await self._transaction(end, _job(number))
+
+    async def job(self, account: str, number: int) -> tuple[str, Any] | None:
+        """The owner of an import, and the import."""
+        held = await self._state.use(lambda redis: _hash(redis, _job(number)))
+        return (held["owner"], _json(held["job"])) if held.get("account") == account else None
+
+    async def jobs_in(self, account: str, state: str) -> list[tuple[int, str]]:
+        """The imports of an account in a state: number, owner."""
+
+        async def read(redis: Redis) -> list[tuple[int, str]]:
+            found = []
+            for member in await cast("Awaitable[set[bytes]]", redis.smembers(_jobs(account))):
+                number = int(member)
+                held = await _hash(redis, _job(number))
+                if held.get("state") == state:
+                    found.append((number, held["owner"]))
+                elif held.get("state") != RUNNING:  # ended or dropped: nobody looks for it any more
+                    await cast("Awaitable[int]", redis.srem(_jobs(account), member))
+            return sorted(found)
+
+        return await self._state.use(read)
+
+    # Confirmations.
+
+    async def hand_out(self, token: str, account: str, caller: str, bound: str, expires: str) -> None:
+        """Keep a confirmation: a hash of it, whose it is, what it is bound to, and until when."""
+        mapping = {"account": account, "caller": caller, "bound": bound, "expires": expires}
+
+        async def keep(redis: Redis) -> None:
+            async with redis.pipeline() as pipe:
+                pipe.hset(_confirmation(token), mapping=mapping)
+                pipe.expire(_confirmation(token), KEPT_SECONDS)
+                await pipe.execute()
+
+        await self._state.use(keep)
+
+    async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
+        """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
+        wanted = {"account": account, "caller": caller, "bound": bound}
+
+        async def take(pipe: Pipeline) -> bool:
+            held = await _hash(pipe, _confirmation(token))
+            _multi(pipe)
+            good = held.pop("expires", "") > now and held == wanted
+            if good and use:
+                pipe.delete(_confirmation(token))
+            return good
+
+        return bool(await self._transaction(take, _confirmation(token)))
+
+    async def aclose(self) -> None:
+        """Tell what was not told yet, where that can still be done."""
+        if self._state.here:
+            await self._tell_all()
+
+    async def _of_contact(
+        self, redis: Redis, account: str, query: EventQuery, after: int, limit: int
+    ) -> list[Noted]:
+        found: list[Noted] = []
+        start = after
+        while len(found) < limit:
+            numbers = [
+                int(each)
+                for each in await redis.zrangebyscore(
+                    _contact(account, query.contact or ""), f"({start}", "+inf", start=0, num=STRETCH
+                )
+            ]
+            async with redis.pipeline(transaction=False) as pipe:
+                for number in numbers:
+                    pipe.xrange(_stream(account), min=f"{number}-0", max=f"{number}-0")
+                entries = [entry for some in await pipe.execute() for entry in some]
+            found += [each for each in map(_noted, entries) if _fits(each, query)]
+            if len(numbers) < STRETCH:
+                break
+            start = numbers[-1]
+        return found[:limit]
+
+    async def _transaction(self, work: Callable[[Pipeline], Awaitable[Any]], name: str) -> Any:
+        return await self._state.use(
+            lambda redis: redis.transaction(cast("Any", work), name, value_from_callable=True)
+        )
+
+    async def _tell(self, change: Change) -> None:
+        """Make a change now, or when Redis is back."""
+        try:
+            await self._state.use(change)
+        except StateUnavailable:
+            self._untold.append(change)
+
+    async def _tell_all(self) -> None:
+        """Redis is back: tell what happened meanwhile, in the order in which it did."""
+        while self._untold:
+            await self._untold[0](self._state.redis)
+            self._untold.popleft()
+
+
+def _multi(pipe: Pipeline) -> None:
+    """What follows is carried out together, or not at all."""
+    cast("Any", pipe).multi()
+
+
+async def _hash(redis: "Redis | Pipeline", name: str) -> dict[str, str]:
+    held = await cast("Awaitable[Mapping[bytes, bytes]]", redis.hgetall(name))
+    return {field.decode(): value.decode() for field, value in held.items()}
+
+
+async def _set(redis: Redis, name: str, **mapping: str) -> None:
+    await cast("Awaitable[int]", redis.hset(name, mapping=cast("Any", mapping)))
+
+
+def _record(place: KeyedAs) -> str:
+    """The name of a record; callers choose the key, so it is hashed."""
+    return key("keyed", hashlib.sha256(orjson.dumps(place.parts)).hexdigest())
+
+
+def _stream(account: str) -> str:
+    return key("events", account)
+
+
+def _contact(account: str, contact: str) -> str:
+    return key("events", account, "of", contact)
+
+
+def _job(number: int) -> str:
+    return key("job", str(number))
+
+
+def _jobs(account: str) -> str:
+    return key("jobs", account)
+
+
+def _confirmation(token: str) -> str:
+    return key("confirmation", token)
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _json(text: str | None) -> Any:
+    return orjson.loads(text) if text else None
+
+
+def _event(each: Happening, actor: str, at: str) -> str:
+    source = each.source and each.source.value
+    return _text([each.type.value, each.name, source, each.contact, actor, at, each.payload])
+
+
+def _noted(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Noted:
+    number = int(entry[0].partition(b"-")[0])
+    type_, name, source, contact, actor, at, payload = orjson.loads(entry[1][b"event"])
+    return Noted(number, type_, name, source, contact, actor, at, payload)
+
+
+def _fits(each: Noted, query: EventQuery) -> bool:
+    return (
+        (query.types is None or each.type in {type_.value for type_ in query.types})
+        and (query.sources is None or each.source in {source.value for source in query.sources})
+        and (query.contact is None or each.contact == query.contact)
+        and (query.since is None or each.at >= query.since)
+    )

@@ -1,0 +1,124 @@
+"""One rate limit for all replicas: a moving window in Redis, kept by the library `limits`.
+
+While Redis is away every replica keeps to its part of the limit, less its part of what was used when it went.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from gateway.resilience.budget import BACKGROUND_SHARE, Budget
+from gateway.setting import Rate
+from gateway.shared.notes import Note, Notes
+from gateway.shared.state import AWAY, PREFIX, State
+
+LEAST_WAIT: Final = 0.01
+
+
+def limiter(state: State) -> MovingWindowRateLimiter:
+    """Moving windows over the connections that are there already."""
+    pool: Any = state.redis.connection_pool  # taken, but not named in its types
+    storage = RedisStorage(
+        "async+redis://", implementation="redispy", key_prefix=f"{PREFIX}rate", connection_pool=pool
+    )
+    return MovingWindowRateLimiter(storage)
+
+
+@dataclass(slots=True, eq=False)
+class SharedRate:
+    """The limit of one source. Its windows are whole seconds; a shorter one is longer here."""
+
+    source: str
+    rate: Rate | None
+    replicas: int
+    state: State
+    windows: MovingWindowRateLimiter
+    notes: Notes
+    used: int = 0  # of the limit, when last looked at
+    _own: Budget = field(init=False)
+    _item: RateLimitItem | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._item = None
+        self._own = Budget(None, 60.0)
+        if self.rate is not None:
+            self._item = RateLimitItemPerSecond(self.rate.requests, math.ceil(self.rate.seconds))
+            self._own = Budget(max(1, self.rate.requests // self.replicas), self.rate.seconds)
+            self.state.beat.append(self._look)
+            self.state.returned.append(self._catch_up)
+            self.state.lost.append(self._alone)
+
+    async def take(self, calls: int, background: bool) -> float:
+        """Take room for some calls: 0.0, or the seconds until it is worth asking again."""
+        if self._item is None:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        if not self.state.here:
+            return self._own.take(now, calls, background=background)
+        try:
+            return await self._taken(self._item, calls, background=background)
+        except AWAY:
+            self.state.gone()
+            return self._own.take(now, calls, background=background)
+
+    def opened(self, kind: str, seconds: float) -> None:
+        """Our breaker has opened: others need fewer failures of their own."""
+        self.notes.tell(Note(source=self.source, what=kind, seconds=seconds))
+
+    def locked(self, seconds: float) -> None:
+        """The source refuses requests: of all of us."""
+        self.notes.tell(Note(source=self.source, what="", seconds=seconds))
+
+    def listen(self, hinted: Callable[[str, float], None], closed: Callable[[float], None]) -> None:
+        """Tell what others learn of this source."""
+
+        def heard(note: Note) -> None:
+            if note.source == self.source:
+                if note.what:
+                    hinted(note.what, note.seconds)
+                else:
+                    closed(note.seconds)
+
+        self.notes.heard.append(heard)
+
+    async def _taken(self, item: RateLimitItem, calls: int, *, background: bool) -> float:
+        calls = min(calls, item.amount)
+        if background:
+            room = max(1, int(item.amount * BACKGROUND_SHARE))
+            stats = await self.windows.get_window_stats(item, self.source)
+            if item.amount - stats.remaining + min(calls, room) > room:
+                return max(LEAST_WAIT, stats.reset_time - time.time())
+        if await self.windows.hit(item, self.source, cost=calls):
+            return 0.0
+        stats = await self.windows.get_window_stats(item, self.source)
+        return max(LEAST_WAIT, stats.reset_time - time.time())
+
+    async def _look(self) -> None:
+        """Know how much of the limit is used, for the moment in which Redis goes."""
+        if self._item is not None:
+            stats = await self.windows.get_window_stats(self._item, self.source)
+            self.used = self._item.amount - stats.remaining
+
+    def _alone(self) -> None:
+        """Redis is away: our part of what was used counts against our part of the limit."""
+        now = asyncio.get_running_loop().time()
+        for _ in range(math.ceil(self.used / self.replicas)):
+            self._own.take(now)
+
+    async def _catch_up(self) -> None:
+        """Redis is back: what we have sent alone counts for everybody."""
+        if self._item is None or self._own.limit is None:
+            return
+        now = asyncio.get_running_loop().time()
+        alone = self._own.limit - (self._own.remaining(now) or 0)
+        stats = await self.windows.get_window_stats(self._item, self.source)
+        cost = min(alone, stats.remaining)
+        if cost:
+            await self.windows.hit(self._item, self.source, cost=cost)

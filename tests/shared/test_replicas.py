@@ -1,0 +1,298 @@
+"""Several replicas act as one: one budget, one answer to a key, one event log, one cache."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from gateway.cache.reads import Keep
+from gateway.model.source import Source
+from gateway.shared.replicas import Replicas
+from tests.conftest import Build
+from tests.support.redis import RedisServer
+from tests.support.waiting import until
+from tests.support.world import World
+
+CHANNELS = "{ channels { nodes { id } } }"
+LIST = (
+    "{ contacts(first: 3, sources: [PACKAGEX]) { nodes { id displayName } "
+    "sources { source status fromCache } } }"
+)
+OF_ONE = (
+    "query ($id: ID!) { contact(by: { id: $id }) "
+    "{ events(first: 2) { nodes { id } pageInfo { hasNextPage } } } }"
+)
+EVENTS = "{ events(first: 50) { nodes { id type actor contactId } } }"
+Pair = tuple[World, World]
+NewPair = Callable[..., Any]
+
+
+def shared(world: World) -> Replicas:
+    assert world.gateway.replicas is not None
+    return world.gateway.replicas
+
+
+@pytest.fixture
+async def new_pair(new_world: Build, redis_server: RedisServer, redis_url: str) -> AsyncIterator[NewPair]:
+    """Makes two gateways in front of the same sources and the same Redis."""
+    listening: list[asyncio.Task[None]] = []
+
+    async def build(**settings: str) -> Pair:
+        settings = {"GATEWAY_STATE_URL": redis_url, "GATEWAY_REPLICAS": "2", **settings}
+        one = new_world(**settings)
+        other = new_world(beside=one, **settings)
+        for each in (one, other):
+            await each.gateway.begin()
+            listening.append(asyncio.create_task(shared(each).notes.listen()))
+        redis = shared(one).state.redis
+        while (await redis.pubsub_numsub("contacts-gateway:notes"))[0][1] < len(listening):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return one, other
+
+    yield build
+    for task in listening:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    if redis_server.process is None:
+        redis_server.start()
+
+
+# One budget.
+
+
+async def test_two_replicas_stay_inside_one_budget(new_pair: NewPair) -> None:
+    pair = await new_pair(SMART_SENDER_RATE_LIMIT="180/60")
+    board = pair[0].smartsender.switches
+    board.rate_limits = True
+    codes: list[str] = []
+    for number in range(260):
+        answer = await pair[number % 2].ask(
+            CHANNELS, headers={"X-Deadline-Ms": "5000", "Cache-Control": "no-cache"}
+        )
+        codes += answer.codes
+    assert board.requests == 180
+    assert codes == ["UPSTREAM_RATE_LIMITED"] * 80
+    assert (pair[0].smartsender.refused, pair[0].smartsender.locks) == (0, 0)
+
+
+async def test_a_lock_that_one_learns_of_keeps_the_other_away(new_pair: NewPair) -> None:
+    one, other = await new_pair()
+    one.smartsender.switches.fail(status=429, headers={"retry-after": "100"}, times=1)
+    assert (await one.ask(CHANNELS)).codes == ["UPSTREAM_RATE_LIMITED"]
+    budget = other.gateway._budgets[Source.SMART_SENDER]
+    await until(lambda: budget.closed_for(asyncio.get_running_loop().time()) > 90)
+    answer = await other.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})
+    assert answer.codes == ["UPSTREAM_RATE_LIMITED"]
+    assert one.calls == {"SMART_SENDER": 1}
+
+
+async def test_a_lock_is_known_to_a_replica_that_starts_later(
+    new_pair: NewPair, new_world: Build, redis_url: str
+) -> None:
+    one, _ = await new_pair()
+    one.smartsender.switches.fail(status=429, headers={"retry-after": "100"}, times=1)
+    await one.ask(CHANNELS)
+    redis = shared(one).state.redis
+    while not await redis.exists("contacts-gateway:lock:SMART_SENDER"):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    late = new_world(beside=one, GATEWAY_STATE_URL=redis_url)
+    await late.gateway.begin()
+    assert (await late.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == ["UPSTREAM_RATE_LIMITED"]
+
+
+async def test_a_breaker_that_opens_here_needs_one_failure_there(new_pair: NewPair) -> None:
+    one, other = await new_pair(PACKAGEX_ATTEMPTS="1")
+    one.packagex.switches.fail(status=503)
+    for _ in range(5):
+        await one.ask(LIST, headers={"Cache-Control": "no-cache"})
+    breaker: Any = other.directory.upstreams[Source.PACKAGEX]
+    assert breaker.conditions().breakers["read"] == "CLOSED"
+    gate = breaker.client._wire.transport.gates["read"]
+    await until(lambda: gate.breaker._hinted_until > 0)
+    await other.ask(LIST, headers={"Cache-Control": "no-cache"})
+    assert breaker.conditions().breakers["read"] == "OPEN"
+
+
+# One cache.
+
+
+@pytest.fixture
+async def keeping(new_pair: NewPair) -> Pair:
+    kinds = {f"GATEWAY_CACHE_{kind.name}_SECONDS": "3600" for kind in Keep}
+    pair: Pair = await new_pair(**kinds)
+    return pair
+
+
+async def test_what_one_has_read_the_other_need_not(keeping: Pair) -> None:
+    one, other = keeping
+    first = await one.data(LIST)
+    again = await other.data(LIST)
+    assert again["contacts"]["nodes"] == first["contacts"]["nodes"]
+    assert again["contacts"]["sources"][0]["fromCache"] is True
+    assert one.calls == {"PACKAGEX": 1}
+
+
+async def test_what_one_writes_the_other_sees_at_once(keeping: Pair) -> None:
+    one, other = keeping
+    first = (await other.data(LIST))["contacts"]["nodes"][0]
+    await one.write("updateContact", {"id": first["id"], "contact": {"name": "Somebody Newname"}})
+    again = (await other.data(LIST))["contacts"]["nodes"][0]
+    assert (again["id"], again["displayName"]) == (first["id"], "Somebody Newname")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ contacts(first: 9) { nodes { id asOf raw properties { key value type } "
+        "groups { nodes { id name members { nodes { id } } } } "
+        "chat { id communications { id channel { name } } messages { nodes { text } } } } } }",
+        "{ groups(first: 5) { nodes { id name memberCount members { nodes { displayName } } } } }",
+        "{ modules { id name properties(first: 50) { nodes { key type options { key } } } } "
+        "channels { nodes { id name } } }",
+    ],
+)
+async def test_an_answer_out_of_the_shared_cache_is_the_same(keeping: Pair, query: str) -> None:
+    one, other = keeping
+    for each in keeping:
+        await each.scan()
+    first = await one.data(query)
+    assert await other.data(query) == first
+    assert await one.data(query) == first
+
+
+# One journal.
+
+
+async def test_a_keyed_write_that_is_sent_to_both_happens_once(new_pair: NewPair) -> None:
+    one, other = await new_pair()
+    given = {
+        "targets": [{"source": "PACKAGEX"}],
+        "contact": {"name": "Only One"},
+        "idempotencyKey": "order-17",
+    }
+    payloads = await asyncio.gather(*(each.write("createContact", given) for each in (one, other) * 5))
+    assert {str(payload) for payload in payloads} == {str(payloads[0])}
+    assert payloads[0]["outcomes"][0]["status"] == "APPLIED"
+    assert one.operations["createPerson"] == 1
+    again = await other.ask(
+        "mutation ($input: CreateContactInput!) { createContact(input: $input) { outcomes { status } } }",
+        {"input": {**given, "contact": {"name": "Another"}}},
+    )
+    assert again.codes == ["IDEMPOTENCY_CONFLICT"]
+
+
+async def test_events_of_both_are_read_from_either_in_one_order(new_pair: NewPair) -> None:
+    pair = await new_pair()
+    contacts = await pair[0].some(Source.PACKAGEX, 2)
+    for number in range(6):
+        change = {"id": contacts[number % 2]["id"], "contact": {"name": f"Name {number}"}}
+        await pair[number % 2].write("updateContact", change)
+    nodes = [(await each.data(EVENTS))["events"]["nodes"] for each in pair]
+    assert nodes[0] == nodes[1]
+    assert [each["contactId"] for each in nodes[0]] == [contacts[n % 2]["id"] for n in range(6)]
+    page = (await pair[1].data(OF_ONE, {"id": contacts[0]["id"]}))["contact"]["events"]
+    assert [each["id"] for each in page["nodes"]] == [nodes[0][0]["id"], nodes[0][2]["id"]]
+    assert page["pageInfo"]["hasNextPage"]
+
+
+async def test_an_import_of_one_is_followed_at_the_other(new_pair: NewPair) -> None:
+    one, other = await new_pair()
+    given = {"targets": [{"source": "PACKAGEX"}], "dryRun": True}
+    job = (await one.load(given, b"name,email\nAda,ada@example.org\n"))["job"]
+    found = await other.data("query ($id: ID!) { importJob(id: $id) { id state } }", {"id": job["id"]})
+    assert found["importJob"] == {"id": job["id"], "state": "FINISHED"}
+
+
+async def test_what_a_killed_replica_left_is_taken_up_by_another(new_pair: NewPair) -> None:
+    one, other = await new_pair()
+    key = f"contacts-gateway:alive:{shared(one).owner.name}"
+    redis = shared(other).state.redis
+    assert await redis.ttl(key) > 0
+    assert await shared(other).owner.lives(shared(one).owner.name)
+    await redis.delete(key)  # as time does, when it says so no longer
+    assert not await shared(other).owner.lives(shared(one).owner.name)
+
+
+# Without Redis.
+
+
+@pytest.mark.parametrize("how", ["stopped", "held up"])
+async def test_while_it_is_away_reads_go_on_and_keyed_writes_are_refused(
+    new_pair: NewPair, redis_server: RedisServer, how: str
+) -> None:
+    one, other = await new_pair(SMART_SENDER_RATE_LIMIT="60/60")
+    await one.data(CHANNELS)
+    await shared(one).state.probe()
+    if how == "stopped":
+        redis_server.stop()
+    else:
+        redis_server.hold()
+    try:
+        assert (await one.ask(LIST)).errors == []
+        await shared(one).state.probe()
+        assert (await one.client.get("/readyz")).json()["sharedState"] == "DOWN"
+        assert "gateway_state_connected 0.0" in (await one.client.get("/metrics")).text
+        codes = [(await one.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes for _ in range(40)]
+        assert (
+            len([each for each in codes if not each]) == 29
+        )  # half of the limit, less half of what was used
+        (contact,) = await one.some(Source.PACKAGEX)
+        change = {"id": contact["id"], "contact": {"name": "Written Meanwhile"}}
+        keyed = {"input": {**change, "idempotencyKey": "k"}}
+        document = (
+            "mutation ($input: UpdateContactInput!) { updateContact(input: $input) { outcome { status } } }"
+        )
+        refused = await one.ask(document, keyed)
+        assert refused.codes == ["STATE_UNAVAILABLE"]
+        assert refused.errors[0]["extensions"]["retryable"] is True
+        assert one.operations.get("updatePerson", 0) == 0
+        assert (await one.write("updateContact", change))["outcome"]["status"] == "APPLIED"
+        assert (await one.ask(EVENTS)).codes == ["STATE_UNAVAILABLE"]
+    finally:
+        if how == "stopped":
+            redis_server.start()
+        else:
+            redis_server.go_on()
+    await shared(one).state.probe()
+    await shared(other).state.probe()
+    assert (await one.client.get("/readyz")).json()["sharedState"] == "UP"
+    for each in (one, other):  # what happened meanwhile is told
+        nodes = (await each.data(EVENTS))["events"]["nodes"]
+        assert [(node["type"], node["contactId"]) for node in nodes] == [("CONTACT_UPDATED", contact["id"])]
+    assert (await other.ask(document, keyed)).data["updateContact"]["outcome"]["status"] == "APPLIED"
+
+
+async def test_a_write_is_told_right_when_redis_goes_in_the_middle_of_it(
+    new_pair: NewPair, redis_server: RedisServer
+) -> None:
+    one, _ = await new_pair()
+    (contact,) = await one.some(Source.PACKAGEX)
+    change = {"id": contact["id"], "contact": {"name": "Halfway"}, "idempotencyKey": "k"}
+    one.transports[Source.PACKAGEX].on = lambda request: (
+        redis_server.stop() if request.extensions["operation"] == "updatePerson" else None
+    )
+    payload = await one.write("updateContact", change)
+    assert payload["outcome"]["status"] == "APPLIED"
+    redis_server.start()
+    await shared(one).state.probe()
+    one.transports[Source.PACKAGEX].on = lambda _: None
+    again = await one.write("updateContact", change)
+    assert one.operations["updatePerson"] in (1, 2)  # Redis kept nothing: a repeat is a new write then
+    assert again["outcome"]["status"] == "APPLIED"
+
+
+async def test_a_gateway_starts_without_redis_and_finds_it_later(
+    new_world: Build, redis_server: RedisServer, redis_url: str
+) -> None:
+    redis_server.stop()
+    world = new_world(GATEWAY_STATE_URL=redis_url)
+    await world.gateway.begin()
+    assert (await world.ask(LIST)).errors == []
+    assert (await world.client.get("/readyz")).json()["sharedState"] == "DOWN"
+    redis_server.start()
+    await shared(world).state.probe()
+    assert (await world.client.get("/readyz")).json()["sharedState"] == "UP"
+    assert (await world.data(EVENTS))["events"]["nodes"] == []
