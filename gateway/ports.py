@@ -67,6 +67,10 @@ class Purse(Protocol):
         """Pay for some calls now, waiting within the deadline; those of the work inside are free then."""
         ...
 
+    def wait_for(self, calls: int) -> float:
+        """Seconds until so many calls could have been sent, behind those that wait already."""
+        ...
+
     def affordable(self, price: int) -> tuple[int | None, float]:
         """How often a price can be paid within the deadline (None: always); seconds until it can again."""
         ...

@@ -45,6 +45,15 @@ class Document:
     operations: dict[str, str]
     roots: dict[str, tuple[str, ...]]
 
+    @property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        """The fragments by name."""
+        return {
+            each.name.value: each
+            for each in self.node.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+
     def kind(self, name: str | None) -> str | None:
         """`query`, `mutation` or `subscription`; None where the name does not choose one operation."""
         if name:

@@ -155,6 +155,11 @@ class Purse:
             self.budget.give_back(credit.left, taken_at)
             credit.left = 0
 
+    def wait_for(self, calls: int) -> float:
+        """Seconds until so many calls could have been sent, behind those that wait already."""
+        now = asyncio.get_running_loop().time()
+        return max(self.budget.wait_for(now, calls + len(self._line)), self._shared_until - now)
+
     def affordable(self, price: int) -> tuple[int | None, float]:
         """How often a price can be paid within the deadline, and the seconds until it can be once more.
 

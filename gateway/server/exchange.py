@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.I
 MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 NOTHING: Final = object()
+PLAN: Final = "plan"
+RUN: Final = "run"
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +54,15 @@ class Exchange:
     def header(self, name: str) -> str:
         """A header, or the empty text."""
         return self.request.headers.get(name, "")
+
+    def explains(self, extensions: Mapping[str, Any]) -> str | None:
+        """`run` where the caller wants to see what sources were asked, `plan` what they would be."""
+        asked = extensions.get("explain")
+        if asked == PLAN:
+            return PLAN
+        if asked not in (None, True, False):
+            raise NotJson('`extensions.explain` is true, or "plan" for what an operation would ask.')
+        return RUN if asked or self.header("x-explain") == "1" else None
 
     @property
     def strict(self) -> bool:

@@ -13,18 +13,18 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway import deadline, events, freshness
-from gateway.context import Context, Ledger
+from gateway.context import Context, Estimate, Ledger, Plan
 from gateway.engine import errors as graphql_errors
-from gateway.engine import executor
+from gateway.engine import executor, walking
 from gateway.engine.documents import Document, Documents, InvalidDocument
-from gateway.errors import DeadlineExceeded, GatewayError
+from gateway.errors import BadInput, DeadlineExceeded, GatewayError
 from gateway.federation.directory import Directory
 from gateway.keys import Keys
 from gateway.model.caller import Caller, Scope
 from gateway.server import multipart, parameters
 from gateway.server.admission import Admission
 from gateway.server.auth import authenticate, check_csrf
-from gateway.server.exchange import Exchange, as_error
+from gateway.server.exchange import PLAN, RUN, Exchange, as_error
 from gateway.server.gone import while_there
 from gateway.server.negotiation import prefers_html
 from gateway.server.parameters import Parameters
@@ -41,7 +41,8 @@ from gateway.telemetry.voice import Voice
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
 ALLOW: Final = {"allow": "GET, POST"}
 MUTATION: Final = "mutation"
-SCOPES: Final = {"query": Scope.READ, MUTATION: Scope.WRITE, "subscription": Scope.READ}
+QUERY: Final = "query"
+SCOPES: Final = {QUERY: Scope.READ, MUTATION: Scope.WRITE, "subscription": Scope.READ}
 SCOPES_OF: Final = {"importContacts": Scope.IMPORT}  # mutations that need another scope than `write`
 FOLLOWED: Final = "importJob"
 
@@ -154,19 +155,45 @@ class Endpoint:
             exchange.max_age,
             exchange.meter,
         )
+        explained = exchange.explains(asked.extensions)
+        if explained == PLAN:
+            return self._planned(document, asked, context, exchange)
+        plan = Plan() if explained == RUN else None
         key = exchange.request.headers.get("idempotency-key")
         if key is not None and kind == MUTATION:
             context.keyed(key, document.fields(asked.operation))
-        run = self._run(document, asked, context, exchange)
+        run = self._run(document, asked, context, exchange, plan)
         if kind == MUTATION:  # what has begun to write comes to its end
             result = await run
         else:
             with freshness.allowed(exchange.max_age):
                 result = await while_there(exchange.request, run)
+        if plan is not None:
+            exchange.plan = plan.report()
         return _finished(result, context, exchange)
 
+    def _planned(
+        self, document: Document, asked: Parameters, context: Context, exchange: Exchange
+    ) -> Response:
+        """What an operation would ask of the sources; nothing is asked."""
+        if exchange.operation_kind != QUERY:
+            raise NotJson("Only queries can be planned without being carried out.")
+        try:
+            fields = walking.walk(self.schema, document, asked.operation, asked.variables)
+        except walking.BadVariables as bad:
+            return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
+        exchange.plan = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
+        response = exchange.answer([], 200, data=None)
+        exchange.outcome = "ok"
+        return response
+
     async def _run(
-        self, document: Document, sent: Parameters, context: Context, exchange: Exchange
+        self,
+        document: Document,
+        sent: Parameters,
+        context: Context,
+        exchange: Exchange,
+        plan: Plan | None,
     ) -> ExecutionResult | GatewayError:
         asked = context.asked
         seconds = exchange.seconds(self.seconds)
@@ -175,6 +202,9 @@ class Endpoint:
             asked.directory.health,
             *self.voice.listeners(exchange.id),
         )
+        middleware: tuple[executor.Middleware, ...] = self.voice.middleware
+        if plan is not None:
+            listeners, middleware = (*listeners, plan.hear), (*middleware, plan)
         with deadline.within(seconds), events.heard_by(*listeners):
             try:
                 async with asyncio.timeout(seconds + GRACE):
@@ -185,7 +215,7 @@ class Endpoint:
                         variables=sent.variables,
                         context=context,
                         suggestions=self.suggestions,
-                        middleware=self.voice.middleware,
+                        middleware=middleware,
                     )
             except asyncio.CancelledError:
                 asked.abandon()
