@@ -30,11 +30,13 @@ class GatewayError(Exception):
     """An error whose message may be shown to callers.
 
     `uncertain`: a write had left and may have taken effect all the same; None where nobody has said.
+    `unsent`: nothing had left at all.
     """
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
     uncertain: bool | None = None
+    unsent: bool = False
 
     def __init__(self, message: str, *, source: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -99,6 +101,7 @@ class StateUnavailable(GatewayError):
     code = "STATE_UNAVAILABLE"
     retryable = True
     uncertain = False
+    unsent = True
 
 
 class UpstreamError(GatewayError):
@@ -137,9 +140,13 @@ class UpstreamRateLimited(UpstreamError):
 class BudgetSpent(UpstreamRateLimited):
     """Not sent: the budget of the source has no room in the time left."""
 
+    unsent = True
+
 
 class SourceCrowded(UpstreamError):
     """Not sent: too many calls to the source wait already."""
+
+    unsent = True
 
     code = "OVERLOADED"
     retryable = True

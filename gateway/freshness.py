@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """`max_age` in seconds is the caller's wish; None leaves it to the settings, and allows stale answers."""
+    """`max_age` in seconds; None leaves it to the settings, and allows stale answers. `asked`: it is the wish
+    of a caller, who does not want a call that was begun before either.
+    """
 
     max_age: float | None = None
+    asked: bool = True
 
 
-_LIVE = Freshness(0.0)
+_LIVE = Freshness(0.0, asked=False)
 _freshness: ContextVar[Freshness] = ContextVar("freshness", default=_LIVE)
 
 

@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from gateway import deadline, events
+from gateway import deadline, events, freshness
 from gateway.errors import BudgetSpent, DeadlineExceeded
 
 T = TypeVar("T")
@@ -15,7 +15,14 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class _Flight:
     task: "asyncio.Task[Any]"
+    began: float
     waiting: int = 0
+
+    def joinable(self, now: float) -> bool:
+        """Whether somebody may still wait for it: who says how old an answer may be wants no older call."""
+        held = freshness.current()
+        young = not held.asked or held.max_age is None or now - self.began <= held.max_age
+        return young and not self.task.done()
 
 
 class Flights:
@@ -42,24 +49,28 @@ class Flights:
         held = deadline.current()
         key = (held is not None and held.background, self.writes, key)
         while True:
-            joined = key in self._flights
+            flight = self._flights.get(key)
+            joined = flight is not None and flight.joinable(asyncio.get_running_loop().time())
+            if flight is None or not joined:
+                flight = self._start(key, fetch)
+            else:
+                events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
             try:
-                return await self._join(key, fetch)
+                return cast("T", await self._wait(key, flight))
             except (DeadlineExceeded, BudgetSpent):
                 if not joined or deadline.seconds_left(float("inf")) <= 0:
                     raise
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not joined or not flight.task.cancelled() or (task is not None and task.cancelling()):
+                    raise  # else it was the flight alone that was cancelled
 
-    async def _join(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._start(key, fetch)
-        else:
-            events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
+    async def _wait(self, key: Hashable, flight: _Flight) -> Any:
         flight.waiting += 1
         left = deadline.seconds_left(float("inf"))
         try:
             async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
-                return cast("T", await asyncio.shield(flight.task))
+                return await asyncio.shield(flight.task)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"{self.source} did not answer in the time left.", source=self.source
@@ -74,7 +85,8 @@ class Flights:
         async def fly() -> T:
             return await fetch()
 
-        flight = _Flight(asyncio.create_task(fly(), context=copy_context()))
+        task = asyncio.create_task(fly(), context=copy_context())
+        flight = _Flight(task, asyncio.get_running_loop().time())
         self._flights[key] = flight
         flight.task.add_done_callback(lambda task: self._landed(key, flight, task))
         return flight

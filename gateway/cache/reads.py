@@ -137,14 +137,21 @@ class Reads:
             elif isinstance(value, DOWN) and key in older and await self._stands_in(older[key], mark, value):
                 value = older[key].value  # noqa: PLW2901 - what stands in for it
             found[key] = value
+        gone = [f"{name}:{key!r}" for key in missing if key not in fetched]
+        await self._learned(mark, new, gone)
+        return found
+
+    async def _learned(self, mark: Mark, new: Mapping[str, Kept], gone: Sequence[str]) -> None:
+        """Keep what was found; what is not there any more must not come back."""
         if new:
             await self.shelf.put(self.space, mark, new, self._longest)
-        return found
+        if gone:
+            await self.shelf.drop(self.space, gone)
 
     def _fresh(self, kind: Keep, kept: Kept) -> bool:
         asked = freshness.current().max_age
         allowed = self.times.live.get(kind, 0.0) if asked is None else asked
-        return allowed > 0 and self._clock() - kept.at <= allowed
+        return allowed > 0 and 0 <= self._clock() - kept.at <= allowed
 
     async def _stands_in(self, kept: Kept, mark: Mark, error: GatewayError) -> bool:
         """Whether an answer may stand in for a source that fails; told to whoever listens when it does."""

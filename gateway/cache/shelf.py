@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 OBJECTS: Final = 6  # bytes that Python takes for each byte of JSON, roughly; measured on contacts
 SMALLEST: Final = 512
+WIDEST: Final = 4  # bytes of one sign of a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Shelf(Protocol):
         """Keep answers, for so long at most, that were asked for when the space had this mark."""
         ...
 
+    async def drop(self, space: str, keys: Sequence[str]) -> None:
+        """Forget what is kept under some keys, as there is nothing any more."""
+        ...
+
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
         ...
@@ -44,7 +49,7 @@ class MemoryShelf:
     """A shelf in this process. The time to live is checked by whoever reads."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._kept: LRUCache[tuple[str, str], tuple[Mark, Kept]] = LRUCache(most_bytes, getsizeof=_size)
+        self._kept: LRUCache[tuple[str, str], tuple[Mark, int, Kept]] = LRUCache(most_bytes, getsizeof=_size)
         self._writes: Counter[str] = Counter()
 
     async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
@@ -53,7 +58,7 @@ class MemoryShelf:
         found: list[Kept | None] = []
         for key in keys:
             held = self._kept.get((space, key))
-            found.append(held[1] if held is not None and held[0] == mark else None)
+            found.append(held[2] if held is not None and held[0] == mark else None)
         return mark, found
 
     async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
@@ -63,9 +68,14 @@ class MemoryShelf:
             return
         for key, each in kept.items():
             try:
-                self._kept[space, key] = mark, each
+                self._kept[space, key] = mark, len(key), each
             except ValueError:
                 self._kept.pop((space, key), None)
+
+    async def drop(self, space: str, keys: Sequence[str]) -> None:
+        """Forget what is kept under some keys, as there is nothing any more."""
+        for key in keys:
+            self._kept.pop((space, key), None)
 
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
@@ -80,9 +90,10 @@ class MemoryShelf:
         return str(self._writes[space])
 
 
-def _size(held: tuple[Mark, Kept]) -> int:
-    kept = held[1]
+def _size(held: tuple[Mark, int, Kept]) -> int:
+    _, key, kept = held
     try:
-        return SMALLEST + OBJECTS * len(orjson.dumps(kept.value, default=repr))
+        content = len(orjson.dumps(kept.value, default=repr))
     except TypeError:  # nests deeper than orjson goes
-        return SMALLEST + OBJECTS * len(repr(kept.value))
+        content = len(repr(kept.value))
+    return SMALLEST + WIDEST * key + OBJECTS * content

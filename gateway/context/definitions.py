@@ -78,7 +78,9 @@ class Definitions:
 
     async def _read_modules(self) -> dict[str, Module]:
         found: dict[str, Module] = {}
-        for answer in (await self.asked.directory.modules(self.asked.caller)).values():
+        with self.asked.loaders.work.under_way():
+            answers = await self.asked.directory.modules(self.asked.caller)
+        for answer in answers.values():
             if isinstance(answer, GatewayError):
                 raise answer
             found.update((module["sourceId"], module) for module in answer)

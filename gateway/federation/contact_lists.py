@@ -185,7 +185,7 @@ class ContactLists:
         if not live:
             question, state = await self._settled(upstream)
             if not state.complete and state.error is not None:
-                raise state.error
+                raise state.error.with_traceback(None)  # it is raised again and again
             return IndexFeed(self._directory.index, question, state)
         module = await self._module(upstream) if self._query.module is not None else None
         return LiveFeed(

@@ -82,7 +82,7 @@ class Delivery:
         try:
             imported = await upstream.import_sheet(target.module, sheet, overwrite=target.overwrite)
         except GatewayError as error:
-            if target.overwrite and isinstance(error, UpstreamUnavailable):
+            if target.overwrite and isinstance(error, UpstreamUnavailable) and not error.unsent:
                 error.uncertain = True  # too much would be denied if it had been carried out
             if not error.uncertain:
                 raise

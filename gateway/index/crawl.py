@@ -78,6 +78,10 @@ class Crawler:
             self._written = {key: at for key, at in self._written.items() if now - at < REMEMBERED}
         self._written[source, vendor_id] = now
 
+    def written_since(self, source: Source, vendor_id: str, asked_at: float) -> bool:
+        """Whether a contact was written after something was asked for (on the loop's clock)."""
+        return self._written.get((source, vendor_id), -1.0) > asked_at
+
     def want(self, source: Source) -> asyncio.Event:
         """Ask for a scan now, unless one is running; the event tells when the next one ends."""
         progress = self.progress[source]
@@ -190,7 +194,7 @@ class Crawler:
                     raise Moved
                 contacts = contacts[1:]
             rows = self._rows(contacts, offset)
-            unwritten = [row for row in rows if self._written.get((source, row.id), -1.0) < asked_at]
+            unwritten = [row for row in rows if not self.written_since(source, row.id, asked_at)]
             await self._store.put(self._account, unwritten, generation)
             offset += len(contacts)
             if not found.more or not contacts:

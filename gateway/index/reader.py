@@ -9,13 +9,14 @@ from typing import Final
 
 import orjson
 
-from gateway import deadline, events
+from gateway import deadline, events, freshness
 from gateway.errors import DeadlineExceeded, GatewayError
 from gateway.index.crawl import Crawler
 from gateway.index.query import Question
 from gateway.index.rows import row_of
 from gateway.index.store import Store, Stored
 from gateway.model.contact import Contact, ContactKey
+from gateway.model.page import Slice
 from gateway.model.source import Source
 from gateway.ports import Found, Upstream
 
@@ -166,7 +167,7 @@ class Index:
             self._crawler.wrote(key.source, key.id)
             scan = self.store.scan(self._account, key.source.value, key.module)
             position = row.position if row else scan.contacts if scan else 0
-            await self._keep([contact], position, None)
+            await self._keep([contact], position, None, asyncio.get_running_loop().time())
 
     async def remove(self, keys: Sequence[ContactKey]) -> None:
         """Contacts that are gone."""
@@ -214,7 +215,7 @@ class Index:
         """The contacts around a place: a stretch of it, and half of one on both sides."""
         start = max(0, number * NEARBY - NEARBY // 2)
         try:
-            page = await self._upstreams[source].contacts(start, 2 * NEARBY, module=module or None)
+            page = await self._page(source, start, 2 * NEARBY, module)
         except GatewayError as error:
             return error
         return {contact["sourceId"]: contact for contact in page.items}
@@ -240,7 +241,7 @@ class Index:
                 f"The index of {source.value} is still being filled. Try again in a few seconds.",
                 source=source.value,
             )
-            found.update({key: error for key in keys if key not in rows})
+            found.update({key: error.with_traceback(None) for key in keys if key not in rows})
             return rows
         wanted = {key.module for key in keys}
         searched = modules if "" in wanted else [module for module in modules if module in wanted]
@@ -264,29 +265,40 @@ class Index:
         if scan is None:
             return
         start = max(0, scan.contacts - TAIL)  # further back by as many as may have been deleted since
-        page = await self._upstreams[source].contacts(start, 2 * TAIL, module=module or None)
-        await self._keep(page.items, start, scan.generation)
+        asked_at = asyncio.get_running_loop().time()
+        page = await self._page(source, start, 2 * TAIL, module)
+        await self._keep(page.items, start, scan.generation, asked_at)
 
     async def _read_again(self, source: Source, row: Stored) -> Contact | GatewayError:
         """Read a contact at its remembered position; where it has moved, the old one is marked as stale."""
-        upstream = self._upstreams[source]
         start = max(0, row.position - NEARBY)
+        asked_at = asyncio.get_running_loop().time()
         try:
-            page = await upstream.contacts(start, 2 * NEARBY, module=row.module or None)
+            page = await self._page(source, start, 2 * NEARBY, row.module)
         except GatewayError as error:
             return error
         for place, contact in enumerate(page.items):
             if contact["sourceId"] == row.id:
-                await self._keep([contact], start + place, None)
+                await self._keep([contact], start + place, None, asked_at)
                 return contact
         self._crawler.want(source)
         stale = self.contact(row)
         stale["_stale"] = True
         return stale
 
-    async def _keep(self, contacts: Sequence[Contact], position: int, generation: int | None) -> None:
+    async def _page(self, source: Source, start: int, count: int, module: str) -> Slice[Contact]:
+        """A stretch of a module as it is now: never as it was last seen, as the index would believe it."""
+        with freshness.allowed(0.0):
+            return await self._upstreams[source].contacts(start, count, module=module or None)
+
+    async def _keep(
+        self, contacts: Sequence[Contact], position: int, generation: int | None, asked_at: float
+    ) -> None:
+        """Take in contacts that were asked for at a time; what was written since is known better."""
         for place, contact in enumerate(contacts):
             key = contact["_key"]
+            if self._crawler.written_since(key.source, key.id, asked_at):
+                continue
             if generation is None:
                 scan = self.store.scan(self._account, key.source.value, key.module)
                 generation = scan.generation if scan else 0

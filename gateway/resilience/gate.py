@@ -101,5 +101,5 @@ class Gate:
             f"{self.source} keeps failing, so it is left alone for now. Try again in {wait:.1f} seconds.",
             retry_after=wait,
         )
-        error.uncertain = False
+        error.uncertain, error.unsent = False, True
         return error

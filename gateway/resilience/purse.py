@@ -17,6 +17,7 @@ from gateway.resilience.budget import Budget
 from gateway.resilience.line import Line
 
 LEAST_WAIT: Final = 0.001
+PREPAID: Final = -1.0  # when a call was paid for that was paid for beforehand
 
 Share = Callable[[int, bool], Awaitable[float]]
 """Takes room for calls where several processes share it: 0.0, or the seconds until it is worth asking."""
@@ -51,7 +52,8 @@ class Purse:
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
 
     async def pay(self, calls: int = 1) -> float:
-        """Take room for some calls, waiting within the deadline; when it was taken, on the loop's clock.
+        """Take room for some calls, waiting within the deadline; when it was taken, on the loop's clock, or
+        PREPAID.
 
         Raises BudgetSpent with a time. What is paid for already is free, unless the source has closed
         meanwhile: each request would make it close for longer.
@@ -60,7 +62,7 @@ class Purse:
         credit = self._credit.get()
         if credit is not None and credit.left >= calls and not self.budget.closed_for(clock()):
             credit.left -= calls
-            return clock()
+            return PREPAID
         held = deadline.current()
         background = held is not None and held.background
         if not self._line:
@@ -68,6 +70,15 @@ class Purse:
             if not await self._take(now, calls, background=background):
                 return now
         return await self._wait(calls, held.operation if held else object(), background=background)
+
+    def give_back(self, calls: int, paid_at: float) -> None:
+        """Give back what was paid for and not sent; `paid_at` is what `pay` returned."""
+        credit = self._credit.get()
+        if paid_at != PREPAID:
+            self.budget.give_back(calls, paid_at)
+            self._woken.set()
+        elif credit is not None:
+            credit.left += calls
 
     @property
     def waiting(self) -> int:
@@ -106,15 +117,20 @@ class Purse:
             async with asyncio.timeout(None if left == float("inf") else left):
                 return await waiter.granted
         except TimeoutError:
+            self._take_back(waiter)
             wait = self.budget.wait_for(now + left, before + calls, background=background)
             raise self._spent(max(wait, LEAST_WAIT)) from None
         except asyncio.CancelledError:
-            if waiter.granted.done() and not waiter.granted.cancelled():
-                self.budget.give_back(calls, waiter.granted.result())
+            self._take_back(waiter)
             raise
         finally:
             self._line.leave(operation, waiter)
             self._woken.set()
+
+    def _take_back(self, waiter: _Waiter) -> None:
+        """Room that was granted in the same moment in which its waiter gave up."""
+        if waiter.granted.done() and not waiter.granted.cancelled():
+            self.give_back(waiter.calls, waiter.granted.result())
 
     def _serve_on(self) -> None:
         self._woken.set()
@@ -132,7 +148,7 @@ class Purse:
             if not wait:
                 self._line.serve(operation, waiter)
                 if waiter.granted.done():  # it has gone meanwhile
-                    self.budget.give_back(waiter.calls, now)
+                    self.give_back(waiter.calls, now)
                 else:
                     waiter.granted.set_result(now)
                 continue
@@ -152,7 +168,7 @@ class Purse:
             yield
         finally:
             self._credit.reset(token)
-            self.budget.give_back(credit.left, taken_at)
+            self.give_back(credit.left, taken_at)
             credit.left = 0
 
     def wait_for(self, calls: int) -> float:

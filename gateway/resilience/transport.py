@@ -43,7 +43,7 @@ LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks 
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
 PASSING: Final = frozenset({429, 500, 502, 503, 504})  # a read may be sent again after these
 READ: Final = "read"
-TELLING: Final = 0.25  # of the time of a call; a deadline that left less says nothing of the source
+TELLING: Final = 0.5  # of the time of a call; a deadline that left less says nothing of the source
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
 UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 SENDING: Final = ".send_request_headers.started"  # how httpcore names the moment at which a request leaves
@@ -228,7 +228,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         try:
             yield
         except BaseException:
-            self.purse.budget.give_back(1, paid_at)
+            self.purse.give_back(1, paid_at)
             if place:
                 self.slots.free()
             raise
@@ -308,7 +308,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             error = self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
         except httpx.HTTPError as broken:
-            error = self._broken(broken, left=not call.safe and trace.may_have_left)
+            error = self._broken(broken, trace, safe=call.safe)
         except GatewayError as strange:
             error = strange
         finally:
@@ -349,10 +349,10 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             return late
         return UpstreamTimeout(self.source, f"{self.source} did not answer in {call.allowed:.1f} seconds.")
 
-    def _broken(self, broken: httpx.HTTPError, *, left: bool) -> UpstreamError:
+    def _broken(self, broken: httpx.HTTPError, trace: _Trace, *, safe: bool) -> UpstreamError:
         """The error for a connection. Its text may quote an address or a header: it goes no further."""
         kind = type(broken).__name__
-        left = left and not isinstance(broken, UNSENT)
+        left = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
         error: UpstreamError
         if isinstance(broken, httpx.ConnectTimeout):
             error = UpstreamTimeout(
@@ -369,6 +369,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 self.source, f"{self.source} could not be reached ({kind}). Try again later."
             )
         error.uncertain = left
+        error.unsent = isinstance(broken, UNSENT) or not trace.may_have_left
         error.passing = not isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
         return error
 

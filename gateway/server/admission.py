@@ -43,10 +43,10 @@ class Admission:
     def told(self, lag: float) -> None:
         """The loop was late by so many seconds."""
         self.lag += SMOOTHING * (lag - self.lag)
-        if self.lag > LAG_SECONDS:
-            busy = min(self.limit, max(self.under_way, FEWEST))
-            self.limit = max(float(min(FEWEST, self.most)), busy * LESS)
-        elif self.under_way >= self.limit - MORE:
+        fewest = float(min(FEWEST, self.most))
+        if self.lag > LAG_SECONDS and self.under_way > fewest:  # fewer are not what makes it late
+            self.limit = max(fewest, min(self.limit, self.under_way) * LESS)
+        elif self.lag <= LAG_SECONDS / 2:
             self.limit = min(float(self.most), self.limit + MORE)
 
     @contextmanager

@@ -35,6 +35,7 @@ from gateway.server.problems import (
     NotAllowed,
     NotJson,
     Refusal,
+    Stopped,
 )
 from gateway.telemetry.voice import Voice
 
@@ -112,6 +113,8 @@ class Endpoint:
             return await self._admitted(await self._parameters(request), caller, exchange)
         except Refusal as refusal:
             return exchange.refused(refusal)
+        except asyncio.CancelledError:  # uvicorn cancels what is under way when the grace is over
+            return exchange.refused(_stopped(exchange))
         except Exception as error:
             exchange.failed(error)
             return exchange.refused(Failed(graphql_errors.MASKED))
@@ -239,6 +242,16 @@ def _finished(result: ExecutionResult | GatewayError, context: Context, exchange
         entries, more = graphql_errors.parted(entries)
         warnings = [*warnings, *more]
     return exchange.answer(entries, 200, data=result.data, warnings=warnings)
+
+
+def _stopped(exchange: Exchange) -> Stopped:
+    text = "The gateway is being stopped. Try again."
+    if exchange.operation_kind == MUTATION:
+        text = (
+            "The gateway was stopped in the middle of this: it may have been carried out, or a part of it. "
+            "Repeat it with the same idempotency key, or look before you repeat it."
+        )
+    return Stopped(text, retry_after=1.0, headers={"retry-after": "1"})
 
 
 def _check_operation(document: Document, asked: Parameters, caller: Caller, method: str) -> None:

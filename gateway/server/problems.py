@@ -113,6 +113,14 @@ class Gone(Refusal):
     status = 499
 
 
+class Stopped(Refusal):
+    """The gateway was stopped, and its grace was over before this came to its end."""
+
+    code = "OVERLOADED"
+    status = 503
+    retryable = True
+
+
 class TooSlow(Refusal):
     """A body that did not arrive in time."""
 

@@ -64,6 +64,13 @@ class RedisShelf:
         except StateUnavailable:
             await self._own.put(space, mark, kept, seconds)
 
+    async def drop(self, space: str, keys: Sequence[str]) -> None:
+        """Forget what is kept under some keys, as there is nothing any more."""
+        try:
+            await self._state.use(lambda redis: redis.delete(*(key(ANSWER, space, each) for each in keys)))
+        except StateUnavailable:
+            await self._own.drop(space, keys)
+
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more, by nobody."""
         await self._own.renew(space)

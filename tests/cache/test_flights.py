@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway import deadline, events
+from gateway import deadline, events, freshness
 from gateway.cache.flights import Flights
-from gateway.errors import DeadlineExceeded, UpstreamUnavailable
+from gateway.errors import BudgetSpent, DeadlineExceeded, UpstreamUnavailable
 from tests.support.jumping import jumping
 
 
@@ -242,3 +242,47 @@ async def test_nothing_is_left_behind_however_a_flight_ends() -> None:
     gc.collect()
     assert complaints == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_who_comes_in_the_moment_in_which_a_flight_fails_does_not_spin() -> None:
+    flights = Flights("PACKAGEX")
+    asked = 0
+
+    async def refuse() -> int:
+        nonlocal asked
+        asked += 1
+        raise BudgetSpent("PACKAGEX", "no room", retry_after=60.0)
+
+    async def one() -> None:
+        with pytest.raises(BudgetSpent), deadline.within(30.0):
+            await flights.share("key", refuse)
+
+    async def later() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            await one()
+
+    await asyncio.wait_for(asyncio.gather(*(one() for _ in range(5)), *(later() for _ in range(20))), 5.0)
+    assert asked <= 70
+
+
+@jumping
+async def test_whoever_wants_it_fresh_does_not_join_an_older_call() -> None:
+    flights, runway = Flights("PACKAGEX"), Runway(seconds=10)
+    first = asyncio.create_task(ask(flights, runway))
+    await asyncio.sleep(5)
+    with freshness.allowed(6.0):
+        second = asyncio.create_task(ask(flights, runway))
+    with freshness.allowed(0.0):
+        third = asyncio.create_task(ask(flights, runway))
+    assert [await first, await second, await third] == [1, 1, 2]
+
+
+@jumping
+async def test_a_flight_that_is_cancelled_for_another_reason_is_begun_anew() -> None:
+    flights, runway = Flights("PACKAGEX"), Runway(seconds=10)
+    waits = [asyncio.create_task(ask(flights, runway)) for _ in range(3)]
+    await asyncio.sleep(1)
+    next(iter(flights._flights.values())).task.cancel()
+    found = await asyncio.gather(*waits, return_exceptions=True)
+    assert [each for each in found if each == 2] == [2, 2]

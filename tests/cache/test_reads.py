@@ -46,6 +46,7 @@ class Office:
         self.asked: list[Any] = []
         self.fails: GatewayError | None = None
         self.broken: frozenset[str] = frozenset()
+        self.gone: frozenset[str] = frozenset()
 
     @kept(Keep.LIST)
     async def listed(self, offset: int, *, search: str | None = None) -> Slice[str]:
@@ -59,7 +60,8 @@ class Office:
         self.asked.append(sorted(keys))
         if self.fails is not None:
             raise self.fails
-        return {key: DOWN if key in self.broken else f"thing {key}" for key in keys if key != "absent"}
+        here = [key for key in keys if key != "absent" and key not in self.gone]
+        return {key: DOWN if key in self.broken else f"thing {key}" for key in here}
 
 
 @contextmanager
@@ -227,6 +229,27 @@ async def test_what_is_absent_is_asked_for_again() -> None:
     assert await office.things(["absent"], brief=False) == {}
     assert await office.things(["absent"], brief=False) == {}
     assert len(office.asked) == 2
+
+
+async def test_what_is_gone_does_not_come_back() -> None:
+    office = Office()
+    await office.things(["a"], brief=False)
+    office.gone = frozenset("a")
+    with freshness.allowed(0.0):
+        assert await office.things(["a"], brief=False) == {}
+    with freshness.allowed(60.0):
+        assert await office.things(["a"], brief=False) == {}
+    office.now.seconds += 60.0
+    office.fails = DOWN
+    with pytest.raises(UpstreamUnavailable):
+        await office.things(["a"], brief=False)
+
+
+async def test_a_clock_that_goes_back_makes_nothing_fresh() -> None:
+    office = Office()
+    await office.listed(0)
+    office.now.seconds -= 3_600.0
+    assert (await office.listed(0)).from_cache is False
 
 
 async def test_a_key_that_fails_is_stood_in_for_alone() -> None:

@@ -164,6 +164,26 @@ async def test_who_certainly_comes_too_late_is_refused_at_once() -> None:
 
 
 @jumping
+async def test_room_that_is_given_back_goes_to_who_waits_at_once() -> None:
+    held = purse(2)
+    async with held.paid(2):
+        waits = asyncio.create_task(held.pay())
+        await asyncio.sleep(1.0)
+    await waits
+    assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+
+
+@jumping
+async def test_a_call_that_was_paid_for_beforehand_and_not_sent_is_still_paid_for() -> None:
+    held = purse(3)
+    async with held.paid(2):
+        held.give_back(1, await held.pay())
+        await held.pay()
+        await held.pay()
+        assert left(held) == 1
+
+
+@jumping
 async def test_who_goes_away_while_waiting_takes_nothing() -> None:
     held = purse(1)
     await held.pay()

@@ -1,10 +1,15 @@
 """How old an answer is: as the caller allows, told in it, and corrected by what is written."""
 
+import asyncio
 from hashlib import sha256
 from typing import Any
 
+import httpx
 import pytest
 
+from gateway import freshness
+from gateway.errors import UpstreamUnavailable
+from gateway.model.contact import ContactKey
 from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.world import World
@@ -127,3 +132,45 @@ async def test_accounts_keep_their_answers_apart(new_world: Build) -> None:
     assert not any(each["fromCache"] for each in outcomes(south).values())
     ids = [{node["id"] for node in answer.data["contacts"]["nodes"]} for answer in (north, south)]
     assert ids[0].isdisjoint(ids[1])
+
+
+NAMED = "query ($of: String) { contacts(first: 5, sources: [SAMESPACE], search: $of) { nodes { id displayName } } }"
+
+
+async def test_the_index_never_believes_what_stands_in_for_a_source(new_world: Build) -> None:
+    world = new_world(GATEWAY_STALE_IF_ERROR_SECONDS="7200", GATEWAY_CACHE_LIST_SECONDS="3600")
+    await world.scan()
+    index = world.directory.index
+    ((contact,),) = [await world.some(Source.SAMESPACE)]
+    nobody = ContactKey(Source.SAMESPACE, "", f"{'0' * 24}")
+    with freshness.allowed(None):
+        assert await index.contacts([nobody]) == {}
+    world.samespace.switches.fail("getContacts", status=503)
+    with freshness.allowed(None):
+        found = await index.contacts([nobody])
+    assert isinstance(found[nobody], UpstreamUnavailable)
+    assert contact["id"]
+
+
+async def test_a_read_that_was_under_way_does_not_undo_a_write(world: World) -> None:
+    (contact,) = await world.some(Source.SAMESPACE)
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(request: httpx.Request) -> httpx.Response:
+        answer = await deliver(request)
+        if b"getContacts" in request.content and not held.is_set():
+            held.set()
+            await go_on.wait()
+        return answer
+
+    transport = world.transports[Source.SAMESPACE]
+    deliver = transport._inner.handle_async_request
+    transport._inner.handle_async_request = hold  # type: ignore[method-assign]
+    slow = asyncio.create_task(world.ask(ONE, {"id": contact["id"]}, headers={"Cache-Control": "no-cache"}))
+    await held.wait()
+    change = {"id": contact["id"], "contact": {"firstName": "Written", "lastName": "Meanwhile"}}
+    assert (await world.write("updateContact", change))["outcome"]["status"] == "APPLIED"
+    go_on.set()
+    await slow
+    found = await world.data(NAMED, {"of": "Written Meanwhile"})
+    assert [node["id"] for node in found["contacts"]["nodes"]] == [contact["id"]]

@@ -55,6 +55,24 @@ def test_it_recovers_when_the_loop_is_quick_again_and_there_is_something_to_do()
     assert admission.limit == 100
 
 
+def test_a_pause_while_there_is_little_to_do_changes_nothing() -> None:
+    admission = Admission(most=1_000)
+    with holding(admission, 10):
+        admission.told(5.0)
+    assert admission.limit == 1_000
+
+
+def test_a_quiet_gateway_takes_all_again_though_nobody_asks() -> None:
+    admission = Admission(most=100)
+    with holding(admission, 100):
+        for _ in range(20):
+            admission.told(0.5)
+    assert admission.limit == FEWEST
+    for _ in range(100):
+        admission.told(0.0)
+    assert admission.limit == 100
+
+
 @given(st.lists(st.floats(0, 2), max_size=200), st.integers(1, 500))
 def test_the_limit_stays_within_its_bounds(lags: list[float], most: int) -> None:
     admission = Admission(most=most)

@@ -350,7 +350,7 @@ class Samespace(Upstream):
 
     def _fits(self) -> None:
         if self._misfit is not None:
-            raise self._misfit
+            raise self._misfit.with_traceback(None)
 
 
 def _joined(pages: Sequence[Sequence[Any]], count: int) -> tuple[list[Any], bool]:

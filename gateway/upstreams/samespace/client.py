@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from gateway import events
+from gateway import deadline, events
 from gateway.cache.reads import Reads
 from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Wire, understood
@@ -209,9 +209,10 @@ class Client:
         return await self._flights.share((name, repr(arguments)), lambda: self._in_next_document(field))
 
     async def _in_next_document(self, field: RootField) -> list[Any]:
-        work = events.listeners()  # one document for each operation, so that its calls are its own
+        held = deadline.current()  # one document for each operation, so that its calls are its own
+        work = events.listeners() if held is None else (held.operation, held.background)
         batch = self._waiting.get(work)
-        if batch is None:
+        if batch is None or batch.task.cancelling():
             fields: list[RootField] = []
             task = asyncio.create_task(self._send_document(work, fields))
             task.add_done_callback(_seen)
@@ -231,7 +232,8 @@ class Client:
             for _ in range(TURNS):  # whoever asks within these turns of the loop comes along
                 await asyncio.sleep(0)
         finally:
-            del self._waiting[work]
+            if self._waiting.get(work) is not None and self._waiting[work].fields is fields:
+                del self._waiting[work]
         names, body = document("query", fields)
         operation = "+".join(dict.fromkeys(field.name for field in fields))
         answer = await self._wire.send(
