@@ -7,6 +7,7 @@ import hashlib
 import io
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.imports import table
@@ -288,6 +289,20 @@ async def test_an_overwrite_that_was_answered_with_an_outage_is_uncertain(world:
     given = {"targets": [{**target, "confirmation": tried["job"]["confirmation"]}]}
     payload = await world.load(given, GOOD)
     assert payload["job"]["reports"][0]["status"] == "UNCERTAIN"
+
+
+async def test_an_overwrite_that_was_never_sent_is_rejected(world: World) -> None:
+    target = {"source": "PACKAGEX", "overwrite": True}
+    dry = await world.load({"targets": [target], "dryRun": True}, GOOD)
+    confirmed = {**target, "confirmation": dry["job"]["confirmation"]}
+
+    def unreachable(request: httpx.Request) -> None:
+        if request.method == "POST":
+            raise httpx.ConnectError("refused", request=request)
+
+    world.transports[Source.PACKAGEX].on = unreachable
+    report = (await world.load({"targets": [confirmed]}, GOOD))["job"]["reports"][0]
+    assert (report["status"], report["code"]) == ("REJECTED", "UPSTREAM_UNAVAILABLE")
 
 
 # What can be wrong with a call.
