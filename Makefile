@@ -37,7 +37,7 @@ docs: $(VENV)/.test
 explorer: $(ASSETS)
 
 # A machine without Node gets one from PyPI, locked like everything else.
-$(ASSETS): $(EXPLORER)/package-lock.json $(EXPLORER)/build.mjs $(EXPLORER)/main.jsx $(EXPLORER)/explorer.css | $(VENV)/.run
+$(ASSETS): $(EXPLORER)/package-lock.json $(EXPLORER)/build.mjs $(EXPLORER)/main.jsx $(EXPLORER)/plan.jsx $(EXPLORER)/explorer.css | $(VENV)/.run
 	@$(BIN)/python tools/explorer.py
 
 # The tests need a browser and Redis; Debian's packages are used where there are none.

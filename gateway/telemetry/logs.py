@@ -21,6 +21,7 @@ from gateway.events import (
 )
 
 LOGGER: Final = logging.getLogger("gateway")
+REFUSALS: Final = {401: "UPSTREAM_AUTH", 403: "UPSTREAM_AUTH", 429: "UPSTREAM_RATE_LIMITED"}
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -132,12 +133,13 @@ class Lines:
             self._write(level, "index scan", event.source, details)
 
     def _called(self, call: UpstreamCalled) -> None:
-        level = logging.WARNING if call.error else logging.DEBUG if self.background else logging.INFO
+        code = call.error or _code(call.status or 0)
+        level = logging.WARNING if code else logging.DEBUG if self.background else logging.INFO
         if LOGGER.isEnabledFor(level):
             details = {
                 "operation": call.operation,
                 "status": call.status,
-                "code": call.error,
+                "code": code,
                 "attempt": call.attempt,
                 "batch": call.batch,
                 "ms": round(call.seconds * 1000, 1),
@@ -147,6 +149,13 @@ class Lines:
 
     def _write(self, level: int, event: str, source: str, details: Mapping[str, Any]) -> None:
         _write(level, event, {"requestId": self.work, "source": source, **details})
+
+
+def _code(status: int) -> str | None:
+    """What a status means to whoever asked; None for an answer that is one."""
+    if status >= 500:
+        return "UPSTREAM_UNAVAILABLE"
+    return REFUSALS.get(status)
 
 
 def where(error: BaseException) -> str:

@@ -119,3 +119,21 @@ def test_the_explorer_plug_in_shows_the_schema(page: Page, address: str) -> None
     page.goto(f"{address}/graphql")
     page.get_by_role("button", name="Show GraphiQL Explorer").click()
     expect(page.locator(".docExplorerWrap")).to_contain_text("contacts")
+
+
+def test_the_plan_is_shown_under_the_answer(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    type_query(page, QUERY)
+    page.get_by_label("Plan", exact=True).select_option("run")
+    run(page)
+    expect(page.locator(".plan table")).to_contain_text("listContacts")
+    rows = page.locator(".plan tbody tr").all_inner_texts()
+    assert {row.split("\t")[1] for row in rows} == {"SAMESPACE", "PACKAGEX", "SMART_SENDER"}
+    assert all(row.startswith("contacts\t") for row in rows)
+    page.get_by_label("Plan", exact=True).select_option("plan")
+    run(page)
+    expect(page.locator(".plan thead")).to_contain_text("calls at worst")
+    expect(page.locator(".plan tbody")).to_contain_text("in all")
+    page.get_by_label("Plan", exact=True).select_option("off")
+    run(page)
+    expect(page.locator(".plan table")).to_have_count(0)

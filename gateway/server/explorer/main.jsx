@@ -3,6 +3,7 @@ import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { Kind, parse } from "graphql";
 import { createRoot } from "react-dom/client";
+import { explained, PlanPanel, show } from "./plan.jsx";
 
 const WORKERS = { graphql: "graphql.worker.js", json: "json.worker.js" };
 
@@ -21,7 +22,22 @@ const firstVisit = localStorage.getItem("graphiql:tabState") === null;
 // GraphiQL names the operation some time after a query was typed or a tab chosen. Where a document has one
 // operation only it needs no name, so that pressing the button at once never asks for the one before.
 const send = createGraphiQLFetcher({ url: element.dataset.endpoint });
-const fetcher = (request, options) => send({ ...request, operationName: neededName(request) }, options);
+const fetcher = async (request, options) => {
+  const asked = { ...request, operationName: neededName(request) };
+  if (request.operationName === "IntrospectionQuery") return send(asked, options);
+  const answer = await send(explained(asked), options);
+  if (answer?.[Symbol.asyncIterator]) return shown(answer);
+  show(answer);
+  return answer;
+};
+
+// Answers may come in parts.
+async function* shown(answers) {
+  for await (const answer of answers) {
+    show(Array.isArray(answer) ? answer[0] : answer);
+    yield answer;
+  }
+}
 
 function neededName({ query, operationName }) {
   try {
@@ -41,5 +57,8 @@ createRoot(element).render(
     shouldPersistHeaders={false}
   >
     <GraphiQL.Logo>Contacts</GraphiQL.Logo>
+    <GraphiQL.Footer>
+      <PlanPanel />
+    </GraphiQL.Footer>
   </GraphiQL>,
 );
