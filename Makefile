@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check format lint types imports docs explorer packages benchmark faults lock clean
+.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark faults lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -25,6 +25,14 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 	$(MAKE) test
+
+# The schemas of what lies in deploy/, and examples for its alerts. The tools are large, so not part of `make check`.
+deploy-check: $(VENV)/.deploy
+	@tools/promtool.sh $(BIN)
+	$(BIN)/promtool check rules --lint=all deploy/alerts.yaml
+	$(BIN)/promtool test rules tests/deploy/alerts_test.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	for version in 1.27 1.37; do $(BIN)/kubernetes-validate --strict --quiet -k $$version deploy/kubernetes.yaml || exit 1; done
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .
@@ -62,12 +70,18 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
 
+$(VENV)/.deploy: $(VENV)/.test requirements/deploy.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
+	@touch $@
+
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
 	for set in run node; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/test.in -o requirements/test.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
 
 clean:
 	rm -rf $(VENV) $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

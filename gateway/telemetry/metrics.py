@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -44,6 +50,7 @@ class Metrics(Collector):
     """All metrics of one gateway."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a series more for each one, of use to nobody here
         self.registry = CollectorRegistry(auto_describe=False)
         self._gauges: list[Gauge] = []
         self._names: set[str] = set()
