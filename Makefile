@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark faults lock clean
+.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -54,6 +54,10 @@ packages:
 
 benchmark: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+# Slow and dead sources, overload, an hour's requests: six minutes.
+endurance: $(VENV)/.test
+	$(BIN)/python -m tests.endurance --write docs/endurance.md
 
 # Every source through every fault: two minutes, so only a part of it is among the tests.
 faults: $(VENV)/.test

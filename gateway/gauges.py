@@ -1,5 +1,6 @@
 """Values of a gateway that are read when metrics are asked for: breakers, budgets, queues, ages."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
@@ -99,6 +100,7 @@ def _of_itself(gateway: Watched) -> Iterator[Gauge]:
     yield one(
         "gateway_event_loop_lag_seconds", "How late the event loop is, smoothed.", lambda: admission.lag
     )
+    yield one("gateway_tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
     yield one("gateway_operations_under_way", "Operations under way.", lambda: admission.under_way)
     yield one("gateway_operations_limit", "Operations taken at once at most, now.", lambda: admission.limit)
 

@@ -66,7 +66,7 @@ def run(
         apps.append((over_sockets(emulator.app), listening))
         print(f"{url}={settings[url]}", flush=True)
     if upstreams_only:
-        return running.run(apps, ready=lambda: None)
+        return running.run(apps, ready=lambda: None, grace=running.EMULATOR_SECONDS)
     if port is not None:
         settings["GATEWAY_PORT"] = str(port)
     chosen = config.read(settings)

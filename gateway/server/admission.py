@@ -13,9 +13,10 @@ from typing import Final
 
 from gateway.server.problems import Overloaded
 
-FEWEST: Final = 32  # a browser and a page of honest queries at once meet no refusal
+FEWEST: Final = 24  # a page of honest queries at once meets no refusal, however late the loop is
 LAG_SECONDS: Final = 0.02  # of the event loop, above which fewer operations are taken
 LESS: Final = 0.9
+LITTLE: Final = 0.1  # more at a time while some are refused: one that is full feels its way
 MORE: Final = 2.0
 RETRY_SECONDS: Final = 1
 SAMPLE_SECONDS: Final = 0.02
@@ -36,6 +37,7 @@ class Admission:
     uploads: int = 0
     refused: int = 0
     lag: float = 0.0
+    _refused: int = 0
 
     def __post_init__(self) -> None:
         self.limit = float(self.most)
@@ -47,7 +49,9 @@ class Admission:
         if self.lag > LAG_SECONDS and self.under_way > fewest:  # fewer are not what makes it late
             self.limit = max(fewest, min(self.limit, self.under_way) * LESS)
         elif self.lag <= LAG_SECONDS / 2:
-            self.limit = min(float(self.most), self.limit + MORE)
+            more = LITTLE if self.refused > self._refused else MORE
+            self.limit = min(float(self.most), self.limit + more)
+        self._refused = self.refused
 
     @contextmanager
     def one(self) -> Iterator[None]:

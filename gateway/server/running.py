@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
 BACKLOG: Final = 2_048
@@ -65,7 +66,12 @@ async def _run(
     hang_up: Callable[[], None],
 ) -> bool:
     stop = asyncio.Event()
-    servers = [Server(_config(app, grace)) for app, _ in apps]
+    *behind, _ = apps
+    graces = (
+        *([EMULATOR_SECONDS] * len(behind)),
+        grace,
+    )  # nobody waits for an emulator that hangs on purpose
+    servers = [Server(_config(app, each)) for (app, _), each in zip(apps, graces, strict=True)]
 
     def signalled() -> None:
         for server in servers if stop.is_set() else ():

@@ -50,7 +50,7 @@ class Metrics(Collector):
     """All metrics of one gateway."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a series more for each one, of use to nobody here
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each one, of use to nobody here
         self.registry = CollectorRegistry(auto_describe=False)
         self._gauges: list[Gauge] = []
         self._names: set[str] = set()

@@ -88,7 +88,8 @@ def cpu_seconds(pid: int) -> float:
 @contextmanager
 def emulators() -> Iterator[dict[str, str]]:
     """The emulators, without rate limits; their addresses."""
-    process = subprocess.Popen([*GATEWAY, "sandbox", "--upstreams-only"], stdout=subprocess.PIPE, text=True)
+    command = [*GATEWAY, "sandbox", "--upstreams-only"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         addresses = dict(process.stdout.readline().strip().split("=", 1) for _ in range(3))
