@@ -46,6 +46,7 @@ SOURCE_SECONDS = "2"
 COMING_AND_GOING = ({"status": 503}, {"latency": 0.2}, {"reset": "headers"}, {"body": "<"}, None)
 SOAK_REQUESTS = 36_000  # ten a second for an hour
 SOAK_SAMPLES = 12
+REST_SECONDS = 30.0
 
 
 def main() -> None:
@@ -186,6 +187,11 @@ def soak(count: int) -> Iterator[str]:
             each = f"{used / (count // SOAK_SAMPLES) * 1000:.2f}" if sample else "–"
             open_now = f"{_tasks(port)} | {_handles(pid)} | {_sockets(pid)}"
             yield f"| {done} | {_memory(pid):.0f} | {open_now} | {each} | {notes.broken} |"
+        time.sleep(REST_SECONDS)
+        for _ in range(3):  # connections that were at rest for long are closed when the next one is asked for
+            asyncio.run(closed(port, lambda _: mix[0], 3, 1))
+        rested = f"{_tasks(port)} | {_handles(pid)} | {_sockets(pid)}"
+        yield f"| half a minute later | {_memory(pid):.0f} | {rested} | – | {notes.broken} |"
         told = ", ".join(f"{status}: {len(seconds)}" for status, seconds in sorted(notes.by_status.items()))
         yield f"\nAnswers by status: {told}."
 
