@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,8 +16,13 @@ from tests.support.process import PATIENCE, running, sandbox
 CONTACTS = "{ contacts(first: 9) { nodes { source displayName } sources { source status } } }"
 
 
-def ask(address: str, query: str) -> Any:
-    body = json.dumps({"query": query}).encode()
+def call(url: str, body: bytes | None = None, method: str | None = None) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=PATIENCE) as answer:
+        return bytes(answer.read())
+
+
+def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> Any:
+    body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{address}/graphql", body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
@@ -53,6 +59,33 @@ def test_the_sandbox_ends_cleanly_with_everything_it_started(number: signal.Sign
         assert found.stop(number) == 0
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(f"{emulator}/contacts", timeout=1)
+
+
+CHANGE = (
+    'mutation ($id: ID!) { updateContact(input: { id: $id, contact: { name: "Last Words" } }) '
+    "{ outcome { status } } }"
+)
+
+
+def test_what_is_under_way_is_finished_after_sigterm_and_nothing_new_is_taken() -> None:
+    with running("sandbox", "--contacts", "20") as found:
+        packagex = found.line(r"PACKAGEX_URL=(http://\S+)/v1")[1]
+        address = found.line(r"The gateway answers on (http://\S+)")[1]
+        first = ask(address, "{ contacts(first: 1, sources: [PACKAGEX]) { nodes { id } } }")
+        contact = first["data"]["contacts"]["nodes"][0]["id"]
+        call(f"{packagex}/_emulator/faults/*", b'{"latency": 1.0}', "PUT")
+        call(f"{packagex}/_emulator/calls", method="DELETE")
+        with ThreadPoolExecutor(2) as callers:
+            read = callers.submit(ask, address, CONTACTS)
+            written = callers.submit(ask, address, CHANGE, {"id": contact})
+            arrived: dict[str, int] = {}
+            while not {"listContacts", "updatePerson"} <= arrived.keys():
+                arrived = json.loads(call(f"{packagex}/_emulator/calls"))["operations"]
+            assert found.stop() == 0
+            assert len(read.result()["data"]["contacts"]["nodes"]) == 9
+            assert written.result()["data"]["updateContact"]["outcome"]["status"] == "APPLIED"
+        with pytest.raises(OSError, match="refused"):
+            call(f"{address}/healthz")
 
 
 def test_the_emulators_alone_print_their_addresses_first() -> None:
