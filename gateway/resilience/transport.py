@@ -8,7 +8,6 @@ vendor; what differs between vendors comes in as a `Policy`.
 import asyncio
 import random
 import re
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,13 +20,12 @@ from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
     SourceCrowded,
-    UpstreamBadResponse,
     UpstreamError,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
 from gateway.ports import Conditions
-from gateway.resilience import backoff
+from gateway.resilience import backoff, body
 from gateway.resilience.breaker import Breaker, State
 from gateway.resilience.budget import Budget
 from gateway.resilience.gate import Gate
@@ -37,7 +35,6 @@ from gateway.resilience.sharing import Sharing
 from gateway.resilience.slots import Slots
 
 CROWDED_SECONDS: Final = 1.0
-GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
 LEAST_LEFT: Final = 0.1  # of the time of a call, for a repeat to be worth it
 LONGEST_LOCK: Final = 3_600.0  # however long a source says; Smart Sender locks for 720 s at most
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -303,7 +300,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 response = await self._inner.handle_async_request(request)
                 status = response.status_code
                 self._learn(response, clock())
-                await self._read(response, call.answer_bytes)
+                await body.read(response, call.answer_bytes, self.source)
         except TimeoutError:
             error = self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
@@ -372,36 +369,6 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         error.unsent = isinstance(broken, UNSENT) or not trace.may_have_left
         error.passing = not isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
         return error
-
-    async def _read(self, response: httpx.Response, most: int) -> None:
-        """Read the body into the response, and no more of it than allowed."""
-        most = most or self.policy.answer_bytes
-        if response.is_stream_consumed:  # it came as a whole, not from a socket
-            if len(response.content) > most:
-                raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")
-            return
-        packing = response.headers.get("content-encoding", "identity").strip().lower()
-        unpack = None if packing == "identity" else zlib.decompressobj(GZIP)
-        content = bytearray()
-        try:
-            if packing not in ("identity", "gzip"):
-                raise UpstreamBadResponse(
-                    self.source, f"{self.source} packed its answer in a way not asked for."
-                )
-            async for chunk in response.aiter_raw():
-                room = most + 1 - len(content)
-                content += chunk if unpack is None else unpack.decompress(chunk, room)
-                if len(content) > most:
-                    raise UpstreamBadResponse(self.source, f"{self.source} sent more than {most} bytes.")
-            if unpack is not None and not unpack.eof:
-                raise UpstreamBadResponse(self.source, f"{self.source} sent half of a packed answer.")
-        except zlib.error:
-            raise UpstreamBadResponse(
-                self.source, f"{self.source} sent an answer that cannot be unpacked."
-            ) from None
-        finally:
-            await response.aclose()
-        response._content = bytes(content)  # what `Response.aread` keeps, but bounded
 
     def _learn(self, response: httpx.Response, now: float) -> None:
         remaining = response.headers.get("x-rate-limit")
