@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.server.problems import Overloaded
 
-FEWEST: Final = 24  # a page of honest queries at once meets no refusal, however late the loop is
+FEWEST: Final = 36  # ordinary parallelism of clients meets no refusal, however late the loop is
 LAG_SECONDS: Final = 0.02  # of the event loop, above which fewer operations are taken
 LESS: Final = 0.9
 LITTLE: Final = 0.1  # more at a time while some are refused: one that is full feels its way
