@@ -47,7 +47,7 @@ from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
 from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
 from gateway.server.problems import NotAllowed, Refusal, answer, told
-from gateway.shared.replicas import share
+from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
@@ -153,13 +153,19 @@ class Gateway:
         for ledger in self.ledgers.values():
             await ledger.imports.recover()
 
-    async def begin(self) -> None:
-        """Be ready for the first request."""
+    @asynccontextmanager
+    async def sharing(self) -> AsyncIterator[None]:
+        """Share with other replicas as long as the work inside takes."""
         if self.replicas is None:
-            await self.recover()
-        else:
-            self.replicas.state.returned.append(self.recover)
-            await self.replicas.state.probe()
+            yield
+            return
+        await self.replicas.state.probe()
+        task = asyncio.create_task(self._share(self.replicas))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
 
     async def crawl(self) -> None:
         """Keep every index fresh, until cancelled."""
@@ -170,12 +176,6 @@ class Gateway:
                 ):
                     for source in crawler.progress:
                         tasks.create_task(_for_ever(crawler, source))
-
-    async def share(self) -> None:
-        """Look after what is shared with other replicas, until cancelled."""
-        if self.replicas is not None:
-            with events.heard_by(*self.voice.listeners("state", background=True)):
-                await self.replicas.run()
 
     async def aclose(self) -> None:
         """End what still runs, then close connections, index and journal."""
@@ -188,6 +188,10 @@ class Gateway:
         await self._owner.aclose()
         if self.replicas is not None:
             await self.replicas.aclose()
+
+    async def _share(self, replicas: Replicas) -> None:
+        with events.heard_by(*self.voice.listeners("state", background=True)):
+            await replicas.run()
 
     def _ledger(self, directory: Directory) -> Ledger:
         config = self._config
@@ -334,19 +338,21 @@ def _open_and_close(
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await gateway.begin()
-        tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
         if gateway.replicas is not None:
-            tasks.append(asyncio.create_task(gateway.share()))
-        if crawling:
-            tasks.append(asyncio.create_task(gateway.crawl()))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            await gateway.aclose()
+            gateway.replicas.state.returned.append(gateway.recover)
+        async with gateway.sharing():
+            if gateway.replicas is None:
+                await gateway.recover()
+            tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
+            if crawling:
+                tasks.append(asyncio.create_task(gateway.crawl()))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+                await gateway.aclose()
 
     return lifespan
 

@@ -61,9 +61,10 @@ async def run(config: Config, wish: Wish) -> int:
         if wish.account not in gateway.ledgers:
             raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
         imports = gateway.ledger(wish.account).imports
-        if wish.follow is not None:
-            return await _follow(imports, wish)
-        return await _import(imports, wish)
+        async with gateway.sharing():
+            if wish.follow is not None:
+                return await _follow(imports, wish)
+            return await _import(imports, wish)
     except GatewayError as error:
         print(f"gateway: {error.message}", file=sys.stderr)
         return 2

@@ -225,3 +225,27 @@ def test_events_survive_a_restart(tmp_path: Path) -> None:
                 assert process.wait(PATIENCE) == 0
     assert shown[1]["nodes"] == shown[0]["nodes"] * 2
     assert shown[1]["pageInfo"] != shown[0]["pageInfo"]
+
+
+def test_replicas_and_the_command_line_share_through_redis(tmp_path: Path, redis_url: str) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(CSV)
+    with sources(tmp_path) as settings:
+        shared = {**settings, "GATEWAY_STATE_URL": redis_url, "GATEWAY_REPLICAS": "2"}
+        one, other = ({**shared, "GATEWAY_DATA_DIR": str(tmp_path / name)} for name in ("one", "other"))
+        with serving(one) as (killed, first), serving(other) as (_, second):
+            done = command("import", str(people), "--to", "packagex", settings=shared)
+            job = done.stdout.split("Job ", 1)[1].split(":", 1)[0]
+            following = "query ($id: ID!) { importJob(id: $id) { state } }"
+            for address in (first, second):
+                assert ask(address, following, {"id": job})["importJob"] == {"state": "FINISHED"}
+            given = {"targets": [{"source": "PACKAGEX"}], "contact": {"name": "Only One"}}
+            written = [
+                ask(address, CREATE, {"input": given}, **{"Idempotency-Key": "k"})
+                for address in (first, second)
+            ]
+            assert written[0] == written[1]
+            assert calls(settings, "PACKAGEX")["createPerson"] == 1
+            killed.kill()
+            events = ask(second, "{ events(first: 9) { nodes { type } } }", {})["events"]["nodes"]
+            assert [each["type"] for each in events] == ["CONTACTS_IMPORTED", "CONTACT_CREATED"]

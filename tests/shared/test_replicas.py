@@ -44,7 +44,7 @@ async def new_pair(new_world: Build, redis_server: RedisServer, redis_url: str) 
         one = new_world(**settings)
         other = new_world(beside=one, **settings)
         for each in (one, other):
-            await each.gateway.begin()
+            await shared(each).state.probe()
             listening.append(asyncio.create_task(shared(each).notes.listen()))
         redis = shared(one).state.redis
         while (await redis.pubsub_numsub("contacts-gateway:notes"))[0][1] < len(listening):  # noqa: ASYNC110
@@ -99,7 +99,7 @@ async def test_a_lock_is_known_to_a_replica_that_starts_later(
     while not await redis.exists("contacts-gateway:lock:SMART_SENDER"):  # noqa: ASYNC110
         await asyncio.sleep(0)
     late = new_world(beside=one, GATEWAY_STATE_URL=redis_url)
-    await late.gateway.begin()
+    await shared(late).state.probe()
     assert (await late.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == ["UPSTREAM_RATE_LIMITED"]
 
 
@@ -289,7 +289,7 @@ async def test_a_gateway_starts_without_redis_and_finds_it_later(
 ) -> None:
     redis_server.stop()
     world = new_world(GATEWAY_STATE_URL=redis_url)
-    await world.gateway.begin()
+    await shared(world).state.probe()
     assert (await world.ask(LIST)).errors == []
     assert (await world.client.get("/readyz")).json()["sharedState"] == "DOWN"
     redis_server.start()
