@@ -184,10 +184,10 @@ class Gateway:
         await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
         await self._store.aclose()
         await self._journal.aclose()
-        await asyncio.to_thread(self.voice.close)
         await self._owner.aclose()
         if self.replicas is not None:
             await self.replicas.aclose()
+        await asyncio.to_thread(self.voice.close)
 
     async def _share(self, replicas: Replicas) -> None:
         with events.heard_by(*self.voice.listeners("state", background=True)):
@@ -339,7 +339,7 @@ def _open_and_close(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if gateway.replicas is not None:
-            gateway.replicas.state.returned.append(gateway.recover)
+            gateway.replicas.state.settled.append(gateway.recover)
         async with gateway.sharing():
             if gateway.replicas is None:
                 await gateway.recover()

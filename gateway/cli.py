@@ -81,6 +81,8 @@ def _serve(_: argparse.Namespace) -> int:
 
     chosen = config.read(os.environ)
     logs.configure(chosen.log_level, chosen.log_format)
+    for name in config.unknown(os.environ):
+        logs.unknown_setting(name)
     listening = running.listen(chosen.host, chosen.port)
     place = running.address(listening)
     why = "" if chosen.keys.callers else " (no keys are set, so to this machine only)"

@@ -172,6 +172,13 @@ def all_settings() -> dict[str, Setting]:
     return setting.declared(OWN, *(entry.settings for entry in UPSTREAMS.values()))
 
 
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and are none: misspelt, perhaps; Kubernetes sets some that look so."""
+    known = all_settings()
+    prefixes = tuple({f"{name.partition('_')[0]}_" for name in known if not name.startswith("OTEL_")})
+    return sorted(name for name in environment if name.startswith(prefixes) and name not in known)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The settings, each read and checked. `data_dir` None keeps nothing on disk."""

@@ -14,7 +14,8 @@ class UpstreamCalled:
     """One HTTP request to a source has ended. `status` is None without an answer, `error` a code or None.
 
     `waited` are the seconds before it was sent, for room in the budget and for a place among those under way.
-    `attempt` is 1 for the first; `batch` is how many things one request asked for.
+    `attempt` is 1 for the first; `batch` is how many things one request asked for. `cancelled`: nobody waited
+    for it any more, which says nothing of the source.
     """
 
     source: str
@@ -25,6 +26,7 @@ class UpstreamCalled:
     waited: float = 0.0
     attempt: int = 1
     batch: int = 1
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +68,10 @@ class StaleServed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
-    """What replicas share has come back, or has gone."""
+    """What replicas share has come back, or has gone; `reason` is the kind of the error."""
 
     here: bool
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

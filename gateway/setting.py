@@ -121,10 +121,12 @@ def state_url(value: str) -> Secret:
     try:
         parts = urlsplit(url)
         odd = parts.scheme not in {"redis", "rediss"} or not parts.hostname or parts.port == 0
+        number = parts.path.strip("/")
+        odd = odd or bool(parts.query or parts.fragment or (number and not number.isdecimal()))
     except ValueError:
         odd = True
     if url and (odd or not url.isprintable()):
-        raise ValueError("is neither a redis:// nor a rediss:// address")
+        raise ValueError("is no address of the form redis://[:password@]host[:port][/number], or rediss://")
     return Secret(url)
 
 

@@ -92,6 +92,7 @@ class Estimate:
         for each in fields:
             rule = RULES.get((each.type_name, each.name))
             step = rule(self, each, items, beside) if rule else Step()
+            step.calls = {of: count for of, count in step.calls.items() if self.asked.caller.may_read(of)}
             for source, calls in step.calls.items():
                 before = self.total.get(source, NONE)
                 self.total[source] = Range(before.expected + calls.expected, before.worst + calls.worst)

@@ -56,7 +56,7 @@ class HealthBoard:
 
     def __call__(self, event: Event) -> None:
         """Hear an event."""
-        if isinstance(event, UpstreamCalled):
+        if isinstance(event, UpstreamCalled) and not event.cancelled:
             self.of(event.source).hear(event, self.now())
 
     def of(self, source: str) -> Health:

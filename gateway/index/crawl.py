@@ -112,16 +112,20 @@ class Crawler:
         except GatewayError as error:
             failed = error
             raise
+        except asyncio.CancelledError:
+            progress.ended(None)
+            raise
         finally:
-            progress.ended(failed)
-            events.emit(
-                events.ScanFinished(
-                    source=source.value,
-                    contacts=total,
-                    seconds=loop.time() - started,
-                    error=failed.code if failed else None,
+            if progress.running:
+                progress.ended(failed)
+                events.emit(
+                    events.ScanFinished(
+                        source=source.value,
+                        contacts=total,
+                        seconds=loop.time() - started,
+                        error=failed.code if failed else None,
+                    )
                 )
-            )
         return total
 
     async def keep(self, source: Source) -> None:

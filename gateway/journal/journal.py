@@ -119,8 +119,16 @@ class Journal(Protocol):
         """The steps of a keyed write that have left, and their outcomes; None where that is not known."""
         ...
 
-    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
-        """Note that a step is about to leave, or what became of it."""
+    async def leaving(self, place: KeyedAs, step: str, owner: str) -> bool:
+        """Note that a step is about to leave; False where another process has taken the write over."""
+        ...
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any) -> None:
+        """Note what became of a step."""
+        ...
+
+    async def release(self, place: KeyedAs, owner: str) -> None:
+        """Nobody carries a keyed write out any more: whoever comes next may go on with it."""
         ...
 
     async def begin_job(self, account: str, owner: str, job: Any, named: Callable[[int], str]) -> int:

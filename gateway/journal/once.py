@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateway import deadline
-from gateway.errors import DeadlineExceeded, IdempotencyConflict
-from gateway.journal.journal import Journal, KeyedAs, Owning
+from gateway.errors import DeadlineExceeded, IdempotencyConflict, StateUnavailable
+from gateway.journal.journal import Journal, Keyed, KeyedAs, Owning
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
@@ -34,14 +34,16 @@ class Steps:
 
     journal: Journal
     place: KeyedAs
+    owner: str
     before: Mapping[str, Any] = field(default_factory=dict)
     taken: bool = False
     answered: bool = False
 
     async def leaving(self, step: str) -> None:
-        """Note that a step is about to leave."""
+        """Note that a step is about to leave. Raises StateUnavailable where it must not."""
+        if not await self.journal.leaving(self.place, step, self.owner):
+            raise StateUnavailable("Another process has taken this write over. Repeat it with the same key.")
         self.taken = True
-        await self.journal.step(self.place, step)
 
     async def ended(self, step: str, outcome: Any) -> None:
         """Note what became of a step."""
@@ -139,20 +141,7 @@ class Once:
         work: Callable[[], Awaitable[Answer]],
         claimed: "asyncio.Future[str]",
     ) -> Answer:
-        now = self._now()
-        oldest = (datetime.fromisoformat(now) - KEPT).isoformat(timespec="milliseconds")
-        oldest = oldest.replace("+00:00", "Z")
-        held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
-        claimed.set_result(mark if held is None else held.fingerprint)
-        while held is not None and held.answer is None and held.fingerprint == mark:
-            if held.owner == self._owner.name or not await self._owner.lives(held.owner):
-                break
-            if deadline.seconds_left(float("inf")) <= LOOK_SECONDS:
-                raise DeadlineExceeded(
-                    "Another process carries out the write with this key. Repeat it later."
-                )
-            await asyncio.sleep(LOOK_SECONDS)
-            held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
+        held = await self._claimed_by(place, mark, claimed)
         before: Mapping[str, Any] = {}
         if held is not None:
             if held.fingerprint != mark:
@@ -161,23 +150,47 @@ class Once:
                 answer: Answer = held.answer
                 return answer
             if not await self._journal.take_over(place, self._owner.name, held.owner):
-                raise DeadlineExceeded(
-                    "Another process carries out the write with this key. Repeat it later."
-                )
+                raise _elsewhere()
             before = await self._journal.steps(place)
-        steps = Steps(self._journal, place, before)
+        steps = Steps(self._journal, place, self._owner.name, before)
         try:
             with _noting(steps):
                 answer = await work()
         except BaseException:
             if not steps.taken and not before:
                 await asyncio.shield(self._journal.drop(place))
+            else:
+                await asyncio.shield(self._journal.release(place, self._owner.name))
             raise
         if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
             await self._journal.drop(place)
         elif not steps.answered:
             await self._journal.answered(place, answer)
         return answer
+
+    async def _claimed_by(self, place: KeyedAs, mark: str, claimed: "asyncio.Future[str]") -> Keyed | None:
+        """The record of the first call with this key, once no other process carries it out; None: it is ours.
+
+        Raises DeadlineExceeded where another process takes longer than there is time.
+        """
+        now = self._now()
+        oldest = (datetime.fromisoformat(now) - KEPT).isoformat(timespec="milliseconds")
+        oldest = oldest.replace("+00:00", "Z")
+        while True:
+            try:
+                held = await self._journal.claim(place, mark, now, self._owner.name, oldest)
+            except StateUnavailable:  # it may have been kept all the same
+                await self._journal.release(place, self._owner.name)
+                raise
+            if not claimed.done():
+                claimed.set_result(mark if held is None else held.fingerprint)
+            if held is None or held.answer is not None or held.fingerprint != mark:
+                return held
+            if held.owner == self._owner.name or not await self._owner.lives(held.owner):
+                return held
+            if deadline.seconds_left(float("inf")) <= LOOK_SECONDS:
+                raise _elsewhere()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _ended(self, place: KeyedAs) -> None:
         task = self._running.pop(place).task
@@ -187,6 +200,10 @@ class Once:
 
 LOOK_SECONDS: Final = 0.05  # between looks whether another process has answered
 GRACE: Final = 0.5  # seconds that the work has to end after its own deadline
+
+
+def _elsewhere() -> DeadlineExceeded:
+    return DeadlineExceeded("Another process carries out the write with this key. Repeat it later.")
 
 
 def _conflict() -> IdempotencyConflict:

@@ -171,10 +171,31 @@ class SqliteJournal:
 
         return await self._run(run)
 
-    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
-        """Note that a step is about to leave, or what became of it."""
+    async def leaving(self, place: KeyedAs, step: str, owner: str) -> bool:
+        """Note that a step is about to leave; False where another process has taken the write over."""
+        sql = (
+            "INSERT OR REPLACE INTO step SELECT account, caller, field, key, ?, NULL FROM keyed "
+            "WHERE account = ? AND caller = ? AND field = ? AND key = ? AND owner = ?"
+        )
+
+        def run() -> bool:
+            with self._db as db:
+                return db.execute(sql, (step, *place.parts, owner)).rowcount == 1
+
+        return await self._run(run)
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any) -> None:
+        """Note what became of a step."""
         sql = "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?)"
-        await self._change(sql, (*place.parts, step, None if outcome is None else _text(outcome)))
+        await self._change(sql, (*place.parts, step, _text(outcome)))
+
+    async def release(self, place: KeyedAs, owner: str) -> None:
+        """Nobody carries a keyed write out any more: whoever comes next may go on with it."""
+        sql = (
+            "UPDATE keyed SET owner = '' WHERE account = ? AND caller = ? AND field = ? AND key = ? "
+            "AND owner = ?"
+        )
+        await self._change(sql, (*place.parts, owner))
 
     # Imports.
 

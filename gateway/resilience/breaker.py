@@ -86,6 +86,13 @@ class Breaker:
             if (bad >= self.failures and bad * 2 >= len(self._recent)) or now < self._hinted_until:
                 self._open(now)
 
+    def told(self, now: float, seconds: float) -> None:
+        """The source itself has said for how long it is in trouble; believed up to the longest pause."""
+        if seconds > 0:
+            self.state = State.OPEN
+            self._recent.clear()
+            self._open_until = max(self._open_until, now + min(seconds, self.longest))
+
     def left(self, number: int) -> None:
         """A call ended without saying anything of the source, such as one whose caller went away."""
         if self._probes(number):

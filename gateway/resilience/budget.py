@@ -50,6 +50,15 @@ class Budget:
         start = held[place] if place < len(held) else now
         return max(closed, start + self.window * (windows + 1) - now)
 
+    def arrived(self, taken_at: float, now: float) -> None:
+        """A request that room was taken for has been answered: the source counted it at some time in between.
+
+        From now on it counts from this time, as nobody knows when it arrived.
+        """
+        if self.limit is not None and now > taken_at and taken_at in self._sent:
+            self._sent.remove(taken_at)
+            self._sent.append(now)
+
     def give_back(self, calls: int, taken_at: float) -> None:
         """Requests that room was taken for at a time, and that were not sent."""
         for _ in range(min(calls, self._sent.count(taken_at))):

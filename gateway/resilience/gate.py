@@ -72,6 +72,11 @@ class Gate:
         if self.breaker.state is State.OPEN and before is not State.OPEN:
             self.opened(self.kind, self.breaker.refuses_for(now))
 
+    def asked_to_wait(self, seconds: float) -> None:
+        """The source has said for how long it is in trouble."""
+        now = asyncio.get_running_loop().time()
+        self._told(lambda: self.breaker.told(now, seconds))
+
     def left(self, number: int) -> None:
         """A call ended without saying anything of the source."""
         if number:

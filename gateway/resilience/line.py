@@ -1,7 +1,7 @@
 """Who waits for room, and who is next: operations take turns, work in the background comes last. Pure."""
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -49,6 +49,16 @@ class Line(Generic[W]):
         own = len(queues.get(operation, ()))
         others = sum(min(len(waiting), own + 1) for of, waiting in queues.items() if of != operation)
         return own + others + (sum(map(len, self._callers.values())) if background else 0)
+
+    @property
+    def callers(self) -> bool:
+        """Whether somebody waits who is no work in the background."""
+        return bool(self._callers)
+
+    def __iter__(self) -> Iterator[W]:
+        for queues in (self._callers, self._background):
+            for waiting in queues.values():
+                yield from waiting
 
     def __bool__(self) -> bool:
         return bool(self._callers or self._background)

@@ -16,6 +16,7 @@ from gateway.errors import BudgetSpent
 from gateway.resilience.budget import Budget
 from gateway.resilience.line import Line
 
+EARLY: Final = 0.05  # seconds before its deadline at which who waits is told: others wait for the same answer
 LEAST_WAIT: Final = 0.001
 PREPAID: Final = -1.0  # when a call was paid for that was paid for beforehand
 
@@ -32,9 +33,10 @@ class _Credit:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """Somebody in the line; `granted` holds the time at which room was taken."""
+    """Somebody in the line, for so long; `granted` holds the time at which room was taken."""
 
     calls: int
+    until: float
     granted: "asyncio.Future[float]"
 
 
@@ -46,7 +48,8 @@ class Purse:
     budget: Budget
     share: Share | None = None
     _line: Line[_Waiter] = field(default_factory=Line)
-    _shared_until: float = 0.0  # when it is worth asking the others again
+    # When it is worth asking the others again, for callers and for work in the background.
+    _shared_until: dict[bool, float] = field(default_factory=lambda: {False: 0.0, True: 0.0})
     _serving: "asyncio.Task[None] | None" = None
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
@@ -65,7 +68,7 @@ class Purse:
             return PREPAID
         held = deadline.current()
         background = held is not None and held.background
-        if not self._line:
+        if not (self._line if background else self._line.callers):
             now = clock()
             if not await self._take(now, calls, background=background):
                 return now
@@ -98,19 +101,19 @@ class Purse:
         wait = await self.share(calls, background)
         if wait:
             self.budget.give_back(calls, now)
-            self._shared_until = now + wait
+            self._shared_until[background] = now + wait
         return wait
 
     async def _wait(self, calls: int, operation: object, *, background: bool) -> float:
         """Stand in the line, unless it is sure that the deadline comes first."""
         now = asyncio.get_running_loop().time()
-        left = deadline.seconds_left(float("inf"))
+        left = deadline.seconds_left(float("inf")) - EARLY
         before = self._line.ahead_of(operation, background=background)
         expected = self.budget.wait_for(now, before + calls, background=background)
-        expected = max(expected, self._shared_until - now)
+        expected = max(expected, self._shared_until[background] - now)
         if expected >= left:
             raise self._spent(expected)
-        waiter = _Waiter(calls, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(calls, now + left, asyncio.get_running_loop().create_future())
         self._line.join(operation, waiter, background=background)
         self._serve_on()
         try:
@@ -127,10 +130,22 @@ class Purse:
             self._line.leave(operation, waiter)
             self._woken.set()
 
+    def _turn_away(self, now: float, wait: float) -> None:
+        """Tell those for whom there will be no room in time, such as when the source has closed meanwhile."""
+        for waiter in self._line:
+            if now + wait >= waiter.until and not waiter.granted.done():
+                waiter.granted.set_exception(self._spent(wait))
+
+    def arrived(self, paid_at: float) -> None:
+        """A call that was paid for at a time has been answered, or given up, now."""
+        if paid_at != PREPAID:
+            self.budget.arrived(paid_at, asyncio.get_running_loop().time())
+
     def _take_back(self, waiter: _Waiter) -> None:
         """Room that was granted in the same moment in which its waiter gave up."""
-        if waiter.granted.done() and not waiter.granted.cancelled():
-            self.give_back(waiter.calls, waiter.granted.result())
+        granted = waiter.granted
+        if granted.done() and not granted.cancelled() and granted.exception() is None:
+            self.give_back(waiter.calls, granted.result())
 
     def _serve_on(self) -> None:
         self._woken.set()
@@ -152,6 +167,7 @@ class Purse:
                 else:
                     waiter.granted.set_result(now)
                 continue
+            self._turn_away(now, wait)
             try:
                 async with asyncio.timeout(max(wait, LEAST_WAIT)):
                     await self._woken.wait()
@@ -174,7 +190,7 @@ class Purse:
     def wait_for(self, calls: int) -> float:
         """Seconds until so many calls could have been sent, behind those that wait already."""
         now = asyncio.get_running_loop().time()
-        return max(self.budget.wait_for(now, calls + len(self._line)), self._shared_until - now)
+        return max(self.budget.wait_for(now, calls + len(self._line)), self._shared_until[False] - now)
 
     def affordable(self, price: int) -> tuple[int | None, float]:
         """How often a price can be paid within the deadline, and the seconds until it can be once more.

@@ -8,9 +8,11 @@ vendor; what differs between vendors comes in as a `Policy`.
 import asyncio
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeGuard
 
 import httpx
@@ -20,6 +22,7 @@ from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
     SourceCrowded,
+    UpstreamBadResponse,
     UpstreamError,
     UpstreamTimeout,
     UpstreamUnavailable,
@@ -79,6 +82,7 @@ class _Call:
     left: float
     answer_bytes: int
     batch: int
+    check: Callable[[httpx.Response], None]
     attempt: int = 0
     waited: float = 0.0
 
@@ -95,7 +99,12 @@ class _Call:
             left=allowed,
             answer_bytes=int(told.get("answer_bytes", 0)) or policy.answer_bytes,
             batch=int(told.get("batch", 1)),
+            check=told.get("check", _anything),
         )
+
+
+def _anything(_: httpx.Response) -> None:
+    """Any answer is one."""
 
 
 class UpstreamTransport(httpx.AsyncBaseTransport):
@@ -104,7 +113,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     Raises an `UpstreamError` or `DeadlineExceeded`; never an httpx exception. Redirects are not followed.
     A request whose extensions say `safe` is sent again when its connection breaks or the source says that it
     is in trouble; any other only when it has certainly not left, and what it raises says whether it is
-    `uncertain`. The extensions `seconds` and `answer_bytes` allow one call more than usual.
+    `uncertain`. The extensions `seconds` and `answer_bytes` allow one call more than usual; `check` looks at
+    an answer and raises where it is not what was agreed.
     """
 
     def __init__(
@@ -144,8 +154,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         self._repeats.earn()
         while True:
             call.attempt += 1
-            number = await self._admitted(call, gate)
+            number, paid_at = await self._admitted(call, gate)
             response, failed = await self._tried(call, gate, number)
+            self.purse.arrived(paid_at)
             pause = self._pause(call, response, failed)
             self._judge(gate, number, response, failed, repeated=pause is not None)
             if pause is None or gate.shut:
@@ -185,8 +196,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         """Another process has learned that the source refuses requests."""
         self.purse.budget.told_to_wait(min(seconds, LONGEST_LOCK), asyncio.get_running_loop().time())
 
-    async def _admitted(self, call: _Call, gate: Gate) -> int:
-        """Wait until a call may be sent; it holds a place then. The number is the breaker's."""
+    async def _admitted(self, call: _Call, gate: Gate) -> tuple[int, float]:
+        """Wait until a call may be sent, and hold a place. The breaker's number, and when it was paid for."""
         asked_at = asyncio.get_running_loop().time()
         try:
             gate.check()
@@ -217,7 +228,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 error.uncertain = False
             raise
         call.waited = asyncio.get_running_loop().time() - asked_at
-        return number
+        return number, paid_at
 
     @asynccontextmanager
     async def _given_back(self, paid_at: float, *, place: bool = False) -> AsyncIterator[None]:
@@ -256,10 +267,13 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         """Tell the breaker. What will be repeated counts once, by what becomes of it in the end."""
         if response is not None and response.status_code < 500:
             gate.succeeded(number)
-        elif (isinstance(failed, DeadlineExceeded) and not failed.telling) or (repeated and not number):
+        elif _says_nothing(failed) or (repeated and not number):
             gate.left(number)
         else:
             gate.failed(number)
+            asked = None if response is None else retry_after(response)
+            if asked is not None:
+                gate.asked_to_wait(asked)
 
     def _pause(
         self, call: _Call, response: httpx.Response | None, failed: GatewayError | None
@@ -295,34 +309,37 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         started = clock()
         status: int | None = None
         error: GatewayError | None = None
+        ended = False  # else nobody waits any more
         try:
             async with asyncio.timeout(seconds):
                 response = await self._inner.handle_async_request(request)
                 status = response.status_code
                 self._learn(response, clock())
                 await body.read(response, call.answer_bytes, self.source)
+                call.check(response)
+            ended = True
         except TimeoutError:
-            error = self._too_late(seconds, call)
+            ended, error = True, self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
         except httpx.HTTPError as broken:
-            error = self._broken(broken, trace, safe=call.safe)
+            ended, error = True, self._broken(broken, trace, safe=call.safe)
         except GatewayError as strange:
-            error = strange
+            ended, error = True, strange
         finally:
             call.left -= clock() - started
-            if status is not None or error is not None:  # else the caller went away: that says nothing
-                events.emit(
-                    events.UpstreamCalled(
-                        source=self.source,
-                        operation=call.operation,
-                        status=status,
-                        error=error.code if error else None,
-                        seconds=clock() - started,
-                        waited=call.waited,
-                        attempt=call.attempt,
-                        batch=call.batch,
-                    )
+            events.emit(
+                events.UpstreamCalled(
+                    source=self.source,
+                    operation=call.operation,
+                    status=status,
+                    error=error.code if error else None,
+                    seconds=clock() - started,
+                    waited=call.waited,
+                    attempt=call.attempt,
+                    batch=call.batch,
+                    cancelled=not ended,
                 )
+            )
         if error is not None:
             raise error
         return response
@@ -382,12 +399,27 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 self._sharing.locked(wait)
 
 
+def _says_nothing(failed: GatewayError | None) -> bool:
+    """Whether a failure is none of the source's health: too little time, or an answer that is odd."""
+    return isinstance(failed, UpstreamBadResponse) or (
+        isinstance(failed, DeadlineExceeded) and not failed.telling
+    )
+
+
 def _passing(failed: GatewayError | None) -> TypeGuard[UpstreamError]:
     """Whether a failure is one of the connection, and worth another attempt."""
     return isinstance(failed, UpstreamError) and failed.passing
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds of a `Retry-After` header, an hour at most; None without one, or where it is a date."""
+    """Seconds of a `Retry-After` header, an hour at most; None without one."""
     text = response.headers.get("retry-after", "")
-    return min(float(text), LONGEST_LOCK) if NUMBER.fullmatch(text) else None
+    if NUMBER.fullmatch(text):
+        return min(float(text), LONGEST_LOCK)
+    try:
+        until = parsedate_to_datetime(text).timestamp()
+        sent = response.headers.get("date")
+        since = parsedate_to_datetime(sent).timestamp() if sent else time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, until - since), LONGEST_LOCK)

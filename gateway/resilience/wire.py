@@ -16,14 +16,16 @@ from gateway.errors import (
     UpstreamRateLimited,
     UpstreamUnavailable,
 )
-from gateway.resilience.transport import UpstreamTransport, retry_after
+from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_after
 
 DEEPEST: Final = 512  # levels of JSON; what lies deeper could not be walked or encoded again
 JSON_TYPE: Final = re.compile(r"\s*(application/([\w.-]+\+)?json|text/json)?\s*(;|$)", re.IGNORECASE)
 NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
+TOLD_BY_STATUS: Final = frozenset({401, 403, 429})
 STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 SEGMENT_SAFE: Final = "~"
 NOT_CARRIED_OUT: Final = frozenset({501, 503})  # RFC 9110, 15.6: what these say was not done; others may have
+JSON: Final = "json"  # where an answer keeps what was read of it
 MAY_BE_HTML: Final = frozenset({404, 405, 410, 413})
 
 
@@ -102,12 +104,14 @@ class Wire:
         )
 
     async def _answer(self, request: httpx.Request) -> Answer:
+        request.extensions["check"] = self._check
         response = await self.transport.handle_async_request(request)
         status = response.status_code
         if status in (401, 403):
             raise UpstreamAuth(self.source, f"{self.source} refused the gateway's key ({status}).")
         if status == 429:
             wait = retry_after(response)
+            wait = UNKNOWN_LOCK if wait is None else wait
             raise UpstreamRateLimited(self.source, f"{self.source} is rate limited (429).", retry_after=wait)
         if status >= 500:
             uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
@@ -118,6 +122,13 @@ class Wire:
             )
             failed.uncertain = uncertain
             raise failed
+        return Answer(status, response.extensions[JSON])
+
+    def _check(self, response: httpx.Response) -> None:
+        """Read the JSON of an answer, and raise where it is not what was agreed."""
+        status = response.status_code
+        if status in TOLD_BY_STATUS or status >= 500:
+            return
         if 300 <= status < 400:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
             redirect.uncertain = False
@@ -127,11 +138,11 @@ class Wire:
         if nests_deeper(response.content, DEEPEST):
             raise self.strange(f"JSON that nests deeper than {DEEPEST}")
         try:
-            return Answer(status, orjson.loads(response.content))
+            response.extensions[JSON] = orjson.loads(response.content)
         except orjson.JSONDecodeError:
-            if status in MAY_BE_HTML:
-                return Answer(status, None)  # also a server in front of the source may say so, in HTML
-            raise self.strange("an answer that is not JSON") from None
+            if status not in MAY_BE_HTML:
+                raise self.strange("an answer that is not JSON") from None
+            response.extensions[JSON] = None  # also a server in front of the source may say so, in HTML
 
     def strange(self, what: str) -> UpstreamError:
         """The error for an answer that breaks the source's own contract."""

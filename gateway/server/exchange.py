@@ -18,7 +18,7 @@ from gateway.server.negotiation import JSON, media_type, status_of_invalid
 from gateway.server.problems import REQUEST_ID, NotJson, Refusal
 from gateway.telemetry import logs
 
-LONGEST_NAME: Final = 100  # signs of an operation name in the log
+LONGEST_NAME: Final = 100  # signs of an operation name in logs, metrics and traces
 MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
 MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -31,8 +31,8 @@ RUN: Final = "run"
 class Exchange:
     """One request. `kind` is the media type of its answer, None where nothing acceptable can be given.
 
-    `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it) or `refused` (not carried out);
-    `code` is the first one of the answer.
+    `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
+    `gone` (nobody waited for it any more); `code` is the first one of the answer.
     """
 
     request: Request
@@ -94,7 +94,7 @@ class Exchange:
         traced = TRACE.fullmatch(self.header("traceparent"))
         cost = self.meter.report()
         return {
-            "operation": self.operation[:LONGEST_NAME] or None,
+            "operation": self.operation or None,
             "kind": self.operation_kind or None,
             "caller": self.caller.name if self.caller else None,
             "outcome": self.outcome,

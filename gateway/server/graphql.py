@@ -24,12 +24,14 @@ from gateway.model.caller import Caller, Scope
 from gateway.server import multipart, parameters
 from gateway.server.admission import Admission
 from gateway.server.auth import authenticate, check_csrf
-from gateway.server.exchange import PLAN, RUN, Exchange, as_error
+from gateway.server.exchange import LONGEST_NAME, PLAN, RUN, Exchange, as_error
 from gateway.server.gone import while_there
 from gateway.server.negotiation import prefers_html
 from gateway.server.parameters import Parameters
 from gateway.server.problems import (
+    CutOff,
     Failed,
+    Gone,
     MethodNotAllowed,
     NotAcceptable,
     NotAllowed,
@@ -111,6 +113,10 @@ class Endpoint:
                     async with form as asked:
                         return await self._admitted(asked, caller, exchange)
             return await self._admitted(await self._parameters(request), caller, exchange)
+        except Gone as gone:
+            response = exchange.refused(gone)
+            exchange.outcome, exchange.code = "gone", ""
+            return response
         except Refusal as refusal:
             return exchange.refused(refusal)
         except asyncio.CancelledError:  # uvicorn cancels what is under way when the grace is over
@@ -149,7 +155,7 @@ class Endpoint:
         self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
     ) -> Response:
         exchange.operation_kind = kind = document.kind(asked.operation) or ""
-        exchange.operation = document.name(asked.operation)
+        exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
         _check_operation(document, asked, caller, exchange.request.method)
         context = Context(
             self.directories(caller.account),
@@ -185,6 +191,8 @@ class Endpoint:
             fields = walking.walk(self.schema, document, asked.operation, asked.variables)
         except walking.BadVariables as bad:
             return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
+        except GatewayError as error:
+            return exchange.invalid([graphql_errors.plain(error, exchange.id)])
         exchange.plan = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
         response = exchange.answer([], 200, data=None)
         exchange.outcome = "ok"
@@ -244,14 +252,14 @@ def _finished(result: ExecutionResult | GatewayError, context: Context, exchange
     return exchange.answer(entries, 200, data=result.data, warnings=warnings)
 
 
-def _stopped(exchange: Exchange) -> Stopped:
-    text = "The gateway is being stopped. Try again."
-    if exchange.operation_kind == MUTATION:
-        text = (
-            "The gateway was stopped in the middle of this: it may have been carried out, or a part of it. "
-            "Repeat it with the same idempotency key, or look before you repeat it."
-        )
-    return Stopped(text, retry_after=1.0, headers={"retry-after": "1"})
+def _stopped(exchange: Exchange) -> Refusal:
+    if exchange.operation_kind != MUTATION:
+        text = "The gateway is being stopped. Try again."
+        return Stopped(text, retry_after=1.0, headers={"retry-after": "1"})
+    return CutOff(
+        "The gateway was stopped in the middle of this: it may have been carried out, or a part of it. "
+        "Look before you repeat it; with an idempotency key a repeat tells."
+    )
 
 
 def _check_operation(document: Document, asked: Parameters, caller: Caller, method: str) -> None:

@@ -114,11 +114,23 @@ class Gone(Refusal):
 
 
 class Stopped(Refusal):
-    """The gateway was stopped, and its grace was over before this came to its end."""
+    """The gateway was stopped, and its grace was over before this read came to its end."""
 
     code = "OVERLOADED"
     status = 503
     retryable = True
+
+
+class CutOff(Refusal):
+    """The gateway was stopped in the middle of a write: nobody is told to try that again."""
+
+    code = "DEADLINE_EXCEEDED"
+    status = 503
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """What stands in `errors[].extensions`."""
+        return {**super().extensions, "retryable": False}
 
 
 class TooSlow(Refusal):

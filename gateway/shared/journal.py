@@ -6,8 +6,10 @@ and told when it is back.
 """
 
 import hashlib
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, cast
 
 import orjson
@@ -17,12 +19,14 @@ from redis.asyncio.client import Pipeline
 from gateway.errors import StateUnavailable
 from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted
 from gateway.model.event import EventQuery, Happening
-from gateway.shared.state import State, key
+from gateway.shared.state import AWAY, State, key
+from gateway.telemetry import logs
 
 KEPT_SECONDS: Final = 24 * 3600  # of a keyed write
 MOST_UNTOLD: Final = 10_000  # changes that are kept while Redis is away
 STEP: Final = "step:"
 STRETCH: Final = 500  # events read at a time
+TOLD_SECONDS: Final = 3_600  # for which it is known that something was told, should its answer be lost
 
 Change = Callable[[Redis], Awaitable[Any]]
 
@@ -33,6 +37,7 @@ class RedisJournal:
     def __init__(self, state: State) -> None:
         self._state = state
         self._untold: deque[Change] = deque(maxlen=MOST_UNTOLD)
+        self._begun: dict[int, str] = {}  # jobs of this process that have not ended
         state.returned.append(self._tell_all)
 
     # Events.
@@ -53,14 +58,19 @@ class RedisJournal:
         """
         if not happenings and place is None:
             return answer([])
-        counter = key("event")
+        counter, told = key("event"), key("told", uuid.uuid4().hex)
         entries = [(each.contact, _event(each, actor, at)) for each in happenings]
 
         async def append(pipe: Pipeline) -> Any:
-            last = int(await pipe.get(counter) or 0)
+            made = await pipe.get(told)
+            if made is not None:  # it was carried out, and the answer was lost
+                _multi(pipe)
+                return orjson.loads(made)
+            last = await _last(pipe, counter, _stream(account))
             numbers = list(range(last + 1, last + 1 + len(entries)))
             made = answer(numbers)
             _multi(pipe)
+            pipe.set(told, _text(made), ex=TOLD_SECONDS)
             if numbers:
                 pipe.set(counter, numbers[-1])
             for number, (contact, entry) in zip(numbers, entries, strict=True):
@@ -73,13 +83,13 @@ class RedisJournal:
             return made
 
         async def write(redis: Redis) -> Any:
-            return await redis.transaction(cast("Any", append), counter, value_from_callable=True)
+            return await redis.transaction(cast("Any", append), counter, told, value_from_callable=True)
 
-        try:
-            return await self._state.use(write)
-        except StateUnavailable:
-            self._untold.append(write)
-            return answer([])
+        if not self._untold:  # else it has to wait for its turn
+            with suppress(StateUnavailable):
+                return await self._state.use(write)
+        self._untold.append(write)
+        return answer([])
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -132,7 +142,7 @@ class RedisJournal:
         async def take(pipe: Pipeline) -> bool:
             held = await _hash(pipe, name)
             _multi(pipe)
-            if held.get("owner") != before:
+            if held.get("owner") not in (before, owner):
                 return False
             pipe.hset(name, "owner", owner)
             return True
@@ -152,17 +162,45 @@ class RedisJournal:
         held = await self._state.use(lambda redis: _hash(redis, _record(place)))
         return {name.removeprefix(STEP): _json(told) for name, told in held.items() if name.startswith(STEP)}
 
-    async def step(self, place: KeyedAs, step: str, outcome: Any = None) -> None:
-        """Note that a step is about to leave, or what became of it."""
-        told = "" if outcome is None else _text(outcome)
+    async def leaving(self, place: KeyedAs, step: str, owner: str) -> bool:
+        """Note that a step is about to leave; False where another process has taken the write over."""
+        name, field = _record(place), f"{STEP}{step}"
 
-        async def note(redis: Redis) -> None:
-            await _set(redis, _record(place), **{f"{STEP}{step}": told})
+        async def leave(pipe: Pipeline) -> bool:
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("owner") != owner:
+                return False
+            pipe.hset(name, field, held.get(field, ""))
+            return True
 
-        if outcome is None:
-            await self._state.use(note)
-        else:
-            await self._tell(note)
+        async def unsaid(redis: Redis) -> None:
+            """Nothing left, though that it would may have been noted."""
+            if not await cast("Awaitable[bytes | None]", redis.hget(name, field)):
+                await cast("Awaitable[int]", redis.hdel(name, field))
+
+        try:
+            return bool(await self._transaction(leave, name))
+        except StateUnavailable:
+            self._untold.append(unsaid)
+            raise
+
+    async def step(self, place: KeyedAs, step: str, outcome: Any) -> None:
+        """Note what became of a step."""
+        told = {f"{STEP}{step}": _text(outcome)}
+        await self._tell(lambda redis: _set(redis, _record(place), **told))
+
+    async def release(self, place: KeyedAs, owner: str) -> None:
+        """Nobody carries a keyed write out any more: whoever comes next may go on with it."""
+        name = _record(place)
+
+        async def free(pipe: Pipeline) -> None:
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("owner") == owner and "answer" not in held:
+                pipe.hset(name, "owner", "")
+
+        await self._tell(lambda redis: redis.transaction(cast("Any", free), name, value_from_callable=True))
 
     # Imports.
 
@@ -181,16 +219,35 @@ class RedisJournal:
                 await pipe.execute()
             return number
 
-        return await self._state.use(begin)
+        number = await self._state.use(begin)
+        self._begun[number] = owner
+        return number
 
     async def drop_job(self, number: int) -> None:
         """Forget an import that was never begun."""
-        await self._tell(lambda redis: redis.delete(_job(number)))
+        await self._if_ours(number, lambda pipe: pipe.delete(_job(number)))
+        self._begun.pop(number, None)
 
     async def keep_job(self, number: int, job: Any) -> None:
         """Keep an import as it is now."""
-        text = _text(job)
-        await self._tell(lambda redis: _set(redis, _job(number), state=str(job["state"]), job=text))
+        mapping = {"state": str(job["state"]), "job": _text(job)}
+        await self._if_ours(number, lambda pipe: pipe.hset(_job(number), mapping=mapping))
+        if mapping["state"] != RUNNING:
+            self._begun.pop(number, None)
+
+    async def _if_ours(self, number: int, change: Callable[[Pipeline], object]) -> None:
+        """Change a job that this process has begun, unless a Redis without memory gave its number away."""
+        owner = self._begun.get(number)
+
+        async def carry_out(pipe: Pipeline) -> None:
+            held = await _hash(pipe, _job(number))
+            _multi(pipe)
+            if owner is None or held.get("owner") == owner:
+                change(pipe)
+
+        await self._tell(
+            lambda redis: redis.transaction(cast("Any", carry_out), _job(number), value_from_callable=True)
+        )
 
     async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
         """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
@@ -259,7 +316,7 @@ class RedisJournal:
 
     async def aclose(self) -> None:
         """Tell what was not told yet, where that can still be done."""
-        if self._state.here:
+        with suppress(*AWAY):
             await self._tell_all()
 
     async def _of_contact(
@@ -290,17 +347,31 @@ class RedisJournal:
         )
 
     async def _tell(self, change: Change) -> None:
-        """Make a change now, or when Redis is back."""
-        try:
-            await self._state.use(change)
-        except StateUnavailable:
-            self._untold.append(change)
+        """Make a change now, or when Redis is back; never before one that waits already."""
+        if not self._untold:
+            with suppress(StateUnavailable):
+                await self._state.use(change)
+                return
+        self._untold.append(change)
 
     async def _tell_all(self) -> None:
         """Redis is back: tell what happened meanwhile, in the order in which it did."""
         while self._untold:
-            await self._untold[0](self._state.redis)
+            change = self._untold[0]
+            try:
+                await change(self._state.redis)
+            except AWAY:
+                raise
+            except Exception as error:  # one that can never be told must not keep the others back
+                logs.failure(error, "journal")
             self._untold.popleft()
+
+
+async def _last(pipe: Pipeline, counter: str, stream: str) -> int:
+    """The number of the latest event, also where the counter was lost."""
+    newest = await pipe.xrevrange(stream, count=1)
+    in_stream = int(newest[0][0].partition(b"-")[0]) if newest else 0
+    return max(int(await pipe.get(counter) or 0), in_stream)
 
 
 def _multi(pipe: Pipeline) -> None:

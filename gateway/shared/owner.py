@@ -4,9 +4,11 @@ Each one says so again and again; one that has not for a while counts as dead. A
 for so long may then go on with what another one has taken over: see docs/operate.md.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway.errors import StateUnavailable
 from gateway.journal.owner import Owner
 from gateway.shared.state import State, key
 
@@ -31,11 +33,14 @@ class SharedOwner:
         """Whether a replica still runs. Raises StateUnavailable."""
         if name == self.name:
             return True
-        return bool(await self._state.use(lambda redis: redis.exists(key("alive", name))))
+        if not name:
+            return False
+        there = bool(await self._state.use(lambda redis: redis.exists(key("alive", name))))
+        return there or not self._state.calm  # after an outage the others may not have said so yet
 
     async def aclose(self) -> None:
         """End ownership."""
-        if self._state.here:
+        with suppress(StateUnavailable):
             await self._state.use(lambda redis: redis.delete(key("alive", self.name)))
         await self._own.aclose()
 

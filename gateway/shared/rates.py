@@ -20,6 +20,7 @@ from gateway.shared.notes import Note, Notes
 from gateway.shared.state import AWAY, PREFIX, State
 
 LEAST_WAIT: Final = 0.01
+MARGIN_SECONDS: Final = 2  # between taking room and the arrival of a call at its source
 
 
 def limiter(state: State) -> MovingWindowRateLimiter:
@@ -33,7 +34,7 @@ def limiter(state: State) -> MovingWindowRateLimiter:
 
 @dataclass(slots=True, eq=False)
 class SharedRate:
-    """The limit of one source. Its windows are whole seconds; a shorter one is longer here."""
+    """The limit of one source. Its windows are whole seconds, and a little longer than the source's own."""
 
     source: str
     rate: Rate | None
@@ -42,6 +43,7 @@ class SharedRate:
     windows: MovingWindowRateLimiter
     notes: Notes
     used: int = 0  # of the limit, when last looked at
+    alone: int = 0  # sent since Redis has gone
     _own: Budget = field(init=False)
     _item: RateLimitItem | None = field(init=False)
 
@@ -49,8 +51,9 @@ class SharedRate:
         self._item = None
         self._own = Budget(None, 60.0)
         if self.rate is not None:
-            self._item = RateLimitItemPerSecond(self.rate.requests, math.ceil(self.rate.seconds))
-            self._own = Budget(max(1, self.rate.requests // self.replicas), self.rate.seconds)
+            window = math.ceil(self.rate.seconds) + MARGIN_SECONDS
+            self._item = RateLimitItemPerSecond(self.rate.requests, window)
+            self._own = self._part(self.rate)
             self.state.beat.append(self._look)
             self.state.returned.append(self._catch_up)
             self.state.lost.append(self._alone)
@@ -60,13 +63,16 @@ class SharedRate:
         if self._item is None:
             return 0.0
         now = asyncio.get_running_loop().time()
-        if not self.state.here:
-            return self._own.take(now, calls, background=background)
-        try:
-            return await self._taken(self._item, calls, background=background)
-        except AWAY:
-            self.state.gone()
-            return self._own.take(now, calls, background=background)
+        if self.state.here:
+            # Until every replica has told what it sent alone, its own part binds each of them as well.
+            wait = 0.0 if self.state.calm else self._own.take(now, calls, background=background)
+            try:
+                return wait or await self._taken(self._item, calls, background=background)
+            except AWAY as error:
+                self.state.gone(error)
+        wait = self._own.take(now, calls, background=background)
+        self.alone += 0 if wait else calls
+        return wait
 
     def opened(self, kind: str, seconds: float) -> None:
         """Our breaker has opened: others need fewer failures of their own."""
@@ -108,17 +114,22 @@ class SharedRate:
 
     def _alone(self) -> None:
         """Redis is away: our part of what was used counts against our part of the limit."""
-        now = asyncio.get_running_loop().time()
-        for _ in range(math.ceil(self.used / self.replicas)):
-            self._own.take(now)
+        if self.rate is not None:
+            self._own = self._part(self.rate)
+            now = asyncio.get_running_loop().time()
+            for _ in range(math.ceil(self.used / self.replicas)):
+                self._own.take(now)
 
     async def _catch_up(self) -> None:
         """Redis is back: what we have sent alone counts for everybody."""
-        if self._item is None or self._own.limit is None:
+        if self._item is None:
             return
-        now = asyncio.get_running_loop().time()
-        alone = self._own.limit - (self._own.remaining(now) or 0)
         stats = await self.windows.get_window_stats(self._item, self.source)
-        cost = min(alone, stats.remaining)
+        cost = min(self.alone, stats.remaining)
         if cost:
             await self.windows.hit(self._item, self.source, cost=cost)
+        self.alone = 0
+
+    def _part(self, rate: Rate) -> Budget:
+        """Our part of the limit."""
+        return Budget(max(1, rate.requests // self.replicas), rate.seconds)

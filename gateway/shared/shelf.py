@@ -18,6 +18,7 @@ from gateway.shared.state import State, key
 ANSWER: Final = "answer"
 MARK: Final = "mark"
 MARK_SECONDS: Final = 7 * 24 * 3600  # longer than anything is kept
+ODD: Final = (ValueError, TypeError, KeyError, msgpack.exceptions.UnpackException)
 LARGEST: Final = 1024 * 1024  # bytes of one answer; larger ones are not kept
 
 # Values that are more than JSON, by the number of their extension type.
@@ -96,7 +97,7 @@ class RedisShelf:
 
     async def _renew_all(self) -> None:
         """Redis is back: what was written meanwhile is not known to it."""
-        for space in self._spaces:
+        for space in list(self._spaces):
             await self._own.renew(space)
             await self._state.redis.set(key(MARK, space), uuid.uuid4().hex, ex=MARK_SECONDS)
 
@@ -154,5 +155,8 @@ def _content(mark: Mark, kept: Kept) -> bytes:
 def _kept(content: bytes | None, mark: bytes) -> Kept | None:
     if content is None:
         return None
-    asked_under, at, value = unpacked(content)
+    try:
+        asked_under, at, value = unpacked(content)
+    except ODD:  # of another version, or of somebody else
+        return None
     return Kept(value, at) if asked_under == mark.decode() else None

@@ -1,13 +1,13 @@
 """The connection to what replicas share, and whether it is there.
 
 While it is away nothing waits for it: whoever uses it learns so at once, and a probe looks for it every
-second.
+second. It counts as there once everything that happened meanwhile has been told.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -16,39 +16,52 @@ from redis.exceptions import RedisError
 
 from gateway import events
 from gateway.errors import StateUnavailable
+from gateway.telemetry import logs
 
 T = TypeVar("T")
 
 AWAY: Final = (RedisError, OSError, TimeoutError)
 PREFIX: Final = "contacts-gateway:"
 PROBE_SECONDS: Final = 1.0
+PROBE_KEPT: Final = 60
+SETTLED: Final = 3  # probes after a return, until the others have said as well that they live
 TIMEOUT_SECONDS: Final = 0.5
 
 Hook = Callable[[], Awaitable[None]]
 
 
 def connect(url: str) -> Redis:
-    """A client that gives up quickly; a connection that has died meanwhile is opened again once."""
+    """A client that gives up quickly, and sends nothing twice."""
     client: Redis = Redis.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 0),
     )
     return client
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Redis, as long as it is there. `returned` is called when it comes back, `lost` when it goes, `beat`
-    with every probe that finds it.
+    """Redis, as long as it is there.
+
+    `beat` is called with every probe that finds it, `returned` before it counts as there again, `settled`
+    some probes later, once; `lost` when it goes.
     """
 
     redis: Redis
     here: bool = False
-    returned: list[Hook] = field(default_factory=list)
-    lost: list[Callable[[], None]] = field(default_factory=list)
     beat: list[Hook] = field(default_factory=list)
+    returned: list[Hook] = field(default_factory=list)
+    settled: list[Hook] = field(default_factory=list)
+    lost: list[Callable[[], None]] = field(default_factory=list)
+    _probes: int = 0  # since it came back
+    _told: bool | None = None
+
+    @property
+    def calm(self) -> bool:
+        """Whether it has been there long enough for every replica to have said that it lives."""
+        return self.here and self._probes >= SETTLED
 
     async def use(self, work: Callable[[Redis], Awaitable[T]]) -> T:
         """The result of some work with Redis. Raises StateUnavailable."""
@@ -56,40 +69,57 @@ class State:
             raise _away()
         try:
             return await work(self.redis)
-        except AWAY:
-            self.gone()
+        except AWAY as error:
+            self.gone(error)
             raise _away() from None
 
-    def gone(self) -> None:
-        """It did not answer."""
+    def gone(self, error: BaseException) -> None:
+        """It did not answer, or cannot take what it is given."""
+        self._probes = 0
         if self.here:
             self.here = False
             for lost in self.lost:
                 lost()
-            events.emit(events.StateChanged(here=False))
+        self._tell(here=False, reason=type(error).__name__)
 
     async def probe(self) -> None:
         """Look whether it is there, and tell whoever has to know."""
         try:
-            await cast("Awaitable[bool]", self.redis.ping())
-            came_back = not self.here
-            self.here = True
-            for hook in (*(self.returned if came_back else ()), *self.beat):
+            await self.redis.set(
+                key("probe"), b"1", ex=PROBE_KEPT
+            )  # one that is full or read-only is away too
+            for hook in self.beat:
                 await hook()
-            if came_back:
-                events.emit(events.StateChanged(here=True))
-        except (*AWAY, StateUnavailable):
-            self.gone()
+            if not self.here:
+                for hook in self.returned:
+                    await hook()
+                self.here = True
+                self._tell(here=True, reason=None)
+            self._probes += 1
+            if self._probes == SETTLED:
+                for hook in self.settled:
+                    await hook()
+        except (*AWAY, StateUnavailable) as error:
+            self.gone(error)
 
     async def watch(self) -> None:
-        """Probe again and again, until cancelled."""
+        """Probe again and again, until cancelled. A fault of ours must not end that in silence."""
         while True:
-            await self.probe()
+            try:
+                await self.probe()
+            except Exception as error:
+                logs.failure(error, "state")
+                self.gone(error)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self.redis.aclose()
+
+    def _tell(self, *, here: bool, reason: str | None) -> None:
+        if self._told is not here:
+            self._told = here
+            events.emit(events.StateChanged(here=here, reason=reason))
 
 
 def key(*parts: str) -> str:

@@ -61,6 +61,11 @@ def configure(level: str, form: str = "json") -> None:
     LOGGER.setLevel(LEVELS[level])
 
 
+def unknown_setting(name: str) -> None:
+    """A variable that looks like a setting and is none."""
+    _write(logging.WARNING, "unknown setting", {"name": name})
+
+
 def toggle(level: str) -> None:
     """Write everything from now on, or again what the settings say: for SIGHUP, while the gateway runs."""
     quiet = LOGGER.level == logging.DEBUG
@@ -124,7 +129,7 @@ class Lines:
             details = {"kind": event.kind, "state": event.state}
             self._write(logging.WARNING, "breaker", event.source, details)
         elif isinstance(event, StateChanged):
-            _write(logging.WARNING, "shared state", {"here": event.here})
+            _write(logging.WARNING, "shared state", {"here": event.here, "reason": event.reason})
         elif isinstance(event, StaleServed):
             self._write(logging.INFO, "stale answer", event.source, {"code": event.error})
         elif isinstance(event, ScanFinished):
@@ -142,6 +147,7 @@ class Lines:
                 "code": code,
                 "attempt": call.attempt,
                 "batch": call.batch,
+                "cancelled": call.cancelled,
                 "ms": round(call.seconds * 1000, 1),
                 "waitedMs": round(call.waited * 1000, 1),
             }

@@ -30,6 +30,7 @@ from gateway.events import (
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 MOST_NAMES: Final = 200  # operation names with a label of their own
+CANCELLED: Final = "CANCELLED"  # the code of a call that nobody waited for any more
 OTHER: Final = "(other)"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -56,7 +57,7 @@ class Metrics(Collector):
         self._names: set[str] = set()
         self._requests = Counter(
             "gateway_requests",
-            "GraphQL requests by operation name, kind, outcome (ok, partial, failed, refused), first code.",
+            "GraphQL requests by operation name, kind, outcome (ok, partial, failed, refused, gone), code.",
             ["operation", "kind", "outcome", "code"],
             registry=self.registry,
         )
@@ -166,6 +167,7 @@ class Metrics(Collector):
     def _called(self, call: UpstreamCalled) -> None:
         status = call.status or 0
         code = call.error or ("OK" if status < 400 else f"HTTP_{status}")
+        code = CANCELLED if call.cancelled else code
         self._calls.labels(call.source, call.operation, code).inc()
         self._call_seconds.labels(call.source, call.operation).observe(call.seconds)
         self._wait_seconds.labels(call.source).observe(call.waited)

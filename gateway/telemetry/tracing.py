@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import isawaitable
+from threading import Thread
 from typing import Any, Final
 
 from opentelemetry import propagate
@@ -21,6 +22,7 @@ from gateway.events import Event, UpstreamCalled, UpstreamRefused
 from gateway.telemetry.voice import Known
 
 NAME: Final = "contacts-gateway"
+LAST_SECONDS: Final = 3.0
 NANOSECONDS: Final = 1_000_000_000
 
 
@@ -108,8 +110,10 @@ class Tracing:
             span.end()
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
-        self._provider.shutdown()
+        """Send what has not been sent yet, for a few seconds at most: a collector may hang."""
+        ending = Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST_SECONDS)
 
 
 def exporting() -> Tracing:

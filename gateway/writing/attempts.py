@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway import deadline
-from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
+from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError, StateUnavailable
 from gateway.journal import once
 from gateway.model.source import Source
 from gateway.model.writing import WriteOutcome
@@ -69,7 +69,23 @@ async def make(attempts: Sequence[Attempt]) -> list[WriteOutcome]:
             continue
         room[source] = None if left is None else left - 1
         running.append(_one(attempt, lane))
-    return list(await asyncio.gather(*running))
+    found = await asyncio.gather(*running, return_exceptions=True)
+    return [_told(attempt, outcome) for attempt, outcome in zip(attempts, found, strict=True)]
+
+
+def _told(attempt: Attempt, outcome: WriteOutcome | BaseException) -> WriteOutcome:
+    """The outcome of a write. What could not be noted beforehand did not leave.
+
+    Where nothing at all has left, the mutation fails as a whole, so that a repeat with its key is welcome.
+    """
+    if isinstance(outcome, StateUnavailable):
+        steps = once.current()
+        if steps is None or not (steps.taken or steps.before):
+            raise outcome
+        return attempt.failed(outcome)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def _skip(attempt: Attempt, wait: float) -> WriteOutcome:
@@ -100,6 +116,8 @@ async def _one(attempt: Attempt, lane: _Lane) -> WriteOutcome:
                 if steps is not None:
                     await steps.leaving(attempt.step)
                 outcome = await _timed(attempt, lane)
+        except StateUnavailable:
+            raise
         except GatewayError as error:  # it could not be paid for
             return attempt.failed(error)
         if steps is not None:

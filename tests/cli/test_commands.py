@@ -88,6 +88,25 @@ def test_what_is_under_way_is_finished_after_sigterm_and_nothing_new_is_taken() 
             call(f"{address}/healthz")
 
 
+def test_a_write_that_is_cut_off_at_the_end_of_the_grace_is_never_called_retryable() -> None:
+    with running("sandbox", "--contacts", "20", settings={"GATEWAY_GRACE_SECONDS": "1"}) as found:
+        packagex = found.line(r"PACKAGEX_URL=(http://\S+)/v1")[1]
+        address = found.line(r"The gateway answers on (http://\S+)")[1]
+        first = ask(address, "{ contacts(first: 1, sources: [PACKAGEX]) { nodes { id } } }")
+        contact = first["data"]["contacts"]["nodes"][0]["id"]
+        call(f"{packagex}/_emulator/faults/updatePerson", b'{"latency": 8.0}', "PUT")
+        with ThreadPoolExecutor(1) as callers:
+            written = callers.submit(ask, address, CHANGE, {"id": contact})
+            while "updatePerson" not in json.loads(call(f"{packagex}/_emulator/calls"))["operations"]:
+                pass
+            assert found.stop() == 0
+            with pytest.raises(urllib.error.HTTPError) as cut:
+                written.result()
+        assert (cut.value.code, cut.value.headers["retry-after"]) == (503, None)
+        (error,) = json.load(cut.value)["errors"]
+        assert (error["extensions"]["code"], error["extensions"]["retryable"]) == ("DEADLINE_EXCEEDED", False)
+
+
 def test_the_emulators_alone_print_their_addresses_first() -> None:
     with running("sandbox", "--upstreams-only") as found:
         addresses = {
@@ -139,6 +158,13 @@ def test_a_port_that_is_taken_is_said_plainly() -> None:
         assert refused.returncode == 1
         assert port in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_a_variable_that_is_misspelt_is_told() -> None:
+    with running("serve", settings={"GATEWAY_CONCURENCY": "5", "GATEWAY_DATA_DIR": ":memory:"}) as found:
+        assert json.loads(found.line("unknown setting").string)["name"] == "GATEWAY_CONCURENCY"
+        found.line("The gateway answers on")
+        assert found.stop() == 0
 
 
 def test_the_schema_is_printed_as_it_is_served() -> None:

@@ -96,12 +96,25 @@ async def test_an_answer_is_kept_with_its_events_or_not_at_all(journal: Journal)
 
 async def test_a_key_is_forgotten_with_its_steps_when_it_is_old(journal: Journal) -> None:
     await journal.claim(PLACE, "print", AT, "me", LONG_AGO)
-    await journal.step(PLACE, "PACKAGEX")
+    assert await journal.leaving(PLACE, "PACKAGEX", "me")
+    assert not await journal.leaving(PLACE, "SMART_SENDER", "somebody else")
     await journal.step(PLACE, "SAMESPACE", {"status": "APPLIED"})
     assert await journal.steps(PLACE) == {"PACKAGEX": None, "SAMESPACE": {"status": "APPLIED"}}
     later = "2026-01-03T00:00:00.000Z"
     assert await journal.claim(PLACE, "new print", later, "me", "2026-01-02T00:00:00.000Z") is None
     assert await journal.steps(PLACE) == {}
+
+
+async def test_a_write_that_is_released_may_be_taken_up_by_anybody(journal: Journal) -> None:
+    await journal.claim(PLACE, "print", AT, "me", LONG_AGO)
+    await journal.release(PLACE, "you")
+    held = await journal.claim(PLACE, "print", AT, "you", LONG_AGO)
+    assert held is not None
+    assert held.owner == "me"
+    await journal.release(PLACE, "me")
+    assert await journal.take_over(PLACE, "you", "")
+    assert await journal.leaving(PLACE, "PACKAGEX", "you")
+    assert not await journal.leaving(PLACE, "PACKAGEX", "me")
 
 
 async def test_what_a_process_left_behind_is_taken_over_by_one_only(journal: Journal) -> None:

@@ -127,3 +127,14 @@ def test_it_is_never_shut_for_good(steps: list[tuple[str, float]]) -> None:
             breaker.left(number)
     assert breaker.refuses_for(now + 30.0) == 0.0
     assert breaker.enter() is not None
+
+
+def test_a_source_that_says_for_how_long_it_is_in_trouble_is_believed_up_to_the_longest() -> None:
+    breaker = Breaker(longest=30.0)
+    breaker.told(100.0, 20.0)
+    assert breaker.refuses_for(100.0) == 20.0
+    breaker.told(100.0, 500.0)
+    assert breaker.refuses_for(100.0) == 30.0
+    assert breaker.refuses_for(130.0) == 0.0
+    breaker.told(131.0, 0.0)
+    assert breaker.state is State.HALF_OPEN

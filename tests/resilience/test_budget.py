@@ -151,3 +151,24 @@ def test_without_a_limit_of_ours_what_the_source_says_remains_is_not_counted() -
     budget = Budget(None, WINDOW)
     budget.told_remaining(0, 0)
     assert budget.take(0) == 0.0
+
+
+@given(LIMITS, st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=40))
+def test_no_window_of_arrivals_holds_more_than_the_limit(limit: int, calls: list[tuple[int, int]]) -> None:
+    """A call is counted by its source when it arrives, somewhere between paying and the answer."""
+    budget, now, arrivals = Budget(limit, WINDOW), 0, []
+    for pause, delay in calls:
+        now += pause
+        if not budget.take(now):
+            taken, now = now, now + delay
+            budget.arrived(taken, now)
+            arrivals.append(now)
+    for start in arrivals:
+        assert sum(start <= each < start + WINDOW for each in arrivals) <= limit
+
+
+def test_what_was_answered_later_makes_room_later() -> None:
+    budget = Budget(1, WINDOW)
+    assert budget.take(0) == 0.0
+    budget.arrived(0, 9)
+    assert budget.take(60) == 9

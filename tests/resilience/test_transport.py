@@ -376,14 +376,18 @@ async def test_a_limit_that_is_no_number_teaches_nothing(text: str) -> None:
     assert asyncio.get_running_loop().time() == 0.0
 
 
-def test_only_a_number_of_seconds_is_read_from_retry_after() -> None:
+def test_retry_after_is_a_number_of_seconds_or_a_date() -> None:
     def read(text: str) -> float | None:
         return retry_after(httpx.Response(503, headers={"retry-after": text}))
 
     assert read("120") == 120.0
     assert read("0") == 0.0
     assert read("9" * 400) is None
-    assert read("Wed, 21 Oct 2026 07:28:00 GMT") is None
+    assert read("Wed, 21 Oct 2020 07:28:00 GMT") == 0.0
+    assert read("Tue, 21 Oct 2200 07:28:00 GMT") == 3_600.0
+    assert read("Wed, 99 Oct 2026") is None
+    dated = {"date": "Wed, 21 Oct 2026 07:28:00 GMT", "retry-after": "Wed, 21 Oct 2026 07:28:20 GMT"}
+    assert retry_after(httpx.Response(503, headers=dated)) == 20.0
     assert retry_after(httpx.Response(503)) is None
 
 
@@ -819,3 +823,57 @@ async def test_whatever_comes_back_that_is_not_http_is_a_failure_of_its_source(a
     error = await failure(transport.handle_async_request(request()))
     assert type(error) in {UpstreamUnavailable, UpstreamBadResponse}
     await transport.aclose()
+
+
+@jumping
+async def test_a_call_that_nobody_waits_for_any_more_is_told_as_such() -> None:
+    told: list[events.Event] = []
+    with events.heard_by(told.append):
+        call = asyncio.create_task(over(Inner(never)).handle_async_request(request()))
+        await asyncio.sleep(1.0)
+        call.cancel()
+        await asyncio.wait((call,))
+    (event,) = told
+    assert isinstance(event, events.UpstreamCalled)
+    assert (event.cancelled, event.status, event.error) == (True, None, None)
+
+
+@jumping
+async def test_a_source_that_says_when_it_is_back_is_left_alone_until_then() -> None:
+    inner = Inner(httpx.Response(503, headers={"retry-after": "20"}), ok())
+    transport = over(inner, seconds=10.0)
+    assert (await transport.handle_async_request(request())).status_code == 503
+    error = await failure(transport.handle_async_request(request()))
+    assert (type(error), error.retry_after) == (UpstreamUnavailable, pytest.approx(20.0))
+    await asyncio.sleep(20.0)
+    assert (await transport.handle_async_request(request())).status_code == 200
+
+
+@jumping
+async def test_who_waits_is_told_when_the_source_closes_for_longer_than_there_is_time() -> None:
+    inner = Inner(ok())
+    transport = over(inner, Budget(1, 60.0))
+    await transport.handle_async_request(request())
+
+    async def waits() -> GatewayError:
+        with deadline.within(70.0):
+            return await failure(transport.handle_async_request(request()))
+
+    waiting = asyncio.create_task(waits())
+    await asyncio.sleep(10.0)
+    transport.purse.budget.told_to_wait(100.0, 10.0)
+    transport.purse._woken.set()
+    error = await waiting
+    assert (type(error), asyncio.get_running_loop().time()) == (BudgetSpent, pytest.approx(10.0))
+    assert error.retry_after == pytest.approx(100.0)
+
+
+async def test_an_answer_that_is_not_what_was_agreed_is_told_with_its_code() -> None:
+    def odd(_: httpx.Response) -> None:
+        raise UpstreamBadResponse("PACKAGEX", "odd")
+
+    sent = request()
+    sent.extensions["check"] = odd
+    (told,) = await heard(over(Inner(ok())), sent)
+    assert isinstance(told, events.UpstreamCalled)
+    assert (told.status, told.error) == (200, "UPSTREAM_BAD_RESPONSE")

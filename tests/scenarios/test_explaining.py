@@ -1,6 +1,7 @@
 """Whoever asks is told what an operation asked of the sources, or what it would ask."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -151,3 +152,59 @@ async def test_what_cannot_be_planned_says_so(world: World) -> None:
     assert (await world.ask(mutation, extensions={"explain": "plan"})).codes == ["BAD_REQUEST"]
     odd = await world.ask(NESTED, {"first": "many"}, extensions={"explain": "plan"})
     assert odd.codes == ["BAD_USER_INPUT"]
+
+
+BOMB = "query { contacts(first: 1) { nodes { ...F0 } } } " + " ".join(
+    f"fragment F{n} on Contact {{ ...F{n + 1} ...F{n + 1} }}" for n in range(40)
+)
+
+
+async def test_a_document_that_grows_when_it_is_walked_through_is_no_bomb(world: World) -> None:
+    bomb = BOMB + " fragment F40 on Contact { id }"
+    assert (await world.ask(bomb, extensions={"explain": "plan"})).body["extensions"]["plan"][
+        "executed"
+    ] is False
+    deep = (
+        "{ contacts(first: 1) { nodes { ...G0 } } } "
+        + " ".join(
+            f"fragment G{n} on Contact {{ "
+            + " ".join(f"a{m}: chat {{ contact {{ ...G{n + 1} }} }}" for m in range(10))
+            + " }"
+            for n in range(8)
+        )
+        + " fragment G8 on Contact { id }"
+    )
+    assert (await world.ask(deep, extensions={"explain": "plan"})).codes == ["QUERY_TOO_COMPLEX"]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "codes"),
+    [
+        (
+            "query ($id: ID!) { node(id: $id) { ... on Group { x: members { nodes { displayName } } } ... on Contact { x: groups { nodes { memberCount } } } } }",
+            {"id": "x"},
+            [],
+        ),
+        (
+            "query ($v: Boolean = true) { channels @include(if: $v) { nodes { id } } }",
+            {"v": None},
+            ["BAD_USER_INPUT"],
+        ),
+    ],
+)
+async def test_odd_documents_are_planned_or_refused(
+    world: World, query: str, variables: dict[str, Any], codes: list[str]
+) -> None:
+    answer = await world.ask(query, variables, extensions={"explain": "plan"})
+    assert answer.codes == codes
+
+
+async def test_a_plan_tells_nothing_of_sources_that_the_caller_may_not_read(new_world: Build) -> None:
+    digest = sha256(b"k").hexdigest()
+    world = new_world(GATEWAY_API_KEYS=f"k:{digest}:read:default:PACKAGEX", SMART_SENDER_RATE_LIMIT="20/60")
+    answer = await world.ask(
+        "{ contacts(first: 50) { nodes { chat { id } } } channels { nodes { id } } }",
+        extensions={"explain": "plan"},
+        headers={"X-Api-Key": "k"},
+    )
+    assert set(answer.body["extensions"]["plan"]["perSource"]) == {"PACKAGEX"}

@@ -201,3 +201,22 @@ async def test_a_source_that_keeps_failing_costs_no_time_and_no_calls(new_world:
     assert outcome["retryAfterSeconds"] > 3000
     assert "PACKAGEX" not in world.calls
     assert {node["source"] for node in answer.data["contacts"]["nodes"]} == {"SAMESPACE", "SMART_SENDER"}
+
+
+async def test_a_source_that_answers_rubbish_shows_in_its_state(world: World) -> None:
+    world.packagex.switches.fail(status=200, body="<html>", content_type="text/html")
+    for _ in range(6):
+        await world.ask("{ contacts(first: 6) { nodes { id } } }")
+    told = {each["source"]: each for each in (await world.data(STATE))["sources"]}
+    assert (told["PACKAGEX"]["status"], told["PACKAGEX"]["lastError"]) == ("DOWN", "UPSTREAM_BAD_RESPONSE")
+    text = (await world.client.get("/metrics")).text
+    assert 'code="UPSTREAM_BAD_RESPONSE",operation="listContacts",source="PACKAGEX"' in text
+
+
+async def test_who_waits_for_room_in_vain_is_told_so_with_a_time(new_world: Build) -> None:
+    world = new_world(SMART_SENDER_RATE_LIMIT="20/60")
+    query = "{ contacts(first: 60, sources: [SMART_SENDER]) { nodes { chat { id } } } }"
+    answer = await world.ask(query, headers={"X-Deadline-Ms": "400"})
+    codes = {each["code"] for each in answer.warnings}
+    assert codes == {"UPSTREAM_RATE_LIMITED"}
+    assert all(each["retryAfterSeconds"] > 30 for each in answer.warnings)

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cache.reads import Keep
 from gateway.model.source import Source
+from gateway.shared.journal import RedisJournal
 from gateway.shared.replicas import Replicas
 from tests.conftest import Build
 from tests.support.redis import RedisServer
@@ -213,6 +214,9 @@ async def test_what_a_killed_replica_left_is_taken_up_by_another(new_pair: NewPa
     assert await redis.ttl(key) > 0
     assert await shared(other).owner.lives(shared(one).owner.name)
     await redis.delete(key)  # as time does, when it says so no longer
+    assert await shared(other).owner.lives(shared(one).owner.name)  # it may not have come back yet
+    for _ in range(3):
+        await shared(other).state.probe()
     assert not await shared(other).owner.lives(shared(one).owner.name)
 
 
@@ -296,3 +300,159 @@ async def test_a_gateway_starts_without_redis_and_finds_it_later(
     await shared(world).state.probe()
     assert (await world.client.get("/readyz")).json()["sharedState"] == "UP"
     assert (await world.data(EVENTS))["events"]["nodes"] == []
+
+
+async def calmed(*worlds: World) -> None:
+    """Probe until every replica has said that it lives."""
+    for _ in range(4):
+        for each in worlds:
+            await shared(each).state.probe()
+
+
+async def test_blips_do_not_use_up_the_budget(new_pair: NewPair, redis_server: RedisServer) -> None:
+    one, other = await new_pair(SMART_SENDER_RATE_LIMIT="60/60")
+    await calmed(one, other)
+    for _ in range(6):
+        redis_server.hold()
+        await asyncio.gather(*(shared(each).state.probe() for each in (one, other)))
+        redis_server.go_on()
+        await calmed(one, other)
+    codes = []
+    for number in range(60):
+        answer = await (one, other)[number % 2].ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})
+        codes += answer.codes
+    assert codes == []
+
+
+async def test_a_redis_that_is_full_is_away_and_costs_no_budget(new_pair: NewPair) -> None:
+    one, other = await new_pair(SMART_SENDER_RATE_LIMIT="60/60")
+    await calmed(one, other)
+    redis = shared(one).state.redis
+    await redis.config_set("maxmemory", "1")
+    try:
+        for _ in range(20):
+            await shared(one).state.probe()
+        assert not shared(one).state.here
+        codes = [(await one.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes for _ in range(30)]
+        assert codes == [[]] * 30
+    finally:
+        await redis.config_set("maxmemory", "0")
+    await shared(one).state.probe()
+    assert shared(one).state.here
+
+
+async def test_who_is_back_first_does_not_use_up_what_the_others_sent(
+    new_pair: NewPair, redis_server: RedisServer
+) -> None:
+    one, other = await new_pair(SMART_SENDER_RATE_LIMIT="40/60")
+    await calmed(one, other)
+    redis_server.hold()
+    for each in (one, other):
+        await shared(each).state.probe()
+        for _ in range(20):
+            assert (await each.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == []
+    redis_server.go_on()
+    await shared(one).state.probe()
+    assert (await one.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == ["UPSTREAM_RATE_LIMITED"]
+    await calmed(one, other)
+    assert (await one.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == ["UPSTREAM_RATE_LIMITED"]
+    assert one.calls == {"SMART_SENDER": 40}
+
+
+async def test_scans_of_all_replicas_leave_room_to_callers(new_pair: NewPair) -> None:
+    one, other = await new_pair(SMART_SENDER_RATE_LIMIT="20/60")
+    scans = [asyncio.create_task(each.crawler.scan(Source.SMART_SENDER)) for each in (one, other)]
+    await until(lambda: one.calls.get("SMART_SENDER", 0) >= 10)
+    for each in (one, other):
+        assert (await each.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == []
+    for scan in scans:
+        scan.cancel()
+    await asyncio.gather(*scans, return_exceptions=True)
+
+
+async def test_a_key_is_not_burnt_when_redis_goes_before_anything_left(
+    new_pair: NewPair, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await new_pair()
+    (contact,) = await one.some(Source.PACKAGEX)
+    change = {"input": {"id": contact["id"], "contact": {"name": "Later"}, "idempotencyKey": "k"}}
+    document = (
+        "mutation ($input: UpdateContactInput!) { updateContact(input: $input) { outcome { status } } }"
+    )
+    leaving = RedisJournal.leaving
+
+    async def held_up(*args: Any) -> bool:
+        redis_server.hold()
+        return await leaving(*args)
+
+    monkeypatch.setattr(RedisJournal, "leaving", held_up)
+    refused = await one.ask(document, change)
+    assert refused.codes == ["STATE_UNAVAILABLE"]
+    assert "updatePerson" not in one.operations
+    monkeypatch.setattr(RedisJournal, "leaving", leaving)
+    redis_server.go_on()
+    await calmed(one, other)
+    for each in (other, one):
+        assert (await each.data(document, change))["updateContact"]["outcome"]["status"] == "APPLIED"
+    assert one.operations["updatePerson"] == 1
+
+
+async def test_what_was_told_while_it_was_away_keeps_its_order_and_is_told_once(
+    new_pair: NewPair, redis_server: RedisServer
+) -> None:
+    one, other = await new_pair()
+    contacts = await one.some(Source.PACKAGEX, 4)
+    redis_server.hold()
+    await shared(one).state.probe()
+    for each in contacts[:3]:
+        await one.write("updateContact", {"id": each["id"], "contact": {"name": "Away"}})
+    redis_server.go_on()
+    await calmed(one, other)
+    await one.write("updateContact", {"id": contacts[3]["id"], "contact": {"name": "Back"}})
+    nodes = (await other.data(EVENTS))["events"]["nodes"]
+    assert [node["contactId"] for node in nodes] == [each["id"] for each in contacts]
+
+
+async def test_garbage_in_redis_is_no_answer(keeping: Pair) -> None:
+    one, other = keeping
+    first = await one.data(LIST)
+    redis = shared(one).state.redis
+    names = [name async for name in redis.scan_iter(match="contacts-gateway:answer:*")]
+    assert names
+    for name in names:
+        await redis.set(name, b"\xc1garbage")
+    assert (await other.data(LIST))["contacts"]["nodes"] == first["contacts"]["nodes"]
+
+
+async def test_a_fault_of_ours_does_not_end_the_sharing(
+    new_world: Build, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = new_world(GATEWAY_STATE_URL=redis_url)
+    state, probed = shared(world).state, asyncio.Event()
+
+    async def broken() -> None:
+        probed.set()
+        raise KeyError("of ours")
+
+    state.returned.append(broken)
+    watching = asyncio.create_task(state.watch())
+    await probed.wait()
+    await asyncio.sleep(0)
+    assert not watching.done()
+    assert not state.here
+    state.returned.remove(broken)
+    await state.probe()
+    assert state.here
+    watching.cancel()
+    await asyncio.wait((watching,))
+
+
+async def test_closing_without_redis_is_quiet(
+    new_world: Build, redis_server: RedisServer, redis_url: str
+) -> None:
+    world = new_world(GATEWAY_STATE_URL=redis_url)
+    await shared(world).state.probe()
+    redis_server.stop()
+    await world.gateway._owner.aclose()
+    await world.gateway._journal.aclose()
+    redis_server.start()

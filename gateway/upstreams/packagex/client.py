@@ -54,7 +54,7 @@ class Client:
             key, lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True)
         )
         if answer.status == 404 and child is None:
-            raise self._wire.strange("404 for its list: is the address right?")
+            raise self._wire.strange("404 in place of a list; look at its address")
         envelope = self._opened(answer)
         contacts = envelope.get("data")
         pagination = envelope.get("pagination") or {}

@@ -167,7 +167,7 @@ class Client:
         if answer.status == 404 and len(path) > 1 and path[0] == "contacts":
             return {"collection": [], "more": False}  # of a contact that is not there
         if answer.status == 404:
-            raise self._wire.strange("404 for a list: is the address right?")
+            raise self._wire.strange("404 in place of a list; look at its address")
         self._refuse(answer)
         cursor = json.get("cursor") if isinstance(json, dict) else None
         collection = json.get("collection") if isinstance(json, dict) else None
