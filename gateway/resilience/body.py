@@ -1,7 +1,8 @@
 """Reads the body of an answer: no more of it than allowed, packed or not."""
 
+import asyncio
 import zlib
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
@@ -22,7 +23,7 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
     try:
         if packing not in ("identity", "gzip"):
             raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
-        async for chunk in response.aiter_raw():
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
             room = most + 1 - len(content)
             content += chunk if unpack is None else unpack.decompress(chunk, room)
             if len(content) > most:
@@ -32,5 +33,7 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
     except zlib.error:
         raise UpstreamBadResponse(source, f"{source} sent an answer that cannot be unpacked.") from None
     finally:
-        await response.aclose()
+        # In one piece: a caller who goes away in the middle of it would make httpcore (1.0.9) keep the
+        # connection for good. `aiter_raw` closes as well, so it is not used.
+        await asyncio.shield(response.aclose())
     response._content = bytes(content)  # what `Response.aread` keeps, but bounded

@@ -85,6 +85,7 @@ class _Call:
     check: Callable[[httpx.Response], None]
     attempt: int = 0
     waited: float = 0.0
+    status: int | None = None
 
     @classmethod
     def of(cls, request: httpx.Request, policy: Policy) -> "_Call":
@@ -307,16 +308,16 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         if not call.safe:
             request.extensions["trace"] = trace
         started = clock()
-        status: int | None = None
+        call.status = None
         error: GatewayError | None = None
         ended = False  # else nobody waits any more
+        # In a task of its own, which is cancelled once at most: when a time-out and a caller who goes away
+        # come one after the other, the second would break into the cleaning up of httpcore (1.0.9), and the
+        # connection would be lost for good.
+        exchange = asyncio.create_task(self._exchange(call))
         try:
             async with asyncio.timeout(seconds):
-                response = await self._inner.handle_async_request(request)
-                status = response.status_code
-                self._learn(response, clock())
-                await body.read(response, call.answer_bytes, self.source)
-                call.check(response)
+                response = await asyncio.shield(exchange)
             ended = True
         except TimeoutError:
             ended, error = True, self._too_late(seconds, call)
@@ -326,12 +327,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         except GatewayError as strange:
             ended, error = True, strange
         finally:
+            if not exchange.done():
+                exchange.cancel()
+                exchange.add_done_callback(_seen)
             call.left -= clock() - started
             events.emit(
                 events.UpstreamCalled(
                     source=self.source,
                     operation=call.operation,
-                    status=status,
+                    status=call.status,
                     error=error.code if error else None,
                     seconds=clock() - started,
                     waited=call.waited,
@@ -342,6 +346,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             )
         if error is not None:
             raise error
+        return response
+
+    async def _exchange(self, call: _Call) -> httpx.Response:
+        """Send, learn from the head of the answer, read its body, and look whether it is one."""
+        response = await self._inner.handle_async_request(call.request)
+        call.status = response.status_code
+        self._learn(response, asyncio.get_running_loop().time())
+        await body.read(response, call.answer_bytes, self.source)
+        call.check(response)
         return response
 
     def _timeouts(self, seconds: float) -> dict[str, float]:
@@ -397,6 +410,12 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             self.purse.budget.told_to_wait(wait, now)
             if self._sharing is not None:
                 self._sharing.locked(wait)
+
+
+def _seen(exchange: "asyncio.Task[httpx.Response]") -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not exchange.cancelled():
+        exchange.exception()
 
 
 def _says_nothing(failed: GatewayError | None) -> bool:

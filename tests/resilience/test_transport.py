@@ -153,6 +153,7 @@ async def test_a_drip_is_given_up_after_the_same_time_however_lively_it_is() -> 
     drip = Stream(repeat(b"x"), pause=0.5)
     error = await failure(over(Inner(streamed(drip)), seconds=4.0).handle_async_request(request()))
     assert type(error) is UpstreamTimeout
+    await asyncio.sleep(0.1)
     assert drip.closed
     assert drip.taken <= 8
 

@@ -14,6 +14,7 @@ from gateway.model.source import Source
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
 from gateway.resilience.transport import UpstreamTransport
+from tests.support.waiting import until
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -126,4 +127,31 @@ async def test_a_call_may_be_given_more_time_and_a_longer_answer_than_usual() ->
         sent = request(port)
         sent.extensions = {**sent.extensions, "seconds": 30.0, "answer_bytes": 2000}
         assert len((await transport.handle_async_request(sent)).content) == 2000
+        await transport.aclose()
+
+
+async def test_no_connection_is_lost_whenever_a_caller_goes_away_and_goes_away_again() -> None:
+    async def in_two_parts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\n"
+            writer.write(head + b"{ ")
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.write(b" }")
+
+    async with vendor(in_two_parts) as port:
+        transport = over()
+        pool = transport._inner._pool  # type: ignore[attr-defined]
+        for turns in range(120):
+            call = asyncio.create_task(transport.handle_async_request(request(port, safe=True)))
+            for _ in range(turns // 2):
+                await asyncio.sleep(0)
+            call.cancel()
+            for _ in range(turns % 2):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait((call,))
+        await until(lambda: not pool._requests)
+        assert transport.slots.taken == 0
+        assert (await transport.handle_async_request(request(port, safe=True))).content == b"{  }"
         await transport.aclose()
