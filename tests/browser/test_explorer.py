@@ -22,6 +22,7 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+TELL = "addEventListener('securitypolicyviolation', (event) => refused(event.effectiveDirective))"
 NAMES = (
     *("query People", "query Find", "query Groups", "query Chats", "query Sources"),
     *("mutation Create", "query Events"),
@@ -55,8 +56,16 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     found = browser.new_page(viewport={"width": 1400, "height": 900})
     found.set_default_timeout(20_000)
+    refused: list[str] = []
+
+    def note_refused(directive: str) -> None:
+        refused.append(directive)
+
+    found.expose_function("refused", note_refused)
+    found.add_init_script(TELL)
     yield found
     found.close()
+    assert refused == []  # by the content-security policy
 
 
 def type_query(page: Page, query: str) -> None:
@@ -119,6 +128,28 @@ def test_the_explorer_plug_in_shows_the_schema(page: Page, address: str) -> None
     page.goto(f"{address}/graphql")
     page.get_by_role("button", name="Show GraphiQL Explorer").click()
     expect(page.locator(".docExplorerWrap")).to_contain_text("contacts")
+
+
+def test_what_opens_over_the_editor_keeps_to_the_policy(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    type_query(page, "{ nope }")
+    expect(page.locator(".squiggly-error").first).to_be_visible()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ControlOrMeta+K", "ControlOrMeta+I"):
+        page.keyboard.press(key)  # what hovering shows, without a mouse
+    expect(page.locator(".monaco-hover:visible")).to_contain_text('Cannot query field "nope"')
+    type_query(page, "{ con")
+    page.keyboard.press("ControlOrMeta+Space")
+    expect(page.locator(".suggest-widget .monaco-list-row").first).to_contain_text("contact")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show Documentation Explorer").click()
+    page.locator(".graphiql-plugin a", has_text="Query").first.click()
+    expect(page.locator(".graphiql-markdown-description p").first).to_contain_text("Everything")
+    page.get_by_role("button", name="Open settings dialog").click()
+    page.get_by_role("dialog").get_by_role("button", name="Dark").click()
+    page.keyboard.press("Escape")
+    page.locator(".graphiql-query-editor .view-lines").first.click()
+    page.keyboard.press("F1")
+    expect(page.locator(".quick-input-widget .monaco-list-row").first).to_be_visible()
 
 
 def test_the_plan_is_shown_under_the_answer(page: Page, address: str) -> None:

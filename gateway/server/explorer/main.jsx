@@ -1,4 +1,5 @@
 import { explorerPlugin } from "@graphiql/plugin-explorer";
+import { markdown } from "@graphiql/react";
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { Kind, parse } from "graphql";
@@ -7,8 +8,31 @@ import { explained, PlanPanel, show } from "./plan.jsx";
 
 const WORKERS = { graphql: "graphql.worker.js", json: "json.worker.js" };
 
+// The page takes no style element without its nonce, as Monaco and the dialogs make them.
+const { nonce } = document.querySelector("script[nonce]");
+document.createElement = (...what) => {
+  const made = Document.prototype.createElement.apply(document, what);
+  if (made instanceof HTMLStyleElement) made.nonce = nonce;
+  return made;
+};
+
+// Nor does it take HTML, or a worker, from anything but this policy, where the browser knows of them: only
+// Monaco and the descriptions' Markdown need it, and both escape what they are given.
+const trusted = globalThis.trustedTypes?.createPolicy("explorer", {
+  createHTML: (html) => html,
+  createScriptURL: (url) => url,
+});
+if (trusted) {
+  const render = markdown.render.bind(markdown);
+  markdown.render = (...what) => trusted.createHTML(render(...what));
+}
+
 globalThis.MonacoEnvironment = {
-  getWorker: (_, label) => new Worker(new URL(WORKERS[label] ?? "editor.worker.js", import.meta.url)),
+  createTrustedTypesPolicy: () => trusted,
+  getWorker: (_, label) => {
+    const url = new URL(WORKERS[label] ?? "editor.worker.js", import.meta.url).href;
+    return new Worker(trusted?.createScriptURL(url) ?? url);
+  },
 };
 
 const element = document.getElementById("explorer");

@@ -19,7 +19,7 @@ PAGE = Template("""\
     <meta name="robots" content="noindex">
     <title>Contacts gateway</title>
     <link rel="icon" href="$icon">
-    <link rel="stylesheet" href="/graphiql/assets/explorer.css">
+    <link rel="stylesheet" nonce="$nonce" href="/graphiql/assets/explorer.css">
   </head>
   <body>
     <div id="explorer" data-endpoint="/graphql">Loading the explorer …</div>
@@ -38,7 +38,7 @@ MISSING_PAGE = Template("""\
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Contacts gateway</title>
     <link rel="icon" href="$icon">
-    <style>
+    <style nonce="$nonce">
       :root { color-scheme: light dark; }
       body { max-width: 36rem; margin: 20vh auto 0; padding: 0 1.5rem; font: 1rem/1.6 system-ui, sans-serif; }
       h1 { font-size: 1.25rem; }
@@ -85,9 +85,9 @@ def page(*, nonce: str, examples: Sequence[Example]) -> str:
     )
 
 
-def missing_page() -> str:
-    """Return the page for a gateway whose explorer was not built."""
-    return MISSING_PAGE.substitute(icon=ICON)
+def missing_page(*, nonce: str) -> str:
+    """Return the page for a gateway whose explorer was not built; `nonce` as in `page`."""
+    return MISSING_PAGE.substitute(icon=ICON, nonce=escape(nonce))
 
 
 def content_security_policy(*, nonce: str) -> str:
@@ -98,11 +98,14 @@ def content_security_policy(*, nonce: str) -> str:
             f"script-src 'nonce-{nonce}'",
             "worker-src 'self'",
             "connect-src 'self'",
-            "style-src 'self' 'unsafe-inline'",  # Monaco places every line with a style attribute
+            f"style-src-elem 'nonce-{nonce}'",
+            "style-src-attr 'unsafe-inline'",  # Monaco places every line with a style attribute
             "font-src data:",  # explorer.css carries its fonts and pictures
             "img-src data:",
             "frame-ancestors 'none'",
             "base-uri 'none'",
             "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types explorer dompurify",  # main.jsx makes the first, Monaco the other
         )
     )

@@ -21,7 +21,7 @@ from gateway.server.explorer.page import (
 def explore(_: Request) -> Response:
     """The page with GraphiQL, or how to build it."""
     nonce = secrets.token_urlsafe(16)
-    html = page(nonce=nonce, examples=EXAMPLES) if assets_built() else missing_page()
+    html = page(nonce=nonce, examples=EXAMPLES) if assets_built() else missing_page(nonce=nonce)
     headers = {
         "content-security-policy": content_security_policy(nonce=nonce),
         "cache-control": "no-store",
