@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gateway.imports.reader import MOST_COLUMNS
 from gateway.model.text import folded
 from gateway.model.writing import UserErrorCode
 from gateway.ports import Definitions, Upstream
@@ -82,6 +83,10 @@ def given(
 ) -> list[str | None]:
     """The field of each column, as a caller has said; complaints about what is not there."""
     found: dict[str, str] = {}
+    if len(mapping) > MOST_COLUMNS:
+        text = f"The mapping has {len(mapping)} entries; at most {MOST_COLUMNS} are taken."
+        wrong.add(UserErrorCode.TOO_LARGE, text, "mapping")
+        return [None] * len(columns)
     for place, each in enumerate(mapping):
         column, field = each["column"], each["field"].strip().removeprefix(OWN_PROPERTIES)
         if column not in columns:

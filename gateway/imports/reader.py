@@ -8,6 +8,7 @@ with the exit status 3. Macros are never looked at, formulas never computed: of 
 of the first sheet are read.
 """
 
+import contextlib
 import csv
 import ctypes
 import io
@@ -18,6 +19,7 @@ import resource
 import signal
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -34,6 +36,7 @@ SMALL: Final = 1024 * 1024  # bytes; below, the ratio says nothing
 SAMPLE: Final = 8_192  # signs in which the delimiter is looked for
 ENCODING_SAMPLE: Final = 256 * 1024
 LONGEST_CELL: Final = 32_767
+LONGEST_HEADER: Final = 1_000
 MOST_COLUMNS: Final = 500
 DELIMITERS: Final = [",", ";", "\t", "|"]
 WESTERN: Final = "cp1252"
@@ -55,7 +58,8 @@ CELL: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 LONGEST_REFERENCE: Final = 16
 SEPARATOR: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 PR_SET_PDEATHSIG: Final = 1
-FORMULA_SIGNS: Final = ("=", "+", "-", "@")
+PR_SET_DUMPABLE: Final = 4
+FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their wide forms
 WORKBOOKS: Final = frozenset({"xls", "xlsx", "xlsm"})
 TEXTS: Final = frozenset({"csv", "tsv", "txt"})
 ZIP: Final = b"PK\x03\x04"
@@ -94,10 +98,17 @@ def shut_in() -> None:
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_FSIZE, OUT_BYTES),
+        (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (most, most))
-    if sys.platform == "linux":  # end with the process that asked, also when that is killed
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _, hard = resource.getrlimit(limit)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (least, least))
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # where memory is short, this process goes first
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_DUMPABLE, 0)  # no image of the file, also where a pipe takes what RLIMIT_CORE forbids
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the process that asked, also when that is killed
 
 
 def table(path: Path, name: str, most_cells: int = 1_000_000) -> Iterator[list[str]]:
@@ -131,7 +142,7 @@ def check_archive(path: Path, most_cells: int) -> None:
                 if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
                     with archive.open(entry) as sheet:
                         check_extent(sheet, EMPTY_CELLS * most_cells)
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
         raise Unreadable("INVALID", "The workbook is broken.") from error
 
 
@@ -278,7 +289,9 @@ def tidy(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
 
 def plain(cell: str) -> str:
     """A cell without space around. The apostrophe that keeps a text from being a formula is taken off."""
-    text = cell.strip()
+    if "\x00" in cell:
+        raise Unreadable("INVALID", "A cell has a zero byte, which no text has.")
+    text = cell.replace("\ufeff", "").strip()
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
 
@@ -302,20 +315,24 @@ def write(rows: Iterator[list[str]], lines: IO[str], most_rows: int, most_cells:
         raise Unreadable("INVALID", "The file is empty.")
     while first and not first[-1]:
         first.pop()
+    if len(first) > MOST_COLUMNS or any(len(cell) > LONGEST_HEADER for cell in first):
+        raise Unreadable(
+            "TOO_LARGE",
+            f"The file has more than {MOST_COLUMNS} columns, or a header of {LONGEST_HEADER} signs.",
+        )
     held: list[list[str]] = []
-    width, cells, signs = len(first), 0, 0
+    width, signs = len(first), 0
     for row in rows:
         while row and not row[-1]:
             row.pop()
         width = max(width, len(row))
-        cells += len(row)
         signs += sum(map(len, row))
         held.append(row)
         if signs > MOST_TEXT or max(map(len, row)) > LONGEST_CELL:
             raise Unreadable("TOO_LARGE", f"A cell has more than {LONGEST_CELL} signs, or all have too many.")
         if len(held) > most_rows:
             raise Unreadable("TOO_LARGE", f"The file has more than {most_rows} rows.")
-        if cells > most_cells or width > MOST_COLUMNS:
+        if width * len(held) > most_cells or width > MOST_COLUMNS:
             raise Unreadable(
                 "TOO_LARGE", f"The file has more than {most_cells} cells or {MOST_COLUMNS} columns."
             )
