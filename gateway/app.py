@@ -2,69 +2,74 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import events, gauges
+from gateway.accounts import Accounts, Parts, Transports
 from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
+from gateway.engine import access
 from gateway.engine import schema as engine_schema
 from gateway.engine.documents import Documents
 from gateway.federation.directory import Directory
-from gateway.federation.health import HealthBoard
-from gateway.imports.jobs import Imports
-from gateway.imports.jobs import Limits as ImportLimits
 from gateway.index.crawl import Crawler
-from gateway.index.reader import Index
 from gateway.index.store import SqliteStore, Store
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.journal.owner import Owner
 from gateway.journal.store import BrokenJournal, SqliteJournal
-from gateway.keys import Keys
-from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
+from gateway.model.caller import Scope
 from gateway.model.source import Source
-from gateway.resilience.budget import Budget
 from gateway.resilience.transport import Sleep
 from gateway.server import admission, probes
 from gateway.server.admission import Admission
-from gateway.server.auth import authenticate
+from gateway.server.auth import Authority
 from gateway.server.explorer import view
+from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
-from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId
-from gateway.server.problems import NotAllowed, Refusal, answer, told
+from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
+from gateway.server.problems import Refusal, answer, told
+from gateway.server.running import Guard
 from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
-from gateway.upstreams import UPSTREAMS, Cache, build
-from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
-from gateway.writing.groups import Locks
+from gateway.upstreams import Cache
 from resolvers import BINDABLES
 
 INDEX_FILE: Final = "index.sqlite3"
 JOURNAL_FILE: Final = "journal.sqlite3"
+CORS: Final[dict[str, Any]] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": [
+        *("Authorization", "Content-Type", "X-Api-Key", "X-Request-Id", "Traceparent", "Idempotency-Key"),
+        *("X-Deadline-Ms", "Cache-Control", "X-Explain", "X-Partial", "X-Requested-With"),
+        *("GraphQL-Require-Preflight", "Apollo-Require-Preflight"),
+    ],
+    "expose_headers": ["Retry-After", "X-Request-Id"],
+    "max_age": 600,
+}
+RENEW_SECONDS: Final = 5.0  # between two looks at the files with keys
 LAST_WRITES: Final = 5.0  # seconds that keyed writes have to come to their end when the process ends
 OPEN_CONNECTIONS: Final = 100
 KEPT_CONNECTIONS: Final = 32
 KEPT_SECONDS: Final = 20.0
-RESTART_SECONDS: Final = 30.0
-
-Transports = Callable[[Source], httpx.AsyncBaseTransport]
 
 
 def sdl() -> str:
@@ -100,10 +105,7 @@ class Gateway:
     def __init__(
         self, config: Config, transports: Transports, now: Callable[[], str], sleep: Sleep = asyncio.sleep
     ) -> None:
-        self._config = config
-        self._transports = transports
-        self._now = now
-        self._sleep = sleep
+        self.config = config
         folder = _data_dir(config)
         self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
         own = Owner(folder)
@@ -111,29 +113,48 @@ class Gateway:
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self._journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
         self._once = Once(self._journal, self._owner, now)
-        self._budgets = {source: _budget(config, source) for source in UPSTREAMS}
-        self._rates = (
-            {source: self.replicas.rate(source.value, config.sources[source].rate) for source in UPSTREAMS}
-            if self.replicas is not None
-            else {}
-        )
         self.shelf = MemoryShelf(config.cache_bytes)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
-        self._cache = Cache(shelf=shelf, times=config.cache_times)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
-        self.admission = Admission(most=config.operations)
-        self.crawlers: dict[str, Crawler] = {}
-        self.directories: dict[str, Directory] = {
-            account: self._directory(account) for account in _accounts(config.keys)
-        }
-        self.ledgers: dict[str, Ledger] = {
-            account: self._ledger(directory) for account, directory in self.directories.items()
-        }
+        self.admission = Admission(
+            most=config.operations, of_one=config.fair.share if config.several_callers else 1.0
+        )
+        self.accounts = Accounts(
+            config,
+            Parts(
+                transports=transports,
+                now=now,
+                sleep=sleep,
+                store=self._store,
+                journal=self._journal,
+                owner=self._owner,
+                once=self._once,
+                cache=Cache(shelf=shelf, times=config.cache_times),
+                replicas=self.replicas,
+                voice=self.voice,
+            ),
+        )
+        self.fairness = Fairness(config.fair, config.replicas)
+        if self.replicas is not None:
+            self.fairness.state, self.fairness.shared = self.replicas.state, self.replicas.callers
+        self.authority = Authority(
+            config.keys,
+            config.tokens,
+            known=self.accounts.known,
+            bring=self.accounts.bring,
+            headers=config.headers,
+        )
         self.voice.metrics.gauge(*gauges.of(self))
 
-    def directory(self, account: str) -> Directory:
-        """The directory of an account."""
-        return self.directories[account]
+    @property
+    def directories(self) -> dict[str, Directory]:
+        """The directory of each account."""
+        return self.accounts.directories
+
+    @property
+    def crawlers(self) -> dict[str, Crawler]:
+        """What keeps the index of each account fresh."""
+        return self.accounts.crawlers
 
     def shared_state(self) -> bool | None:
         """Whether what replicas share is there; None where nothing is shared."""
@@ -144,14 +165,19 @@ class Gateway:
         """Where files lie that came with a request; None for the system's own place."""
         return self._owner.scratch
 
-    def ledger(self, account: str) -> Ledger:
-        """What writes of an account are kept in."""
-        return self.ledgers[account]
+    @property
+    def ledgers(self) -> dict[str, Ledger]:
+        """What writes of each account are kept in."""
+        return self.accounts.ledgers
+
+    def renew(self, config: Config) -> None:
+        """Take keys that have changed in the settings: of callers, sources and accounts."""
+        self.accounts.renew(config)
+        self.authority.renew(config.keys, config.tokens)
 
     async def recover(self) -> None:
         """Find what a killed process has left behind; where that is shared, as soon as it is there."""
-        for ledger in self.ledgers.values():
-            await ledger.imports.recover()
+        await self.accounts.recover()
 
     @asynccontextmanager
     async def sharing(self) -> AsyncIterator[None]:
@@ -167,21 +193,11 @@ class Gateway:
             task.cancel()
             await asyncio.wait((task,))
 
-    async def crawl(self) -> None:
-        """Keep every index fresh, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for account, crawler in self.crawlers.items():
-                with events.heard_by(
-                    self.directories[account].health, *self.voice.listeners("index", background=True)
-                ):
-                    for source in crawler.progress:
-                        tasks.create_task(_for_ever(crawler, source))
-
     async def aclose(self) -> None:
         """End what still runs, then close connections, index and journal."""
-        await asyncio.gather(*(ledger.imports.aclose() for ledger in self.ledgers.values()))
+        await self.accounts.aclose()
         await self._once.aclose(LAST_WRITES)
-        await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
+        await self.accounts.disconnect()
         await self._store.aclose()
         await self._journal.aclose()
         await self._owner.aclose()
@@ -193,71 +209,11 @@ class Gateway:
         with events.heard_by(*self.voice.listeners("state", background=True)):
             await replicas.run()
 
-    def _ledger(self, directory: Directory) -> Ledger:
-        config = self._config
-        own = config.sources[Source.PACKAGEX].own
-        imports = Imports(
-            directory,
-            self._journal,
-            self._owner,
-            ImportLimits(
-                bytes=config.import_bytes,
-                bytes_of={Source.PACKAGEX: own[PACKAGEX_IMPORT_BYTES]},
-                rows=config.import_rows,
-                cells=config.import_cells,
-                seconds=config.import_seconds,
-            ),
-            now=self._now,
-            listeners=(directory.health, *self.voice.listeners("import", background=True)),
-            report=lambda error: logs.failure(error, "import"),
-            scratch=self._owner.scratch,
-        )
-        return Ledger(journal=self._journal, once=self._once, locks=Locks(), imports=imports, now=self._now)
 
-    def _directory(self, account: str) -> Directory:
-        config = self._config
-        upstreams = {
-            source: build(
-                source,
-                settings,
-                account=account,
-                budget=self._budgets[source],
-                inner=self._transports(source),
-                now=self._now,
-                sleep=self._sleep,
-                cache=self._cache,
-                sharing=self._rates.get(source),
-            )
-            for source, settings in config.sources.items()
-            if settings.enabled
-        }
-        crawler = Crawler(
-            self._store,
-            account,
-            upstreams,
-            region=config.phone_region,
-            max_age=config.index_max_age,
-            now=self._now,
-        )
-        self.crawlers[account] = crawler
-        index = Index(
-            self._store,
-            crawler,
-            upstreams,
-            account=account,
-            region=config.phone_region,
-            max_age=config.index_max_age,
-            wait=config.index_wait,
-            now=self._now,
-        )
-        return Directory(
-            account=account,
-            region=config.phone_region,
-            upstreams=upstreams,
-            traits={source: entry.traits for source, entry in UPSTREAMS.items()},
-            index=index,
-            health=HealthBoard(self._now),
-        )
+def guard(config: Config, app: Starlette) -> Guard:
+    """What the outside is held to before the application sees it."""
+    gateway: Gateway = app.state.gateway
+    return Guard(intake=config.intake, proxies=config.web.proxies, told=gateway.voice.metrics.limit)
 
 
 def create_app(
@@ -268,8 +224,12 @@ def create_app(
     sleep: Sleep = asyncio.sleep,
     crawling: bool = True,
     schema: GraphQLSchema | None = None,
+    reread: Callable[[], Config] | None = None,
 ) -> Starlette:
-    """The application. Tests replace `transports`, `now` and `sleep`, crawl by hand, share a `schema`."""
+    """The application. `reread` reads the settings again, for keys that change in their files.
+
+    Tests replace `transports`, `now` and `sleep`, crawl by hand, share a `schema`.
+    """
     schema = schema or read_schema()
     gateway = Gateway(config, transports, now, sleep)
     endpoint = Endpoint(
@@ -277,14 +237,17 @@ def create_app(
         documents=Documents(
             schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
         ),
-        keys=config.keys,
-        directories=gateway.directory,
-        ledgers=gateway.ledger,
+        rights=access.roots(schema),
+        authority=gateway.authority,
+        fairness=gateway.fairness,
+        limits=config.limits,
+        directories=gateway.directories.__getitem__,
+        ledgers=gateway.ledgers.__getitem__,
         admission=gateway.admission,
         voice=gateway.voice,
         seconds=config.deadline_seconds,
-        body_bytes=config.body_bytes,
-        upload_bytes=config.import_bytes,
+        intake=config.intake,
+        web=config.web,
         scratch=gateway.scratch,
         suggestions=config.suggestions,
         explorer=view.explore if config.explorer else None,
@@ -292,13 +255,13 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         Route("/healthz", probes.alive),
-        Route("/metrics", Exposition(config.keys, gateway.voice.metrics.text, CONTENT_TYPE).answer),
+        Route("/metrics", Exposition(gateway.authority, gateway.voice.metrics.text, CONTENT_TYPE).answer),
         Route(
             "/readyz", probes.Ready(lambda: list(gateway.directories.values()), gateway.shared_state).answer
         ),
     ]
     if config.introspection:
-        routes.append(Route("/schema.graphql", _published(sdl(), config.keys)))
+        routes.append(Route("/schema.graphql", _published(sdl(), gateway.authority)))
     if config.explorer:
         routes.extend(view.routes())
     app = Starlette(
@@ -306,11 +269,17 @@ def create_app(
         middleware=[  # outermost first
             Middleware(RequestId),
             Middleware(AccessLog),
-            Middleware(HeaderLimit),
-            *([] if config.keys.callers else [Middleware(OpenModeGuard)]),
+            Middleware(HeaderLimit, config.intake.header_bytes),
+            *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
+            Middleware(SocketOrigin, config.web.origins),
+            *(
+                [Middleware(CORSMiddleware, **CORS, allow_origins=config.web.origins)]
+                if config.web.origins
+                else []
+            ),
         ],
         exception_handlers={HTTPException: told},
-        lifespan=_open_and_close(gateway, crawling=crawling),
+        lifespan=_open_and_close(gateway, crawling=crawling, reread=reread),
     )
     app.router.redirect_slashes = False
     app.state.gateway = gateway
@@ -323,18 +292,25 @@ def _tracing() -> Tracing:
     return tracing.exporting()
 
 
-async def _for_ever(crawler: Crawler, source: Source) -> None:
-    """Crawl a source until cancelled. A bug must not end that in silence: the index would grow old."""
+async def _renew(gateway: Gateway, reread: Callable[[], Config]) -> None:
+    """Take keys whose files have changed, until cancelled. What is odd is told, and the old ones stay."""
+    held = await asyncio.to_thread(gateway.config.secrets)
     while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        found = await asyncio.to_thread(gateway.config.secrets)
+        if found == held:
+            continue
+        held = found
         try:
-            await crawler.keep(source)
-        except Exception as error:
-            logs.failure(error, "index")
-            await asyncio.sleep(RESTART_SECONDS)
+            gateway.renew(await asyncio.to_thread(reread))
+        except BadSetting as odd:
+            logs.keys_refused(str(odd))
+        else:
+            logs.keys_renewed()
 
 
 def _open_and_close(
-    gateway: Gateway, *, crawling: bool
+    gateway: Gateway, *, crawling: bool, reread: Callable[[], Config] | None
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -343,9 +319,12 @@ def _open_and_close(
         async with gateway.sharing():
             if gateway.replicas is None:
                 await gateway.recover()
+            await gateway.accounts.forget()
             tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
+            if reread is not None:
+                tasks.append(asyncio.create_task(_renew(gateway, reread)))
             if crawling:
-                tasks.append(asyncio.create_task(gateway.crawl()))
+                tasks.append(asyncio.create_task(gateway.accounts.crawl()))
             try:
                 yield
             finally:
@@ -357,29 +336,17 @@ def _open_and_close(
     return lifespan
 
 
-def _published(text: str, keys: Keys) -> Callable[[Request], Response]:
+def _published(text: str, authority: Authority) -> Callable[[Request], Awaitable[Response]]:
     """The SDL, for callers who may read."""
 
-    def publish(request: Request) -> Response:
+    async def publish(request: Request) -> Response:
         try:
-            caller: Caller = authenticate(request.headers, keys)
-            if not caller.may(Scope.READ):
-                raise NotAllowed("Your key lacks the scope `read`.")
+            await authority.allowed(request.headers, Scope.READ)
         except Refusal as refusal:
             return answer(refusal, request.scope)
         return PlainTextResponse(text)
 
     return publish
-
-
-def _accounts(keys: Keys) -> list[str]:
-    named = {caller.account for caller in keys.callers.values()}
-    return sorted(named) or [DEFAULT_ACCOUNT]
-
-
-def _budget(config: Config, source: Source) -> Budget:
-    rate = config.sources[source].rate
-    return Budget(rate.requests, rate.seconds) if rate else Budget(None, 60.0)
 
 
 def _data_dir(config: Config) -> Path | None:

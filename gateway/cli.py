@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _serve(_: argparse.Namespace) -> int:
     from gateway import config
-    from gateway.app import create_app
+    from gateway.app import create_app, guard
     from gateway.server import running
     from gateway.telemetry import logs
 
@@ -85,12 +85,14 @@ def _serve(_: argparse.Namespace) -> int:
         logs.unknown_setting(name)
     listening = running.listen(chosen.host, chosen.port)
     place = running.address(listening)
-    why = "" if chosen.keys.callers else " (no keys are set, so to this machine only)"
+    why = "" if not chosen.open else " (no keys are set, so to this machine only)"
+    app = create_app(chosen, reread=lambda: config.read(os.environ))
     started = running.run(
-        [(create_app(chosen), listening)],
+        [(app, listening)],
         ready=lambda: print(f"The gateway answers on {place}{why}", flush=True),
         grace=chosen.grace_seconds,
         hang_up=lambda: logs.toggle(chosen.log_level),
+        guard=guard(chosen, app),
     )
     return 0 if started else 1
 

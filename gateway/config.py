@@ -1,170 +1,33 @@
 """Gathers the settings that each part declares, once, from the environment."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from gateway import setting
+from gateway.allowances import Fair, Intake, Web
 from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
-from gateway.keys import Keys, read_keys
+from gateway.keys import Keys
+from gateway.model.caller import DEFAULT_ACCOUNT
 from gateway.model.source import Source
+from gateway.options import LIMITS, OWN, TRACES
 from gateway.setting import LOOPBACK, Secret, Setting
-from gateway.telemetry.logs import FORMATS, LEVELS
+from gateway.tokens import Tokens
 from gateway.upstreams import UPSTREAMS
 from gateway.upstreams.declare import SourceSettings
 
+LARGEST_FILE: Final = 1024 * 1024  # bytes of a secret
 MEMORY: Final = ":memory:"
-AUTO: Final = "auto"
-TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class BadSetting(Exception):
     """A setting that is missing or odd; its text names the variable and never quotes its value."""
-
-
-def _switch(value: str) -> bool | None:
-    return None if value.strip().lower() in {AUTO, ""} else setting.yes_no(value)
-
-
-def _format(value: str) -> str:
-    form = value.strip().lower()
-    if form not in FORMATS:
-        raise ValueError(f"is none of {', '.join(FORMATS)}")
-    return form
-
-
-def _level(value: str) -> str:
-    level = value.strip().lower()
-    if level not in LEVELS:
-        raise ValueError(f"is none of {', '.join(LEVELS)}")
-    return level
-
-
-KEPT: Final = (
-    (Keep.CONTACT, "1", "contacts by id"),
-    (Keep.LIST, "1", "pages of lists"),
-    (Keep.GROUP, "1", "groups by id"),
-    (Keep.CHAT, "1", "chats, communications and messages"),
-    (Keep.CHANNEL, "60", "channels"),
-    (Keep.DEFINITION, "60", "modules and properties"),
-)
-
-OWN: Final = (
-    Setting("GATEWAY_HOST", setting.text, "127.0.0.1", "Address to listen on."),
-    Setting("GATEWAY_PORT", setting.port, "8000", "Port to listen on."),
-    Setting("GATEWAY_DEADLINE_SECONDS", setting.seconds, "30", "Longest time for one client operation."),
-    Setting(
-        "GATEWAY_API_KEYS",
-        read_keys,
-        "",
-        "Who may call: entries `name:sha256-hex:scopes[:account[:sources]]`, separated by `;`, lists inside "
-        "by `,`. Scopes are `read`, `write`, `import`, `raw`, `admin`. Empty: open mode, on loopback only.",
-    ),
-    Setting(
-        "GATEWAY_DATA_DIR",
-        setting.text,
-        "",
-        "Folder of the embedded store: index, events, idempotency keys, imports; `:memory:` keeps nothing. "
-        "Empty: the user's data directory.",
-    ),
-    Setting(
-        "GATEWAY_STATE_URL",
-        setting.state_url,
-        "",
-        "`redis://…` or `rediss://…` (Redis, Valkey): what several replicas share. Empty: nothing is shared.",
-    ),
-    Setting(
-        "GATEWAY_REPLICAS",
-        setting.count,
-        "1",
-        "How many replicas share; each keeps to its part of every rate limit while the shared state is away.",
-    ),
-    Setting(
-        "GATEWAY_PRODUCTION",
-        setting.yes_no,
-        "false",
-        "`true`: no introspection, explorer, suggestions or open access unless switched on one by one.",
-    ),
-    Setting(
-        "GATEWAY_INTROSPECTION",
-        _switch,
-        AUTO,
-        "Introspection and `/schema.graphql`; auto: not in production.",
-    ),
-    Setting("GATEWAY_EXPLORER", _switch, AUTO, "GraphiQL for browsers; auto: not in production."),
-    Setting("GATEWAY_SUGGESTIONS", _switch, AUTO, "Suggestions in errors; auto: not in production."),
-    Setting(
-        "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."
-    ),
-    Setting("GATEWAY_BODY_BYTES", setting.count, str(1024 * 1024), "Largest request body."),
-    Setting("GATEWAY_IMPORT_BYTES", setting.count, "50000000", "Largest file of an import."),
-    Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),
-    Setting("GATEWAY_IMPORT_CELLS", setting.count, "2000000", "Most cells of a file."),
-    Setting("GATEWAY_IMPORT_DEADLINE_SECONDS", setting.seconds, "3600", "Longest time for one import job."),
-    *(
-        Setting(
-            f"GATEWAY_CACHE_{kind.name}_SECONDS",
-            setting.seconds_or_none,
-            default,
-            f"Age up to which {what} need no call, unless the caller asks for another; 0 for never.",
-        )
-        for kind, default, what in KEPT
-    ),
-    Setting(
-        "GATEWAY_STALE_IF_ERROR_SECONDS",
-        setting.seconds_or_none,
-        "300",
-        "Age up to which what was last seen stands in for a source that fails, marked `STALE`; 0 for never.",
-    ),
-    Setting("GATEWAY_CACHE_BYTES", setting.count, "32000000", "Most memory for what is kept, roughly."),
-    Setting(
-        "GATEWAY_CONCURRENCY",
-        setting.count,
-        "1000",
-        "Operations carried out at once; fewer when the event loop is late. More get 503 and `Retry-After`.",
-    ),
-    Setting(
-        "GATEWAY_GRACE_SECONDS",
-        setting.seconds,
-        "30",
-        "Longest time for what is under way after SIGTERM; a second signal ends it.",
-    ),
-    Setting("GATEWAY_QUERY_TOKENS", setting.count, "10000", "Largest document, in tokens."),
-    Setting("GATEWAY_QUERY_DEPTH", setting.count, "20", "Deepest document, in fields; GraphiQL asks for 15."),
-    Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
-    Setting(
-        "GATEWAY_INDEX_MAX_AGE_SECONDS",
-        setting.seconds,
-        "300",
-        "Age at which the index counts as stale; it is read anew a little earlier.",
-    ),
-    Setting(
-        "GATEWAY_INDEX_WAIT_SECONDS",
-        setting.seconds,
-        "10",
-        "Longest wait for a scan that an answer needs; never more than half of the time left.",
-    ),
-    Setting(
-        "GATEWAY_LOG_LEVEL",
-        _level,
-        "info",
-        "`debug`, `info`, `warning` or `error`; SIGHUP switches between this and `debug`.",
-    ),
-    Setting("GATEWAY_LOG_FORMAT", _format, "json", "`json`, or `text` for people at a terminal."),
-    *(
-        Setting(
-            name,
-            setting.text,
-            "",
-            "Where traces go, by OTLP over HTTP; the other variables of OpenTelemetry count as well.",
-        )
-        for name in TRACES
-    ),
-)
 
 
 def all_settings() -> dict[str, Setting]:
@@ -172,28 +35,47 @@ def all_settings() -> dict[str, Setting]:
     return setting.declared(OWN, *(entry.settings for entry in UPSTREAMS.values()))
 
 
+def secret_files(environment: Mapping[str, str]) -> dict[str, Path]:
+    """The files that hold secrets, by the variable that names them."""
+    files = ((each.file, environment.get(each.file)) for each in all_settings().values() if each.secret)
+    return {name: Path(path) for name, path in files if path}
+
+
 def unknown(environment: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and are none: misspelt, perhaps; Kubernetes sets some that look so."""
-    known = all_settings()
-    prefixes = tuple({f"{name.partition('_')[0]}_" for name in known if not name.startswith("OTEL_")})
+    known = {name for each in all_settings().values() for name in (each.name, each.secret and each.file)}
+    prefixes = tuple(
+        {f"{name.partition('_')[0]}_" for name in all_settings() if not name.startswith("OTEL_")}
+    )
     return sorted(name for name in environment if name.startswith(prefixes) and name not in known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings, each read and checked. `data_dir` None keeps nothing on disk."""
+    """The settings, each read and checked. `data_dir` None keeps nothing on disk.
+
+    `accounts` holds the settings of the sources for accounts with credentials of their own, `sources` those
+    of all others. `headers` are keys that callers may bring along, by header.
+    """
 
     host: str
     port: int
     deadline_seconds: float
     keys: Keys
+    tokens: Tokens | None
+    accounts: Mapping[str, Mapping[Source, SourceSettings]]
+    headers: Mapping[str, str]
+    brought_accounts: int
+    fair: Fair
+    web: Web
+    media_hosts: tuple[str, ...]
     data_dir: Path | None
     state_url: Secret
     replicas: int
     introspection: bool
     explorer: bool
     suggestions: bool
-    body_bytes: int
+    intake: Intake
     import_bytes: int
     import_rows: int
     import_cells: int
@@ -209,12 +91,40 @@ class Config:
     log_level: str
     log_format: str
     traces: bool
+    secret_files: tuple[Path, ...]
     sources: Mapping[Source, SourceSettings]
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody on this machine may do everything."""
+        return not self.keys.callers and self.tokens is None
+
+    @property
+    def several_callers(self) -> bool:
+        """Whether one caller could take what is meant for others."""
+        return self.tokens is not None or len({each.name for each in self.keys.callers.values()}) > 1
+
+    def with_keys(self, account: str, keys: Mapping[str, str]) -> Mapping[Source, SourceSettings]:
+        """The settings of the sources for an account with other keys, and with these alone."""
+        found = {}
+        for source, held in self.sources_of(account).items():
+            named = next(each.name for each in UPSTREAMS[source].settings if each.secret)
+            found[source] = replace(held, key=Secret(keys.get(named, "")))
+        return found
+
+    def secrets(self) -> dict[Path, bytes]:
+        """What stands in the files of secrets now, as hashes."""
+        return {path: _digest(path) for path in self.secret_files}
+
+    def sources_of(self, account: str) -> Mapping[Source, SourceSettings]:
+        """The settings of the sources for an account."""
+        return self.accounts.get(account, self.sources)
 
 
 def read(environment: Mapping[str, str]) -> Config:
     """The settings of an environment. Raises BadSetting, which names the variable."""
-    values = {name: _value(declared, environment) for name, declared in all_settings().items()}
+    texts = {name: _text(declared, environment) for name, declared in all_settings().items()}
+    values = {name: _value(declared, texts[name]) for name, declared in all_settings().items()}
     production: bool = values["GATEWAY_PRODUCTION"]
 
     def on(name: str) -> bool:
@@ -226,13 +136,34 @@ def read(environment: Mapping[str, str]) -> Config:
         port=values["GATEWAY_PORT"],
         deadline_seconds=values["GATEWAY_DEADLINE_SECONDS"],
         keys=values["GATEWAY_API_KEYS"],
+        tokens=_tokens(values),
+        accounts={
+            account: _of_account(account, own, texts) for account, own in values["GATEWAY_ACCOUNTS"].items()
+        },
+        headers=_headers(values["GATEWAY_CREDENTIAL_HEADERS"]),
+        brought_accounts=values["GATEWAY_CREDENTIAL_ACCOUNTS"],
+        fair=Fair(
+            requests=values["GATEWAY_CALLER_REQUESTS"],
+            points=values["GATEWAY_CALLER_POINTS"],
+            calls=values["GATEWAY_CALLER_CALLS"],
+            share=values["GATEWAY_CALLER_SHARE"],
+        ),
+        web=Web(origins=values["GATEWAY_CORS_ORIGINS"], proxies=values["GATEWAY_TRUSTED_PROXIES"]),
+        media_hosts=values["GATEWAY_MEDIA_HOSTS"],
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
         state_url=values["GATEWAY_STATE_URL"],
         replicas=values["GATEWAY_REPLICAS"],
         introspection=on("GATEWAY_INTROSPECTION"),
         explorer=on("GATEWAY_EXPLORER"),
         suggestions=on("GATEWAY_SUGGESTIONS"),
-        body_bytes=values["GATEWAY_BODY_BYTES"],
+        intake=Intake(
+            body_bytes=values["GATEWAY_BODY_BYTES"],
+            header_bytes=values["GATEWAY_HEADER_BYTES"],
+            head_seconds=values["GATEWAY_HEAD_SECONDS"],
+            body_seconds=values["GATEWAY_BODY_SECONDS"],
+            json_depth=values["GATEWAY_JSON_DEPTH"],
+            file_bytes=values["GATEWAY_IMPORT_BYTES"],
+        ),
         import_bytes=values["GATEWAY_IMPORT_BYTES"],
         import_rows=values["GATEWAY_IMPORT_ROWS"],
         import_cells=values["GATEWAY_IMPORT_CELLS"],
@@ -244,22 +175,43 @@ def read(environment: Mapping[str, str]) -> Config:
         ),
         operations=values["GATEWAY_CONCURRENCY"],
         grace_seconds=values["GATEWAY_GRACE_SECONDS"],
-        limits=Limits(tokens=values["GATEWAY_QUERY_TOKENS"], depth=values["GATEWAY_QUERY_DEPTH"]),
+        limits=Limits(**{field: values[f"GATEWAY_{name}"] for field, name, _ in LIMITS}),
         phone_region=values["GATEWAY_PHONE_REGION"],
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],
         index_wait=values["GATEWAY_INDEX_WAIT_SECONDS"],
         log_level=values["GATEWAY_LOG_LEVEL"],
         log_format=values["GATEWAY_LOG_FORMAT"],
+        secret_files=tuple(secret_files(environment).values()),
         traces=any(values[name] for name in TRACES),
         sources={source: entry.read(values) for source, entry in UPSTREAMS.items()},
     )
     _check_open_mode(config, allowed=on("GATEWAY_OPEN_ACCESS"))
+    _check_accounts(config)
     return config
 
 
-def _value(declared: Setting, environment: Mapping[str, str]) -> Any:
+def _text(declared: Setting, environment: Mapping[str, str]) -> str:
+    """The text of a setting, from its variable or from the file that another one names."""
+    said = environment.get(declared.name)
+    path = environment.get(declared.file) if declared.secret else None
+    if not path:
+        return said or declared.default
+    if said:
+        raise BadSetting(f"{declared.name} and {declared.file} are both set: leave one of them out.")
     try:
-        return declared.read(environment.get(declared.name) or declared.default)
+        held = Path(path).read_bytes()[: LARGEST_FILE + 1]
+        if len(held) > LARGEST_FILE:
+            raise BadSetting(f"{declared.file} names a file of more than {LARGEST_FILE} bytes.")
+        return held.decode().strip() or declared.default
+    except OSError as error:
+        raise BadSetting(f"{declared.file} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise BadSetting(f"{declared.file} names a file that is no text in UTF-8.") from None
+
+
+def _value(declared: Setting, text: str) -> Any:
+    try:
+        return declared.read(text)
     except ValueError as error:
         reason = str(error)
         shown = reason if reason.startswith(("is ", "has ", "holds ")) else "is not of the right form"
@@ -272,9 +224,84 @@ def _data_dir(value: str) -> Path | None:
     return Path(value) if value else Path(platformdirs.user_data_dir("contacts-gateway", appauthor=False))
 
 
-def _check_open_mode(config: Config, *, allowed: bool) -> None:
-    if config.keys.callers:
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return b""
+
+
+def _tokens(values: Mapping[str, Any]) -> Tokens | None:
+    """How tokens are checked; None where no issuer is named."""
+    issuer, audience = values["GATEWAY_JWT_ISSUER"], values["GATEWAY_JWT_AUDIENCE"]
+    url, keys = values["GATEWAY_JWT_KEYS_URL"], values["GATEWAY_JWT_KEYS"]
+    if not issuer:
+        if audience or url or keys:
+            raise BadSetting("GATEWAY_JWT_ISSUER is empty, while other settings of tokens are not.")
+        return None
+    if not audience:
+        raise BadSetting("GATEWAY_JWT_AUDIENCE is empty: tokens that were issued for others would be taken.")
+    if bool(url) == bool(keys):
+        raise BadSetting("GATEWAY_JWT_KEYS_URL or GATEWAY_JWT_KEYS has to be set, and not both.")
+    return Tokens(
+        issuer=issuer,
+        audience=audience,
+        algorithms=values["GATEWAY_JWT_ALGORITHMS"],
+        url=url,
+        keys=keys,
+        keys_seconds=values["GATEWAY_JWT_KEYS_SECONDS"],
+        leeway=values["GATEWAY_JWT_LEEWAY_SECONDS"],
+        scope_prefix=values["GATEWAY_JWT_SCOPE_PREFIX"],
+        claim_prefix=values["GATEWAY_JWT_CLAIM_PREFIX"],
+    )
+
+
+def _of_account(
+    account: str, own: Mapping[str, str], common: Mapping[str, str]
+) -> dict[Source, SourceSettings]:
+    """The settings of the sources for one account: its own, else the common ones, keys never."""
+    declared = setting.declared(*(entry.settings for entry in UPSTREAMS.values()))
+    for name in own:
+        if name not in declared:
+            raise BadSetting(f"GATEWAY_ACCOUNTS names a setting for {account} that no source has.")
+    try:
+        values = {
+            name: _value(each, own.get(name) or (each.default if each.secret else common[name]))
+            for name, each in declared.items()
+        }
+    except BadSetting as odd:
+        raise BadSetting(f"GATEWAY_ACCOUNTS is odd for {account}: {odd}") from None
+    return {source: entry.read(values) for source, entry in UPSTREAMS.items()}
+
+
+def _headers(names: tuple[str, ...]) -> dict[str, str]:
+    """The settings of keys that callers may bring along, by header."""
+    keys = {each.name for entry in UPSTREAMS.values() for each in entry.settings if each.secret}
+    for name in names:
+        if name not in keys:
+            raise BadSetting(f"GATEWAY_CREDENTIAL_HEADERS holds none of {', '.join(sorted(keys))}.")
+    return {f"x-{name.lower().replace('_', '-')}": name for name in names}
+
+
+def _check_accounts(config: Config) -> None:
+    """With credentials of their own for some accounts, none may fall back on those of others by mistake."""
+    if not config.accounts:
         return
+    for caller in config.keys.callers.values():
+        if caller.account not in config.accounts and caller.account != DEFAULT_ACCOUNT:
+            raise BadSetting(
+                f"GATEWAY_ACCOUNTS has no account {caller.account}, which GATEWAY_API_KEYS names."
+            )
+
+
+def _check_open_mode(config: Config, *, allowed: bool) -> None:
+    if not config.open:
+        return
+    foreign = [each for each in config.web.origins if urlsplit(each).hostname not in LOOPBACK]
+    if foreign:
+        raise BadSetting("GATEWAY_CORS_ORIGINS may name loopback only while GATEWAY_API_KEYS is empty.")
+    if config.headers:
+        raise BadSetting("GATEWAY_CREDENTIAL_HEADERS needs callers that are known: set GATEWAY_API_KEYS.")
     if not allowed:
         raise BadSetting("GATEWAY_API_KEYS is empty: in production the gateway does not serve without keys.")
     if config.host not in LOOPBACK:

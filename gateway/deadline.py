@@ -13,11 +13,13 @@ _deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
 class Deadline:
     """A point on the event loop's clock, in seconds. `background` work yields to callers who wait.
 
-    `operation` tells one piece of work from another, however many deadlines lie inside it.
+    `operation` tells one piece of work from another, however many deadlines lie inside it; `caller` is whose
+    it is, the empty text for nobody's.
     """
 
     at: float
     background: bool = False
+    caller: str = ""
     operation: object = field(default_factory=object)
 
     def left(self) -> float:
@@ -26,14 +28,14 @@ class Deadline:
 
 
 @contextmanager
-def within(seconds: float, *, background: bool = False) -> Iterator[Deadline]:
+def within(seconds: float, *, background: bool = False, caller: str = "") -> Iterator[Deadline]:
     """Give the work inside so many seconds; never more than what is already allowed."""
     at = asyncio.get_running_loop().time() + seconds
     outer = _deadline.get()
     if outer is None:
-        deadline = Deadline(at, background)
+        deadline = Deadline(at, background, caller)
     else:
-        deadline = Deadline(min(at, outer.at), background, outer.operation)
+        deadline = Deadline(min(at, outer.at), background, outer.caller or caller, outer.operation)
     token = _deadline.set(deadline)
     try:
         yield deadline

@@ -18,9 +18,13 @@ WHERE: Final = ("account", "source")
 class Watched(Protocol):
     """What is looked at."""
 
-    directories: dict[str, Directory]
     admission: Admission
     shelf: MemoryShelf
+
+    @property
+    def directories(self) -> dict[str, Directory]:
+        """The directory of each account."""
+        ...
 
     def shared_state(self) -> bool | None:
         """Whether what replicas share is there; None where nothing is shared."""

@@ -60,7 +60,7 @@ async def run(config: Config, wish: Wish) -> int:
     try:
         if wish.account not in gateway.ledgers:
             raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
-        imports = gateway.ledger(wish.account).imports
+        imports = gateway.ledgers[wish.account].imports
         async with gateway.sharing():
             if wish.follow is not None:
                 return await _follow(imports, wish)
@@ -111,7 +111,12 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
         return STOPPED
     status = _told(job)
     if wish.rejects is not None and job["columns"]:
-        read = await table.read(upload, most_rows=imports.limits.rows, most_cells=imports.limits.cells)
+        read = await table.read(
+            upload,
+            most_rows=imports.limits.rows,
+            most_cells=imports.limits.cells,
+            scratch=imports.scratch,
+        )
         count = await asyncio.to_thread(_write_rejects, Path(wish.rejects), read, job)
         print(f"{count} rows that failed are in {wish.rejects}.")
     return status
@@ -235,7 +240,7 @@ def _write_rejects(path: Path, read: table.Table, job: ImportJob) -> int:
             if row["status"] in BAD:
                 reasons.setdefault(row["index"], []).append(f"{report['source']}: {row['reason']}")
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)  # whatever parts cells where it is opened
         writer.writerow([*_texts(read.columns), REASON])
         for index, said in sorted(reasons.items()):
             writer.writerow([*_texts(read.rows[index]), *_texts([" ".join(said)])])

@@ -26,15 +26,15 @@ class Keys:
 
 
 def read_keys(text: str) -> Keys:
-    """Keys out of `name:sha256-hex:scopes[:account[:sources]]`, separated by `;`, lists inside by `,`."""
+    """Keys out of `name:sha256-hex:scopes[:account[:sources[:modules]]]`, separated by `;`, lists by `,`."""
     callers: dict[str, Caller] = {}
     for place, entry in enumerate(text.split(";"), start=1):
         if not entry.strip():
             continue
-        name, digest, scopes, account, sources = (*entry.strip().split(":"), "", "")[:5]
+        name, digest, scopes, account, sources, modules = (*entry.strip().split(":"), "", "", "")[:6]
         digest = digest.lower()
-        if entry.count(":") not in (2, 3, 4) or not name:
-            raise ValueError("has an entry that is not name:sha256-hex:scopes[:account[:sources]]")
+        if entry.count(":") not in (2, 3, 4, 5) or not name:
+            raise ValueError("has an entry that is not name:sha256-hex:scopes[:account[:sources[:modules]]]")
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise ValueError(f"has no SHA-256 in hex in entry {place}")
         if digest in callers:
@@ -45,6 +45,7 @@ def read_keys(text: str) -> Keys:
                 scopes=frozenset(Scope(scope.strip()) for scope in scopes.split(",")),
                 account=account or DEFAULT_ACCOUNT,
                 sources=frozenset(Source(each.strip()) for each in sources.split(",")) if sources else None,
+                modules=frozenset(each.strip() for each in modules.split(",")) if modules else None,
             )
         except ValueError as error:
             raise ValueError(f"has a scope or source in entry {place} that there is not") from error

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import config
-from gateway.app import create_app
+from gateway.app import create_app, guard
 from gateway.model.source import Source
 from gateway.server import running
 from gateway.telemetry import logs
@@ -72,12 +72,14 @@ def run(
     chosen = config.read(settings)
     logs.configure(chosen.log_level, chosen.log_format)
     listening = running.listen(chosen.host, chosen.port)
-    apps.append((create_app(chosen), listening))
+    app = create_app(chosen)
+    apps.append((app, listening))
     return running.run(
         apps,
         ready=lambda: print(_welcome(running.address(listening)), flush=True),
         grace=chosen.grace_seconds,
         hang_up=lambda: logs.toggle(chosen.log_level),
+        guard=guard(chosen, app),
     )
 
 

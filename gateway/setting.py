@@ -1,5 +1,6 @@
 """Settings as data: each part declares its own, `gateway.config` reads them all once."""
 
+import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,12 +11,21 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One environment variable: how its text is read, its default (as text), and what it means."""
+    """One environment variable: how its text is read, its default (as text), and what it means.
+
+    A `secret` may also stand in a file, which `<name>_FILE` names.
+    """
 
     name: str
     read: Callable[[str], Any]
     default: str
     meaning: str
+    secret: bool = False
+
+    @property
+    def file(self) -> str:
+        """The variable that names a file with the value."""
+        return f"{self.name}_FILE"
 
 
 class Secret:
@@ -58,6 +68,46 @@ def yes_no(value: str) -> bool:
     if word in {"false", "0", "no", "off", ""}:
         return False
     raise ValueError("is neither true nor false")
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Words, separated by commas."""
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def share(value: str) -> float:
+    """A part of a whole: more than 0, 1 at most."""
+    number = float(value)
+    if not 0 < number <= 1:
+        raise ValueError("is not a part of a whole, such as 0.5")
+    return number
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Origins of pages, as browsers send them: scheme, host and port."""
+    found = words(value.lower())
+    for origin in found:
+        parts = urlsplit(origin)
+        bare = f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme not in {"http", "https"} or not parts.netloc or origin != bare:
+            raise ValueError("is no list of origins such as https://app.example.com")
+    return found
+
+
+def networks(value: str) -> tuple[str, ...]:
+    """Addresses and networks."""
+    found = words(value)
+    for network in found:
+        ipaddress.ip_network(network)
+    return found
+
+
+def hosts(value: str) -> tuple[str, ...]:
+    """Names of hosts; one that begins with a point stands for all names below it."""
+    found = words(value.lower())
+    if any(set(host) & set("/:@?# *") for host in found):
+        raise ValueError("is no list of host names such as files.example.com,.example.org")
+    return found
 
 
 def seconds(value: str) -> float:

@@ -12,6 +12,7 @@ from gateway.cache.reads import Keep
 from gateway.config import BadSetting, Config
 from gateway.model.caller import Scope
 from gateway.model.source import Source
+from gateway.options import LIMITS
 from gateway.setting import Rate, Secret, Setting, declared
 
 DIGEST = hashlib.sha256(b"a key").hexdigest()
@@ -144,6 +145,24 @@ ODD = [
     ("GATEWAY_REPLICAS", "0"),
     ("GATEWAY_CONCURRENCY", "0"),
     ("GATEWAY_GRACE_SECONDS", "-1"),
+    ("GATEWAY_JWT_KEYS_URL", "http://id.example.com/keys"),
+    ("GATEWAY_JWT_KEYS", "{}"),
+    ("GATEWAY_JWT_KEYS", '{"keys": [{"kty": "oct", "k": "AAAA"}]}'),
+    *(("GATEWAY_JWT_ALGORITHMS", odd) for odd in ("HS256", "none", "RS256,HS256", ",")),
+    ("GATEWAY_JWT_KEYS_SECONDS", "0"),
+    ("GATEWAY_JWT_LEEWAY_SECONDS", "-1"),
+    *(
+        ("GATEWAY_ACCOUNTS", odd)
+        for odd in ("acme", "[]", '{"acme": 1}', '{"a b": {}}', '{"a": {"PACKAGEX_URL": 1}}')
+    ),
+    ("GATEWAY_CREDENTIAL_ACCOUNTS", "0"),
+    *((f"GATEWAY_CALLER_{what}", "1") for what in ("REQUESTS", "POINTS", "CALLS")),
+    *(("GATEWAY_CALLER_SHARE", odd) for odd in ("0", "1.1", "half", "nan")),
+    *(("GATEWAY_CORS_ORIGINS", odd) for odd in ("*", "null", "example.com", "https://a.example/", "ftp://a.example")),
+    *(("GATEWAY_TRUSTED_PROXIES", odd) for odd in ("*", "proxy", "10.0.0.1/8")),
+    *(("GATEWAY_MEDIA_HOSTS", odd) for odd in ("https://a.example", "*.example.com", "a.example/b")),
+    *((f"GATEWAY_{what}", "0") for what in ("HEADER_BYTES", "HEAD_SECONDS", "BODY_SECONDS", "JSON_DEPTH")),
+    *((f"GATEWAY_{name}", "0") for _, name, _ in LIMITS),
     ("GATEWAY_PHONE_REGION", "USA"),
     ("GATEWAY_PHONE_REGION", "4"),
     ("GATEWAY_PHONE_REGION", "1A"),
@@ -187,10 +206,78 @@ def test_an_odd_value_stops_the_start_and_names_the_variable(name: str, value: s
     assert DIGEST not in told
 
 
+TOGETHER = [
+    ("GATEWAY_JWT_ISSUER", "https://id.example.com"),  # without whom it is for
+    ("GATEWAY_JWT_AUDIENCE", "contacts"),  # without an issuer
+    ("GATEWAY_CREDENTIAL_HEADERS", "PACKAGEX_URL"),
+    ("GATEWAY_ACCOUNTS", '{"acme": {"PACKAGEX_URL": "http://packagex.example.com"}}'),
+    ("GATEWAY_ACCOUNTS", '{"acme": {"X": "y"}}'),
+    ("GATEWAY_CREDENTIAL_HEADERS", "PACKAGEX_API_KEY"),  # without callers that are known
+    ("GATEWAY_CORS_ORIGINS", "https://app.example.com"),  # in open mode
+    ("PACKAGEX_API_KEY_FILE", "/nowhere/at/all"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), TOGETHER)
+def test_settings_that_do_not_fit_each_other_stop_the_start(name: str, value: str) -> None:
+    told = refusal(name, value)
+    assert told.startswith(("GATEWAY_", "PACKAGEX_API_KEY_FILE"))
+    assert value not in told
+
+
+def test_an_account_without_credentials_of_its_own_falls_back_on_nobodys() -> None:
+    accounts = '{"acme": {"PACKAGEX_API_KEY": "a"}}'
+    with pytest.raises(BadSetting, match="GATEWAY_ACCOUNTS has no account other"):
+        config.read({"GATEWAY_ACCOUNTS": accounts, "GATEWAY_API_KEYS": f"ada:{DIGEST}:read:other"})
+    chosen = config.read(
+        {"GATEWAY_ACCOUNTS": accounts, "SMART_SENDER_TOKEN": "ours", "PACKAGEX_TIMEOUT_SECONDS": "3"}
+    )
+    acme = chosen.sources_of("acme")
+    assert [source for source, held in acme.items() if held.enabled] == [Source.PACKAGEX]
+    assert acme[Source.PACKAGEX].policy.seconds == 3.0
+    assert [source for source, held in chosen.sources.items() if held.enabled] == [Source.SMART_SENDER]
+
+
+# ---- secrets in files
+
+
+@pytest.mark.parametrize("name", [*KEY_NAMES, "GATEWAY_API_KEYS", "GATEWAY_STATE_URL"])
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, name: str) -> None:
+    values = {"GATEWAY_API_KEYS": KEYS, "GATEWAY_STATE_URL": "redis://:word@127.0.0.1"}
+    file = tmp_path / "secret"
+    file.write_text(f"  {values.get(name, SECRET)}\n")
+    chosen = config.read({f"{name}_FILE": str(file)})
+    held = {
+        "GATEWAY_API_KEYS": [caller.name for caller in chosen.keys.callers.values()],
+        "GATEWAY_STATE_URL": chosen.state_url.reveal(),
+        **{key: each.key.reveal() for key, each in zip(KEY_NAMES, chosen.sources.values(), strict=True)},
+    }
+    assert held[name] == {"GATEWAY_API_KEYS": ["ada"]}.get(name, values.get(name, SECRET))
+    assert SECRET not in repr(chosen)
+    assert config.unknown({f"{name}_FILE": str(file)}) == []
+
+
+def test_a_secret_and_its_file_are_not_taken_together(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    with pytest.raises(BadSetting, match="both set"):
+        config.read({"PACKAGEX_API_KEY": "a", "PACKAGEX_API_KEY_FILE": str(file)})
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"sk_live\x007Jq2", b"x" * (1024 * 1024 + 1)])
+def test_an_odd_file_is_refused_without_quoting_it(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    told = refusal("PACKAGEX_API_KEY_FILE", str(file))
+    assert "PACKAGEX_API_KEY" in told
+    assert "7Jq2" not in told
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
-    free = {*config.TRACES, "GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
-    assert name in free or name in {odd for odd, _ in ODD}
+    prefixes = {"GATEWAY_JWT_SCOPE_PREFIX", "GATEWAY_JWT_CLAIM_PREFIX"}
+    free = {*config.TRACES, *prefixes, "GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
+    assert name in free or name in {odd for odd, _ in (*ODD, *TOGETHER)}
 
 
 @given(

@@ -87,7 +87,7 @@ def test_nobody_is_known_without_callers() -> None:
         "ada",
         f"ada:{DIGEST}",
         f":{DIGEST}:read",
-        f"ada:{DIGEST}:read:acme:PACKAGEX:more",
+        f"ada:{DIGEST}:read:acme:PACKAGEX:more:still",
         f"ada:{DIGEST}:",
         f"ada:{DIGEST}:read,",
         f"ada:{DIGEST}:reed",

@@ -9,10 +9,9 @@ from graphql import GraphQLResolveInfo
 
 from gateway.context.asked import Asked, chosen
 from gateway.engine import selection
-from gateway.errors import Forbidden, GatewayError
+from gateway.errors import GatewayError
 from gateway.federation import asking, contact_lists
 from gateway.federation.asking import Arguments
-from gateway.model.caller import Scope
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
 from gateway.model.outcome import Connection
 from gateway.model.property import Property
@@ -85,9 +84,7 @@ class Contacts:
         return e164(contact["phone"], self.asked.directory.region) if contact["phone"] else None
 
     def raw(self, contact: Contact) -> Any:
-        """The record of a contact, for callers with the scope."""
-        if not self.asked.caller.may(Scope.RAW):
-            raise Forbidden("Your key lacks the scope `raw`.")
+        """The record of a contact."""
         return contact["_raw"]
 
     def funnels(self, contact: Contact) -> Awaitable[list[Funnel]] | list[Funnel]:

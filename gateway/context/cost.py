@@ -31,10 +31,15 @@ class CostMeter:
         """One for each source that failed and of which older answers were used."""
         return [_stale(event) for _, event in sorted(self.stale.items())]
 
+    @property
+    def calls(self) -> int:
+        """Calls of all sources."""
+        return sum(calls for calls, _ in self.sources.values())
+
     def report(self) -> dict[str, Any]:
         """What stands in `extensions.cost`."""
         return {
-            "upstreamCalls": sum(calls for calls, _ in self.sources.values()),
+            "upstreamCalls": self.calls,
             "cacheHits": sum(hits for _, hits in self.sources.values()),
             "perSource": {
                 source: {"calls": calls, "cacheHits": hits}

@@ -12,12 +12,12 @@ from gateway.federation.asking import Arguments
 from gateway.index.rows import instant
 from gateway.journal.journal import Journal, Noted
 from gateway.model import ids
-from gateway.model.caller import Caller
 from gateway.model.contact import Contact
 from gateway.model.event import Event, EventQuery, EventType
 from gateway.model.source import Source
 
 CURSOR_PARTS: Final = 3
+STRETCH: Final = 200  # events looked at at once, where some have to be left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Events:
     async def one(self, number: int) -> Event | None:
         """One event; None also where the caller may not read its source."""
         found = await self.journal.event(self._account, number)
-        return None if found is None or not _may_read(self.asked.caller, found) else self._event(found)
+        return None if found is None or not await self._may_read(found) else self._event(found)
 
     async def written(self, payload: Mapping[str, Any]) -> Event | None:
         """The event of a payload."""
@@ -80,7 +80,7 @@ class Events:
         first, after = asking.page(arguments)
         mark = paging.fingerprint("events", self._account, query)
         start = 0 if after is None else _number(after, mark)
-        found = await self.journal.events(self._account, self._allowed(query), start, first + 1)
+        found = await self._found(self._allowed(query), start, first + 1)
         events = [self._event(each) for each in found[:first]]
         end = events[-1]["_number"] if events else start
         return {
@@ -93,6 +93,31 @@ class Events:
             },
             "_mark": mark,
         }
+
+    async def _found(self, query: EventQuery, start: int, count: int) -> list[Noted]:
+        """Events behind a number that the caller may read."""
+        if self.asked.caller.modules is None:
+            return await self.journal.events(self._account, query, start, count)
+        found: list[Noted] = []
+        while len(found) < count:
+            some = await self.journal.events(self._account, query, start, STRETCH)
+            found += [each for each in some if await self._may_read(each)]
+            if len(some) < STRETCH:
+                break
+            start = some[-1].number
+        return found[:count]
+
+    async def _may_read(self, noted: Noted) -> bool:
+        """Whether the caller may know of an event."""
+        caller = self.asked.caller
+        if caller.sources is None and caller.modules is None:
+            return True
+        if noted.source is None:
+            return False
+        module = None
+        if noted.contact is not None:
+            module = ids.expect(noted.contact, "Contact", self._account).parts[0]
+        return await self.asked.directory.covers(Source(noted.source), module, caller)
 
     def _allowed(self, query: EventQuery) -> EventQuery:
         """The same query, without what has happened in sources that the caller may not read."""
@@ -125,7 +150,3 @@ def _number(cursor: str, mark: str) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < paging.LARGEST:
         raise CursorInvalid(paging.BROKEN)
     return number
-
-
-def _may_read(caller: Caller, noted: Noted) -> bool:
-    return caller.sources is None or (noted.source is not None and caller.may_read(Source(noted.source)))

@@ -6,12 +6,13 @@ from typing import Any
 from gateway import deadline
 from gateway.context.asked import Asked
 from gateway.context.writes import Writes
-from gateway.errors import BadInput
+from gateway.errors import BadInput, Forbidden
 from gateway.federation.asking import Arguments
 from gateway.imports import jobs
 from gateway.imports.jobs import Imports as Jobs
 from gateway.model import ids
 from gateway.model.importing import ImportJob, Upload
+from gateway.model.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,22 @@ class Imports:
         return None if payload["job"] is None else await self.by_id(payload["job"])
 
     async def one(self, number: int) -> ImportJob | None:
-        """An import, by its number."""
+        """An import, by its number: without the reports of sources that the key does not cover."""
         found = await self.jobs.get(number)
-        return None if found is None else jobs.readable(found, self.asked.caller)
+        if found is None:
+            return None
+        modules = found.get("_modules") or {}
+        kept = [
+            report
+            for report in found["reports"]
+            if await self._covers(Source(report["source"]), modules.get(report["source"]))
+        ]
+        if found["reports"] and not kept:
+            raise Forbidden("Your key does not cover the sources of this import.")
+        return {**found, "reports": kept}
+
+    async def _covers(self, source: Source, module: str | None) -> bool:
+        return await self.asked.directory.covers(source, module, self.asked.caller)
 
     def _number(self, text: str) -> int:
         return ids.expect_own(text, "ImportJob", self.asked.directory.account)

@@ -1,7 +1,7 @@
 """The verbs of one request, gathered."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from gateway.context.events import Events
 from gateway.context.groups import Groups
 from gateway.context.imports import Imports
 from gateway.context.writes import Ledger, Writes
-from gateway.errors import BadInput
+from gateway.errors import BadInput, Forbidden
 from gateway.federation import walk
 from gateway.federation.directory import Directory
 from gateway.model import ids
@@ -62,6 +62,20 @@ class Context:
                 "Give each input an idempotencyKey.",
                 "code": BadInput.code,
             }
+        )
+
+    def allows(self, scopes: Collection[str]) -> bool:
+        """Whether the caller has one of some scopes, by their names in the schema."""
+        return any(scope.name in scopes for scope in self.asked.caller.scopes)
+
+    def refuse(self, scopes: Collection[str], info: GraphQLResolveInfo[Any], *, nullable: bool) -> None:
+        """Say which scopes a field asks for: as an error, or beside a field that cannot be null."""
+        words = " or ".join(f"`{scope.lower()}`" for scope in sorted(scopes, reverse=True))
+        refusal = Forbidden(f"Your key lacks the scope {words}.")
+        if nullable:
+            raise refusal
+        self.asked.warnings.append(
+            {"message": refusal.message, "path": info.path.as_list(), "code": refusal.code}
         )
 
     async def node(self, text: str) -> Any:

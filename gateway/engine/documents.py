@@ -10,6 +10,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoFragmentCyclesRule,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
@@ -18,7 +19,8 @@ from graphql import (
 )
 
 from gateway.engine import selection
-from gateway.engine.limits import Limits, TooComplex, check_depth
+from gateway.engine.cost import Price, price
+from gateway.engine.limits import Limits, check_document, check_text, too_complex
 
 MOST_ERRORS = 10
 TOO_MANY_TOKENS = "contains more than"  # words of graphql-core; it has no class for this
@@ -38,12 +40,14 @@ class InvalidDocument(Exception):
 class Document:
     """A valid document, and the kind of each of its operations by name ("" for one without).
 
-    `roots` are the names of the fields at the root of each operation, aliases counted one by one.
+    `roots` are the names of the fields at the root of each operation, aliases counted one by one; `prices`
+    what each of them costs.
     """
 
     node: DocumentNode
     operations: dict[str, str]
     roots: dict[str, tuple[str, ...]]
+    prices: dict[str, Price]
 
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
@@ -72,9 +76,15 @@ class Document:
             return self.roots.get(name, ())
         return next(iter(self.roots.values())) if len(self.roots) == 1 else ()
 
+    def price(self, name: str | None) -> Price | None:
+        """What an operation costs; None where the name does not choose one."""
+        if name:
+            return self.prices.get(name)
+        return next(iter(self.prices.values())) if len(self.prices) == 1 else None
+
 
 class Documents:
-    """The documents of one schema. Bounded: the one that was not asked for longest is dropped."""
+    """The documents of one schema. Bounded: those that were not asked for longest are dropped."""
 
     def __init__(
         self,
@@ -84,6 +94,7 @@ class Documents:
         introspection: bool = True,
         suggestions: bool = True,
         most: int = 1_000,
+        most_signs: int = 300_000,
     ) -> None:
         self._schema = schema
         self._limits = limits
@@ -92,6 +103,8 @@ class Documents:
         )
         self._suggestions = suggestions
         self._most = most
+        self._most_signs = most_signs
+        self._signs = 0
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str) -> Document:
@@ -103,28 +116,30 @@ class Documents:
         found = self._read(text)
         if len(text) <= LARGEST_KEPT:
             self._kept[text] = found
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._signs += len(text)
+            while len(self._kept) > self._most or self._signs > self._most_signs:
+                self._signs -= len(self._kept.popitem(last=False)[0])
         return found
 
     def _read(self, text: str) -> Document:
+        check_text(text, self._limits)
         try:
             node = parse(text, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
-            check_depth(node, self._limits.depth)
+            rules = self._rules if check_document(node, self._limits) else [NoFragmentCyclesRule]
             errors = validate(
                 self._schema,
                 node,
-                self._rules,
+                rules,
                 max_errors=MOST_ERRORS,
                 hide_suggestions=not self._suggestions,
                 allow_empty_selection_sets=False,
             )
         except GraphQLSyntaxError as error:
             if TOO_MANY_TOKENS in error.message:
-                raise TooComplex(f"The document has more than {self._limits.tokens} tokens.") from error
+                raise too_complex("tokens", self._limits.tokens + 1, self._limits.tokens) from error
             raise InvalidDocument("GRAPHQL_PARSE_FAILED", [error]) from error
         except RecursionError as error:
-            raise TooComplex("The document nests too deep.") from error
+            raise too_complex("depth", self._limits.depth + 1, self._limits.depth) from error
         if errors:
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
         operations = {
@@ -132,7 +147,18 @@ class Documents:
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
-        return Document(node, operations, _roots(node))
+        return Document(node, operations, _roots(node), _prices(self._schema, node))
+
+
+def _prices(schema: GraphQLSchema, node: DocumentNode) -> dict[str, Price]:
+    fragments = {
+        each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
+    }
+    return {
+        each.name.value if each.name else "": price(schema, each, fragments)
+        for each in node.definitions
+        if isinstance(each, OperationDefinitionNode)
+    }
 
 
 def _roots(node: DocumentNode) -> dict[str, tuple[str, ...]]:

@@ -7,17 +7,20 @@ from ariadne import make_executable_schema
 from ariadne.types import SchemaBindable
 from graphql import GraphQLResolveInfo, GraphQLSchema, default_field_resolver
 
+from gateway.engine import access
+
 
 class UnboundField(Exception):
     """A root field that nothing resolves: the schema promises what the code does not do."""
 
 
 def build(sdl: str, bindables: Sequence[SchemaBindable]) -> GraphQLSchema:
-    """The schema of an SDL text; raises UnboundField where a root field has no resolver."""
+    """The schema of an SDL text, its rights enforced; raises UnboundField where a root has no resolver."""
     schema = make_executable_schema(sdl, list(bindables))
     unbound = sorted(_unbound(schema))
     if unbound:
         raise UnboundField(f"No resolver is bound to {', '.join(unbound)}.")
+    access.enforce(schema)
     return schema
 
 

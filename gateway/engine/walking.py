@@ -82,7 +82,12 @@ def walk(
     ) -> Iterator[tuple[str, FieldNode]]:
         for each in (each for one in sets for each in one.selections):
             if next(steps, None) is None:
-                raise TooComplex("The document is too large to be planned; it may run all the same.")
+                raise TooComplex(
+                    "The document is too large to be planned; it may run all the same.",
+                    "steps",
+                    MOST_STEPS + 1,
+                    MOST_STEPS,
+                )
             skip = get_directive_values(GraphQLSkipDirective, each, values)
             include = get_directive_values(GraphQLIncludeDirective, each, values)
             if (skip and skip["if"]) or (include and not include["if"]):

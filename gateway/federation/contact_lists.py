@@ -11,7 +11,7 @@ from gateway.errors import (
     Forbidden,
     GatewayError,
 )
-from gateway.federation import outcomes, paging
+from gateway.federation import coverage, outcomes, paging
 from gateway.federation.asking import ContactsQuery, ModuleRef
 from gateway.federation.directory import Directory
 from gateway.federation.fanout import ask
@@ -71,6 +71,9 @@ class ContactLists:
         for source, answer in answers.items():
             if isinstance(answer, BadInput):
                 raise answer
+            if isinstance(answer, Forbidden):
+                self._refused[source] = answer
+                continue
             feeds[source] = _Failing(answer) if isinstance(answer, GatewayError) else answer
         page = await walk(
             feeds, first=self._query.first, after=self._query.after, mark=self._mark, refused=self._refused
@@ -188,6 +191,7 @@ class ContactLists:
                 raise state.error.with_traceback(None)  # it is raised again and again
             return IndexFeed(self._directory.index, question, state)
         module = await self._module(upstream) if self._query.module is not None else None
+        await coverage.check(upstream, module)
         return LiveFeed(
             lambda offset, count: upstream.contacts(offset, count, module=module, search=search),
             upstream.traits.page_ceiling,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import BadInput, CapabilityUnsupported, Forbidden, GatewayError
+from gateway.federation import coverage
 from gateway.federation.asking import ModuleRef
 from gateway.federation.fanout import ask
 from gateway.federation.health import HealthBoard
@@ -45,7 +46,7 @@ class Directory:
             raise CapabilityUnsupported(
                 source.value, f"{self.traits[source].name} is switched off: it has no key or no address."
             )
-        return found
+        return coverage.covered(found, caller)
 
     def able(self, source: Source, caller: Caller, ability: str) -> Upstream | None:
         """A source, where it has an ability; None where it has not."""
@@ -70,6 +71,15 @@ class Directory:
                 refused[source] = error
         return able, refused
 
+    async def covers(self, source: Source, module: str | None, caller: Caller) -> bool:
+        """Whether a caller may see what lies in a module of a source; None where it is not known in which."""
+        if not caller.may_read(source):
+            return False
+        upstream = self.upstreams.get(source)
+        if upstream is None or caller.modules is None or not upstream.traits.has_modules:
+            return True
+        return bool(module) and await coverage.covers(upstream, module, caller)
+
     async def contacts(
         self, keys: Sequence[ContactKey], caller: Caller, *, brief: bool, max_age: float | None
     ) -> Found[ContactKey, Contact]:
@@ -93,13 +103,13 @@ class Directory:
         for key in keys:
             upstream.check_id("contact", key.id)
         if not upstream.reads_by_id:
-            return await self.index.contacts(keys, max_age)
+            return await coverage.only(upstream, await self.index.contacts(keys, max_age))
         found = await upstream.contacts_by_id(keys, brief=brief)
         homeless = [
             key for key in keys if key not in found and upstream.traits.has_modules and not key.module
         ]
         if homeless:  # not in the default module: the index knows in which
-            found.update(await self.index.contacts(homeless, max_age))
+            found.update(await coverage.only(upstream, await self.index.contacts(homeless, max_age)))
         return found
 
     async def groups(self, keys: Sequence[GroupKey], caller: Caller) -> Found[GroupKey, Group]:
@@ -177,6 +187,7 @@ class Directory:
             if found is None:
                 raise BadInput(f"{upstream.traits.name} has no module named {module.name!r}.")
             return found
+        await coverage.check(upstream, module.id)
         known = module.id in self.index.modules(upstream.source)
         if not known and all(module.id != each["sourceId"] for each in await upstream.modules()):
             raise BadInput(f"{upstream.traits.name} has no such module.")

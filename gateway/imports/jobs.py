@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import deadline, events
-from gateway.errors import DeadlineExceeded, Forbidden, GatewayError, UpstreamRejected
+from gateway.errors import DeadlineExceeded, GatewayError, UpstreamRejected
 from gateway.federation.directory import Directory
 from gateway.imports import columns, reports, table
 from gateway.imports.confirmations import Confirmations, mark
@@ -145,6 +145,11 @@ class Imports:
         if not running.go.is_set():
             await self._stop(running)
 
+    @property
+    def running(self) -> bool:
+        """Whether any job is under way."""
+        return bool(self._running)
+
     async def wait(self, number: int, seconds: float) -> None:
         """Wait until a job has ended, and for so long at most."""
         running = self._running.get(number)
@@ -273,6 +278,7 @@ class Imports:
             "total": None if targets else 0,
             "reports": [*(reports.begun(target.source) for target in targets), *refused],
             "confirmation": None,
+            "_modules": {target.source.value: target.module for target in targets},
             "startedAt": self._now(),
             "finishedAt": ended,
         }
@@ -500,13 +506,3 @@ def _own_copy(upload: Upload, folder: Path) -> Upload:
     except OSError:  # on another file system
         shutil.copyfile(upload.path, path)
     return Upload(path, upload.filename, upload.size, upload.sha256)
-
-
-def readable(job: ImportJob, caller: Caller) -> ImportJob:
-    """A job as a caller may see it: without the reports of sources that the key does not cover."""
-    if caller.sources is None:
-        return job
-    kept = [report for report in job["reports"] if caller.may_read(Source(report["source"]))]
-    if job["reports"] and not kept:
-        raise Forbidden("Your key does not cover the sources of this import.")
-    return {**job, "reports": kept}

@@ -97,6 +97,10 @@ class Store(Protocol):
         """Take rows out; ids that are not there are nothing to do."""
         ...
 
+    async def forget(self, beginning: str) -> None:
+        """Take out everything of accounts whose names begin so."""
+        ...
+
     async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
         """End a scan: rows that it has not met are gone. The number of rows left."""
         ...
@@ -186,6 +190,18 @@ class SqliteStore(Store):
                         (account, source, vendor_id),
                     ).fetchall()
                     _take_out(db, gone)
+
+        await self._run(run)
+
+    async def forget(self, beginning: str) -> None:
+        """Take out everything of accounts whose names begin so."""
+
+        def run() -> None:
+            with self._writer as db:
+                those = "WHERE substr(account, 1, ?) = ?"
+                named = (len(beginning), beginning)
+                _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
+                db.execute(f"DELETE FROM scan {those}", named)  # noqa: S608
 
         await self._run(run)
 

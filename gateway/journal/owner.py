@@ -50,11 +50,11 @@ class Owner:
     async def aclose(self) -> None:
         """End ownership."""
         if self._file is not None:
-            self._file.close()
+            if self._scratch is not None:  # first: a scratch without an owner is found by the next start only
+                shutil.rmtree(self._scratch, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self._path.unlink()
-            if self._scratch is not None:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+            self._file.close()
 
     @staticmethod
     @contextlib.contextmanager
@@ -81,3 +81,7 @@ class Owner:
                     if not held:
                         shutil.rmtree(folder / f"{path.stem}{SCRATCH}", ignore_errors=True)
                         path.unlink()
+        for path in folder.glob(f"*{SCRATCH}"):  # of one who was killed while it ended
+            with self._held(path.with_suffix(SUFFIX)) as held:
+                if not held and path.stem != self.name:
+                    shutil.rmtree(path, ignore_errors=True)

@@ -20,12 +20,16 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: the name of a key, its scopes, its account, and the sources it is limited to (None: all)."""
+    """Who asks: the name of a key, its scopes, its account, and what it is limited to (None: nothing).
+
+    `modules` are names or vendor ids of modules, for sources that have some.
+    """
 
     name: str
     scopes: frozenset[Scope]
     account: str = DEFAULT_ACCOUNT
     sources: frozenset[Source] | None = None
+    modules: frozenset[str] | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller has a scope."""

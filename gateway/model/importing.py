@@ -70,6 +70,7 @@ class ImportJob(TypedDict):
     processed: int
     total: int | None
     reports: list[ImportReport]
+    _modules: dict[str, str | None]
     confirmation: str | None
     startedAt: str
     finishedAt: str | None

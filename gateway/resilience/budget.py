@@ -64,6 +64,11 @@ class Budget:
         for _ in range(min(calls, self._sent.count(taken_at))):
             self._sent.remove(taken_at)
 
+    def give_back_latest(self, calls: int) -> None:
+        """The same for the latest ones, whenever room was taken for them."""
+        for _ in range(min(calls, len(self._sent))):
+            self._sent.pop()
+
     def closed_for(self, now: float) -> float:
         """Seconds for which the source refuses requests; 0.0 when it does not."""
         return max(0.0, self._closed_until - now)

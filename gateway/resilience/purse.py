@@ -5,6 +5,7 @@ paid for together, the work is either done as a whole or not begun. Whoever has 
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -18,10 +19,13 @@ from gateway.resilience.line import Line
 
 EARLY: Final = 0.05  # seconds before its deadline at which who waits is told: others wait for the same answer
 LEAST_WAIT: Final = 0.001
+MOST_CALLERS: Final = 1_000  # whose parts are remembered
 PREPAID: Final = -1.0  # when a call was paid for that was paid for beforehand
 
 Share = Callable[[int, bool], Awaitable[float]]
 """Takes room for calls where several processes share it: 0.0, or the seconds until it is worth asking."""
+ShareOfOne = Callable[[str, int, int], Awaitable[float]]
+"""The same for the calls of one caller, who gets so many in a window."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,11 +46,18 @@ class _Waiter:
 
 @dataclass(slots=True, eq=False)
 class Purse:
-    """The way to the budget of one source. `share`: what other processes that use it agree to."""
+    """The way to the budget of one source. `share`: what other processes that use it agree to.
+
+    One caller gets the part `of_one` of the limit at most, so that there is always some left for the others;
+    `share_of_one`: what other processes agree to of that.
+    """
 
     source: str
     budget: Budget
     share: Share | None = None
+    of_one: float = 1.0
+    share_of_one: ShareOfOne | None = None
+    _own: "OrderedDict[str, Budget]" = field(default_factory=OrderedDict)
     _line: Line[_Waiter] = field(default_factory=Line)
     # When it is worth asking the others again, for callers and for work in the background.
     _shared_until: dict[bool, float] = field(default_factory=lambda: {False: 0.0, True: 0.0})
@@ -68,17 +79,28 @@ class Purse:
             return PREPAID
         held = deadline.current()
         background = held is not None and held.background
-        if not (self._line if background else self._line.callers):
-            now = clock()
-            if not await self._take(now, calls, background=background):
-                return now
-        return await self._wait(calls, held.operation if held else object(), background=background)
+        own = self._own_budget()
+        if own is not None:
+            await self._take_own(own, calls)
+        try:
+            if not (self._line if background else self._line.callers):
+                now = clock()
+                if not await self._take(now, calls, background=background):
+                    return now
+            return await self._wait(calls, held.operation if held else object(), background=background)
+        except BaseException:
+            if own is not None:
+                own.give_back_latest(calls)
+            raise
 
     def give_back(self, calls: int, paid_at: float) -> None:
         """Give back what was paid for and not sent; `paid_at` is what `pay` returned."""
         credit = self._credit.get()
         if paid_at != PREPAID:
             self.budget.give_back(calls, paid_at)
+            own = self._own_budget()
+            if own is not None:
+                own.give_back_latest(calls)
             self._woken.set()
         elif credit is not None:
             credit.left += calls
@@ -93,6 +115,41 @@ class Purse:
         wait = self.budget.closed_for(asyncio.get_running_loop().time())
         if wait:
             raise self._spent(wait)
+
+    def _own_budget(self) -> Budget | None:
+        """What the caller at hand has taken; None where it may take everything."""
+        held = deadline.current()
+        limit = self.budget.limit
+        if limit is None or self.of_one >= 1 or held is None or not held.caller:
+            return None
+        own = self._own.get(held.caller)
+        if own is None:
+            own = self._own[held.caller] = Budget(max(1, int(limit * self.of_one)), self.budget.window)
+            if len(self._own) > MOST_CALLERS:
+                self._own.popitem(last=False)
+        self._own.move_to_end(held.caller)
+        return own
+
+    async def _take_own(self, own: Budget, calls: int) -> None:
+        """Take room in the part of the caller at hand, waiting within the deadline."""
+        clock = asyncio.get_running_loop().time
+        held = deadline.current()
+        while True:
+            wait = own.take(clock(), calls)
+            if not wait and self.share_of_one is not None and held is not None:
+                wait = await self.share_of_one(held.caller, calls, own.limit or 1)
+                if wait:
+                    own.give_back_latest(calls)
+            if not wait:
+                return
+            if wait >= deadline.seconds_left(float("inf")) - EARLY:
+                raise BudgetSpent(
+                    self.source,
+                    f"Your part of the rate limit of {self.source} leaves no room within the time given. "
+                    f"Try again in {wait:.0f} seconds.",
+                    retry_after=wait,
+                )
+            await asyncio.sleep(wait)
 
     async def _take(self, now: float, calls: int, *, background: bool) -> float:
         wait = self.budget.take(now, calls, background=background)
@@ -200,6 +257,9 @@ class Purse:
         now = asyncio.get_running_loop().time()
         until = now + deadline.seconds_left(float("inf"))
         calls = self.budget.affordable(now, until) if until != float("inf") else None
+        own = self._own_budget()
+        if calls is not None and own is not None:
+            calls = min(calls, own.affordable(now, until) or 0)
         if calls is None:
             return None, 0.0
         wait = max(self.budget.window, deadline.seconds_left(float("inf")), self.budget.closed_for(now))

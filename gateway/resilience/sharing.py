@@ -11,6 +11,10 @@ class Sharing(Protocol):
         """Take room for some calls: 0.0, or the seconds until it is worth asking again."""
         ...
 
+    async def take_of_one(self, caller: str, calls: int, most: int) -> float:
+        """Take room in the part of one caller, who gets so many calls in a window; as `take`."""
+        ...
+
     def opened(self, kind: str, seconds: float) -> None:
         """Our breaker for a class of calls has opened for so long."""
         ...

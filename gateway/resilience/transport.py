@@ -115,7 +115,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     A request whose extensions say `safe` is sent again when its connection breaks or the source says that it
     is in trouble; any other only when it has certainly not left, and what it raises says whether it is
     `uncertain`. The extensions `seconds` and `answer_bytes` allow one call more than usual; `check` looks at
-    an answer and raises where it is not what was agreed.
+    an answer and raises where it is not what was agreed. `share` is the part of the budget that one caller
+    gets at most.
     """
 
     def __init__(
@@ -128,10 +129,13 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         sleep: Sleep = asyncio.sleep,
         dice: Callable[[], float] = random.random,
         sharing: Sharing | None = None,
+        share: float = 1.0,
     ) -> None:
         self.source = source
         self.policy = policy
-        self.purse = Purse(source, budget, None if sharing is None else sharing.take)
+        self.purse = Purse(source, budget, of_one=share)
+        if sharing is not None:
+            self.purse.share, self.purse.share_of_one = sharing.take, sharing.take_of_one
         self.slots = Slots(source, policy.at_once)
         self.gates = {
             kind: Gate(source, kind, Breaker(policy.failures, policy.cool_down, policy.longest_cool_down))

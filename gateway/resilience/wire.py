@@ -18,6 +18,11 @@ from gateway.errors import (
 )
 from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_after
 
+COMMON_HEADERS: Final = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "user-agent": "contacts-gateway",
+}
 DEEPEST: Final = 512  # levels of JSON; what lies deeper could not be walked or encoded again
 JSON_TYPE: Final = re.compile(r"\s*(application/([\w.-]+\+)?json|text/json)?\s*(;|$)", re.IGNORECASE)
 NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
@@ -47,19 +52,25 @@ def understood() -> Iterator[None]:
         raise
 
 
+class Credential:
+    """The headers that carry the key of a source; they can be renewed while calls are under way."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.renew(headers)
+
+    def renew(self, headers: Mapping[str, str]) -> None:
+        """Send other ones from now on."""
+        self.headers: Mapping[str, str] = {**COMMON_HEADERS, **headers}
+
+
 class Wire:
     """Sends JSON requests below one address, with the headers that carry the key."""
 
-    def __init__(self, transport: UpstreamTransport, address: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, transport: UpstreamTransport, address: str, credential: Credential) -> None:
         self.transport = transport
         self.source = transport.source
         self._address = address.rstrip("/")
-        self._headers = {
-            "accept": "application/json",
-            "accept-encoding": "gzip",
-            "user-agent": "contacts-gateway",
-            **headers,
-        }
+        self._credential = credential
 
     async def send(
         self,
@@ -80,7 +91,7 @@ class Wire:
         url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
         if query:
             url = f"{url}?{urlencode(query)}"
-        headers, content = self._headers, None
+        headers, content = self._credential.headers, None
         if json is not None:
             headers = {**headers, "content-type": "application/json"}
             content = orjson.dumps(json)
@@ -100,7 +111,7 @@ class Wire:
         url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
         extensions = {"operation": operation, **(extensions or {})}
         return await self._answer(
-            httpx.Request("POST", url, headers=self._headers, files=files, extensions=extensions)
+            httpx.Request("POST", url, headers=self._credential.headers, files=files, extensions=extensions)
         )
 
     async def _answer(self, request: httpx.Request) -> Answer:

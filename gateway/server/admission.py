@@ -6,6 +6,7 @@ quick, a tenth less whenever it is late (additive increase, multiplicative decre
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,14 +30,17 @@ class Admission:
     """Counts operations under way, and says whether one more may begin. Pure: told the lag.
 
     `most` bounds them however quick the loop is: slow sources keep operations waiting, and each holds memory.
+    One caller gets the part `of_one` of them at most, so that there is always some room for the others.
     """
 
     most: int = 1_000
+    of_one: float = 1.0
     limit: float = field(init=False)
     under_way: int = 0
     uploads: int = 0
     refused: int = 0
     lag: float = 0.0
+    _held: dict[str, int] = field(default_factory=dict)
     _refused: int = 0
 
     def __post_init__(self) -> None:
@@ -45,7 +49,7 @@ class Admission:
     def told(self, lag: float) -> None:
         """The loop was late by so many seconds."""
         self.lag += SMOOTHING * (lag - self.lag)
-        fewest = float(min(FEWEST, self.most))
+        fewest = float(min(math.ceil(FEWEST / self.of_one), self.most))
         if self.lag > LAG_SECONDS and self.under_way > fewest:  # fewer are not what makes it late
             self.limit = max(fewest, min(self.limit, self.under_way) * LESS)
         elif self.lag <= LAG_SECONDS / 2:
@@ -54,15 +58,22 @@ class Admission:
         self._refused = self.refused
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Carry out an operation, or raise Overloaded."""
+    def one(self, caller: str = "") -> Iterator[None]:
+        """Carry out an operation of a caller, or raise Overloaded."""
         if self.under_way >= int(self.limit):
             self._refuse("operations")
+        held = self._held.get(caller, 0)
+        if self.of_one < 1 and held >= max(1, int(self.limit * self.of_one)):
+            self._refuse("operations of yours")
         self.under_way += 1
+        self._held[caller] = held + 1
         try:
             yield
         finally:
             self.under_way -= 1
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller]
 
     @contextmanager
     def upload(self) -> Iterator[None]:

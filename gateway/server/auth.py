@@ -1,40 +1,105 @@
-"""Who asks: keys, and the guard of open mode."""
+"""Who asks: keys and tokens, and the guards against pages of other sites."""
 
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from gateway.keys import Keys
-from gateway.model.caller import ANYONE, Caller
-from gateway.server.problems import CsrfBlocked, NotAllowed, Unauthenticated
+from gateway.model.caller import ANYONE, DEFAULT_ACCOUNT, Caller, Scope
+from gateway.server.problems import CsrfBlocked, KeysAway, NotAllowed, Unauthenticated
 from gateway.setting import LOOPBACK
+from gateway.tokens import BadToken, KeysUnavailable, Tokens, Verifier
+
+Bring = Callable[[str, Mapping[str, str]], Awaitable[str]]
+
+TOKEN_POINTS = 2
 
 PREFLIGHT = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
 SIMPLE_TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 
 
-def authenticate(headers: Headers, keys: Keys) -> Caller:
-    """Who sends a request. Without any known key the gateway is open; `check_open_mode` guards it then."""
-    if not keys.callers:
-        return ANYONE
-    key = headers.get("x-api-key", "")
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if not key and scheme.lower() == "bearer":
-        key = token.strip()
-    if not key:
-        raise Unauthenticated("Send your key as `X-Api-Key`, or as `Authorization: Bearer`.")
-    caller = keys.find(key)
-    if caller is None:
-        raise Unauthenticated("This key is not known.")
-    return caller
+class Authority:
+    """Tells who sends a request. Without any known key or issuer the gateway is open; `check_open_mode`
+    guards it then.
+
+    `known` says whether there is an account, `bring` opens one for keys of sources that come in `headers`.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        tokens: Tokens | None = None,
+        *,
+        known: Callable[[str], bool] = lambda account: account == DEFAULT_ACCOUNT,
+        bring: Bring | None = None,
+        headers: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._known = known
+        self._bring = bring
+        self._headers = headers or {}
+        self._clock = clock
+        self._verifier: Verifier | None = None
+        self.renew(keys, tokens)
+
+    def renew(self, keys: Keys, tokens: Tokens | None) -> None:
+        """Know other keys from now on."""
+        self._keys = keys
+        if self._verifier is None or self._verifier.tokens != tokens:
+            self._verifier = None if tokens is None else Verifier(tokens, self._known, self._clock)
+
+    async def caller(self, headers: Headers) -> Caller:
+        """Who sends a request. Raises Unauthenticated."""
+        if not self._keys.callers and self._verifier is None:
+            return ANYONE
+        found = await self._named(headers)
+        brought = {name: headers[header] for header, name in self._headers.items() if header in headers}
+        if brought and self._bring is not None:
+            return replace(found, account=await self._bring(found.account, brought))
+        return found
+
+    async def allowed(self, headers: Headers, scope: Scope) -> Caller:
+        """The same, for whatever is no GraphQL and needs a scope. Raises NotAllowed."""
+        found = await self.caller(headers)
+        if not found.may(scope):
+            raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
+        return found
+
+    async def _named(self, headers: Headers) -> Caller:
+        key = headers.get("x-api-key", "")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        token = token.strip() if scheme.lower() == "bearer" else ""
+        if not key and not token:
+            raise Unauthenticated("Send your key as `X-Api-Key`, or as `Authorization: Bearer`.")
+        caller = self._keys.find(key or token)
+        if caller is not None:
+            return caller
+        if key or self._verifier is None or token.count(".") != TOKEN_POINTS:
+            raise Unauthenticated("This key is not known.")
+        try:
+            return await self._verifier.caller(token)
+        except BadToken as bad:
+            raise Unauthenticated(str(bad), error="invalid_token") from None
+        except KeysUnavailable as away:
+            headers_ = {"retry-after": str(math.ceil(away.retry_after or 1))}
+            raise KeysAway(away.message, headers=headers_, retry_after=away.retry_after) from None
 
 
-def check_csrf(method: str, headers: Headers) -> None:
-    """Refuse what a browser sends without asking first, when it says that it comes from elsewhere."""
+def check_csrf(method: str, headers: Headers, origins: Collection[str] = ()) -> None:
+    """Refuse what a browser sends without asking first, when it says that it comes from elsewhere.
+
+    `origins` are those of pages that may call.
+    """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if method == "POST" and kind not in SIMPLE_TYPES:
         return
     if any(name in headers for name in PREFLIGHT):
+        return
+    if headers.get("origin", "").lower() in origins:
         return
     site = headers.get("sec-fetch-site", "none")
     if site not in ("none", "same-origin") or _foreign(headers):
@@ -43,13 +108,19 @@ def check_csrf(method: str, headers: Headers) -> None:
         )
 
 
-def check_open_mode(headers: Headers) -> None:
+def check_origin(headers: Headers, origins: Collection[str] = ()) -> None:
+    """Refuse a socket that a page of another origin opens: browsers ask nobody before that."""
+    if _foreign(headers) and headers.get("origin", "").lower() not in origins:
+        raise NotAllowed("Pages of this origin may open no socket here.")
+
+
+def check_open_mode(headers: Headers, origins: Collection[str] = ()) -> None:
     """A page in a browser, or a proxy in front, must not make a gateway without keys public."""
     if any(name == "forwarded" or name.startswith("x-forwarded-") for name in headers):
         raise NotAllowed("The gateway has no keys, so it takes no requests through a proxy.")
     if _name(headers.get("host", "")) not in LOOPBACK:
         raise NotAllowed("The gateway has no keys, so it answers to loopback names only.")
-    if _foreign(headers):
+    if _foreign(headers) and headers.get("origin", "").lower() not in origins:
         raise NotAllowed("The gateway has no keys, so it takes no requests from pages of other origins.")
 
 

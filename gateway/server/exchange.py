@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gateway.context import CostMeter
 from gateway.engine import errors as graphql_errors
+from gateway.engine.cost import Cost, Price
 from gateway.model.caller import Caller
 from gateway.server.negotiation import JSON, media_type, status_of_invalid
 from gateway.server.problems import REQUEST_ID, NotJson, Refusal
@@ -32,7 +33,8 @@ class Exchange:
     """One request. `kind` is the media type of its answer, None where nothing acceptable can be given.
 
     `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
-    `gone` (nobody waited for it any more); `code` is the first one of the answer.
+    `gone` (nobody waited for it any more); `code` is the first one of the answer. `expected` is what the
+    operation costs at most, `points` what it has cost.
     """
 
     request: Request
@@ -46,6 +48,9 @@ class Exchange:
     code: str = ""
     meter: CostMeter = field(default_factory=CostMeter)
     plan: Any = None
+    price: Price | None = None
+    expected: Cost | None = None
+    points: int = 0
 
     def __post_init__(self) -> None:
         self.id = self.request.scope["state"][REQUEST_ID]
@@ -104,6 +109,13 @@ class Exchange:
             **({"traceId": traced[1]} if traced else {}),
         }
 
+    def _cost(self) -> dict[str, Any]:
+        cost = self.meter.report()
+        if self.expected is not None:
+            cost["points"] = self.points
+            cost["expected"] = {"points": self.expected.points, "upstreamCalls": self.expected.calls}
+        return cost
+
     def failed(self, error: BaseException) -> None:
         """Note in the log what was raised and is not ours."""
         logs.failure(error, self.id)
@@ -132,7 +144,7 @@ class Exchange:
             body["errors"] = entries
         if data is not NOTHING:
             body["data"] = data
-        extensions: dict[str, Any] = {"requestId": self.id, "cost": self.meter.report()}
+        extensions: dict[str, Any] = {"requestId": self.id, "cost": self._cost()}
         if warnings:
             extensions["warnings"] = warnings
         if self.plan is not None:

@@ -1,7 +1,7 @@
 """The GraphQL endpoint: one HTTP request in, one answer out (GraphQL over HTTP)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,18 +13,22 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway import deadline, events, freshness
+from gateway.allowances import Intake, Web
 from gateway.context import Context, Estimate, Ledger, Plan
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
+from gateway.engine.access import META, Scopes
+from gateway.engine.cost import Cost
 from gateway.engine.documents import Document, Documents, InvalidDocument
+from gateway.engine.limits import Limits, check_variables, too_complex
 from gateway.errors import BadInput, DeadlineExceeded, GatewayError
 from gateway.federation.directory import Directory
-from gateway.keys import Keys
-from gateway.model.caller import Caller, Scope
+from gateway.model.caller import Caller
 from gateway.server import multipart, parameters
 from gateway.server.admission import Admission
-from gateway.server.auth import authenticate, check_csrf
+from gateway.server.auth import Authority, check_csrf
 from gateway.server.exchange import LONGEST_NAME, PLAN, RUN, Exchange, as_error
+from gateway.server.fairness import Fairness
 from gateway.server.gone import while_there
 from gateway.server.negotiation import prefers_html
 from gateway.server.parameters import Parameters
@@ -45,9 +49,6 @@ GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadl
 ALLOW: Final = {"allow": "GET, POST"}
 MUTATION: Final = "mutation"
 QUERY: Final = "query"
-SCOPES: Final = {QUERY: Scope.READ, MUTATION: Scope.WRITE, "subscription": Scope.READ}
-SCOPES_OF: Final = {"importContacts": Scope.IMPORT}  # mutations that need another scope than `write`
-FOLLOWED: Final = "importJob"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +56,18 @@ class Endpoint:
     """Everything that answering a GraphQL request takes. `explorer` answers browsers, where it is on."""
 
     schema: GraphQLSchema
+    rights: Mapping[tuple[str, str], Scopes]
     documents: Documents
-    keys: Keys
+    authority: Authority
+    fairness: Fairness
+    limits: Limits
     directories: Callable[[str], Directory]
     ledgers: Callable[[str], Ledger]
     admission: Admission
     voice: Voice
     seconds: float
-    body_bytes: int
-    upload_bytes: int
+    intake: Intake
+    web: Web
     scratch: Path | None
     suggestions: bool
     explorer: Callable[[Request], Response] | None
@@ -97,15 +101,15 @@ class Endpoint:
         """Answer a request; whatever goes wrong becomes an answer of the same form."""
         request = exchange.request
         try:
-            caller = exchange.caller = authenticate(request.headers, self.keys)
-            check_csrf(request.method, request.headers)
+            check_csrf(request.method, request.headers, self.web.origins)
+            caller = exchange.caller = await self.authority.caller(request.headers)
+            await self.fairness.admit(caller)
             if exchange.kind is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
             if multipart.is_form(request):
                 form = multipart.received(
                     request,
-                    self.body_bytes,
-                    self.upload_bytes,
+                    self.intake,
                     scratch=self.scratch,
                     check=lambda asked: self._check_before_files(asked, caller),
                 )
@@ -127,9 +131,9 @@ class Endpoint:
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
-            return parameters.from_query(request.query_params)
+            return parameters.from_query(request.query_params, self.intake)
         if request.method == "POST":
-            return await parameters.from_body(request, self.body_bytes)
+            return await parameters.from_body(request, self.intake)
         raise MethodNotAllowed("Send queries with GET or POST.", headers=ALLOW)
 
     def _check_before_files(self, asked: Parameters, caller: Caller) -> None:
@@ -138,11 +142,46 @@ class Endpoint:
             document = self.documents.get(asked.query)
         except (InvalidDocument, GatewayError):
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
-        _check_operation(document, asked, caller, "POST")
+        self._check_operation(document, asked, caller, "POST")
+        try:
+            self._check_cost(document, asked)
+        except GatewayError as error:
+            raise NotJson(error.message) from None
+
+    def _check_operation(self, document: Document, asked: Parameters, caller: Caller, method: str) -> None:
+        """Refuse an operation of which the caller may do nothing. Else each field says so itself."""
+        kind = document.kind(asked.operation) or QUERY
+        if kind == MUTATION and method == "GET":
+            raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
+        needed = [
+            self.rights[kind, field]
+            for field in document.fields(asked.operation)
+            if (kind, field) in self.rights
+        ]
+        held = {scope.name for scope in caller.scopes}
+        lacking = [scopes for scopes in needed if scopes and not scopes & held]
+        if lacking and (len(lacking) == len(needed) or not META.isdisjoint(document.fields(asked.operation))):
+            words = " or ".join(f"`{scope.lower()}`" for scope in sorted(lacking[0], reverse=True))
+            raise NotAllowed(f"Your key lacks the scope {words}.")
+
+    def _check_cost(self, document: Document, asked: Parameters) -> Cost:
+        """What an operation costs at most. Raises TooComplex where that is more than is allowed."""
+        check_variables(asked.variables, self.limits)
+        price = document.price(asked.operation)
+        if price is None:
+            return Cost(0, 0)
+        cost = price.expected(asked.variables)
+        for what, value, most in (
+            ("points", cost.points, self.limits.points),
+            ("calls", cost.calls, self.limits.calls),
+        ):
+            if value > most:
+                raise too_complex(what, value, most)
+        return cost
 
     async def _admitted(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Response:
         """Answer where there is room, which is known once the body is there: slow ones take none."""
-        with self.admission.one():
+        with self.admission.one(caller.name):
             try:
                 document = self.documents.get(asked.query)
             except InvalidDocument as invalid:
@@ -156,7 +195,15 @@ class Endpoint:
     ) -> Response:
         exchange.operation_kind = kind = document.kind(asked.operation) or ""
         exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
-        _check_operation(document, asked, caller, exchange.request.method)
+        self._check_operation(document, asked, caller, exchange.request.method)
+        try:
+            exchange.expected, exchange.price = (
+                self._check_cost(document, asked),
+                document.price(asked.operation),
+            )
+        except GatewayError as error:
+            return exchange.invalid([graphql_errors.plain(error, exchange.id)])
+        await self.fairness.charge(caller, exchange.expected.points)
         context = Context(
             self.directories(caller.account),
             self.ledgers(caller.account),
@@ -179,6 +226,7 @@ class Endpoint:
                 result = await while_there(exchange.request, run)
         if plan is not None:
             exchange.plan = plan.report()
+        await self.fairness.spent(caller, exchange.meter.calls)
         return _finished(result, context, exchange)
 
     def _planned(
@@ -216,7 +264,7 @@ class Endpoint:
         middleware: tuple[executor.Middleware, ...] = self.voice.middleware
         if plan is not None:
             listeners, middleware = (*listeners, plan.hear), (*middleware, plan)
-        with deadline.within(seconds), events.heard_by(*listeners):
+        with deadline.within(seconds, caller=_whose(asked.caller)), events.heard_by(*listeners):
             try:
                 async with asyncio.timeout(seconds + GRACE):
                     return await executor.run(
@@ -242,6 +290,8 @@ def _finished(result: ExecutionResult | GatewayError, context: Context, exchange
     entries = [graphql_errors.formatted(error, exchange.id, exchange.failed) for error in result.errors or ()]
     if result.data is None and entries and not any("path" in entry for entry in entries):
         return exchange.invalid(entries)
+    price = exchange.price
+    exchange.points = 0 if price is None else price.actual(result.data)
     warnings = [*context.asked.warnings, *exchange.meter.warnings()]
     if exchange.strict:
         entries += [as_error(warning, exchange.id) for warning in warnings]
@@ -252,6 +302,10 @@ def _finished(result: ExecutionResult | GatewayError, context: Context, exchange
     return exchange.answer(entries, 200, data=result.data, warnings=warnings)
 
 
+def _whose(caller: Caller) -> str:
+    return f"{caller.account}:{caller.name}"
+
+
 def _stopped(exchange: Exchange) -> Refusal:
     if exchange.operation_kind != MUTATION:
         text = "The gateway is being stopped. Try again."
@@ -260,17 +314,3 @@ def _stopped(exchange: Exchange) -> Refusal:
         "The gateway was stopped in the middle of this: it may have been carried out, or a part of it. "
         "Look before you repeat it; with an idempotency key a repeat tells."
     )
-
-
-def _check_operation(document: Document, asked: Parameters, caller: Caller, method: str) -> None:
-    kind = document.kind(asked.operation)
-    if kind == MUTATION and method == "GET":
-        raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-    usual = SCOPES.get(kind or "query", Scope.READ)
-    fields = document.fields(asked.operation)
-    needed = {SCOPES_OF.get(field, usual) for field in fields} or {usual}
-    if needed == {Scope.READ} and set(fields) == {FOLLOWED} and caller.may(Scope.IMPORT):
-        return  # whoever may import may follow it
-    for scope in sorted(needed):
-        if not caller.may(scope):
-            raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")

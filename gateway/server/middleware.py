@@ -3,19 +3,20 @@
 import re
 import time
 import uuid
+from collections.abc import Collection
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.server.auth import check_open_mode
+from gateway.server.auth import check_open_mode, check_origin
 from gateway.server.problems import REQUEST_ID, HeadersTooLarge, Refusal, answer
 from gateway.telemetry.logs import access
 
 FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
-LARGEST_HEADERS: Final = 64 * 1024
 
 SECURITY_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",  # the explorer has its own
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -49,34 +50,55 @@ class RequestId:
 
 
 class HeaderLimit:
-    """Refuses requests whose headers are larger than any client's of ours."""
+    """Refuses requests whose line and headers are larger than allowed."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         size = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
-        if size > LARGEST_HEADERS:
-            refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {LARGEST_HEADERS} are taken.")
+        size += len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+        if size > self._most and scope["type"] == "http":
+            refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {self._most} are taken.")
             await answer(refusal, scope)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
 class OpenModeGuard:
-    """Refuses what must not reach a gateway without keys, whatever the path."""
+    """Refuses what must not reach a gateway without keys, whatever the path. `origins` are those that may."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             try:
-                check_open_mode(Headers(scope=scope))
+                check_open_mode(Headers(scope=scope), self._origins)
             except Refusal as refusal:
-                await answer(refusal, scope)(scope, receive, send)
+                await _refused(refusal, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class SocketOrigin:
+    """Refuses sockets that pages of other origins open. `origins` are those that may."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
+        self._app = app
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the socket on, or refuse it."""
+        if scope["type"] == "websocket":
+            try:
+                check_origin(Headers(scope=scope), self._origins)
+            except Refusal as refusal:
+                await _refused(refusal, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -110,5 +132,14 @@ class AccessLog:
                 path=scope["path"],
                 status=noted["status"],
                 seconds=time.perf_counter() - started,
-                details=state.get("log", {}),
+                details={"client": (scope.get("client") or ("",))[0], **state.get("log", {})},
             )
+
+
+async def _refused(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or close a socket before it is open, which its client sees as 403."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
+        return
+    await answer(refusal, scope)(scope, receive, send)

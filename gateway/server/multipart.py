@@ -14,6 +14,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.allowances import Intake
 from gateway.model.importing import Upload
 from gateway.server.parameters import Parameters, checked
 from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow
@@ -40,8 +41,7 @@ def is_form(request: Request) -> bool:
 @asynccontextmanager
 async def received(
     request: Request,
-    most_text: int,
-    most_file: int,
+    intake: Intake,
     *,
     scratch: Path | None,
     check: Callable[[Parameters], None],
@@ -51,9 +51,9 @@ async def received(
     `check` is asked about the operation before any file is taken; what it raises ends the request.
     """
     with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as folder:
-        form = _Form(Path(folder), _boundary(request), most_text, most_file, check)
+        form = _Form(Path(folder), _boundary(request), intake, check)
         length = request.headers.get("content-length", "")
-        most = 2 * most_text + most_file
+        most = 2 * intake.body_bytes + intake.file_bytes
         if length.isdecimal() and int(length) > most:
             raise PayloadTooLarge(f"The body has {length} bytes; at most {most} are taken.")
         try:
@@ -97,13 +97,11 @@ class _Form:
         self,
         folder: Path,
         boundary: bytes,
-        most_text: int,
-        most_file: int,
+        intake: Intake,
         check: Callable[[Parameters], None],
     ) -> None:
         self._folder = folder
-        self._most_text = most_text
-        self._most_file = most_file
+        self._intake = intake
         self._check = check
         self._of_files = 0  # bytes of all files together
         self._places: dict[str, Any] | None = None
@@ -180,7 +178,7 @@ class _Form:
             raise NotJson("Send one operation for each request: batches are not taken.")
         if not isinstance(operations, dict):
             raise NotJson(f"`operations` is not a JSON object. {SPEC}")
-        return checked(operations)
+        return checked(operations, self._intake)
 
     def _json(self, name: str) -> Any:
         text = self._texts.get(name)
@@ -244,13 +242,13 @@ class _Form:
         piece = data[start:end]
         self._size += len(piece)
         if self._file is None:
-            if self._size > self._most_text:
-                raise PayloadTooLarge(f"`{self._name}` has more than {self._most_text} bytes.")
+            if self._size > self._intake.body_bytes:
+                raise PayloadTooLarge(f"`{self._name}` has more than {self._intake.body_bytes} bytes.")
             self._texts[self._name] += piece
         else:
             self._of_files += len(piece)
-            if self._of_files > self._most_file:
-                raise PayloadTooLarge(f"The files have more than {self._most_file} bytes.")
+            if self._of_files > self._intake.file_bytes:
+                raise PayloadTooLarge(f"The files have more than {self._intake.file_bytes} bytes.")
             self._file.write(piece)
             self._hash.update(piece)
 

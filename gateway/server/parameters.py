@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.allowances import Intake
 from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow, UnsupportedMediaType
-
-BODY_SECONDS: Final = 15.0
-DEEPEST: Final = 64  # levels of JSON in variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class Parameters:
     extensions: dict[str, Any]
 
 
-def from_query(query: Mapping[str, str]) -> Parameters:
+def from_query(query: Mapping[str, str], intake: Intake) -> Parameters:
     """The parameters of a GET request."""
     members: dict[str, Any] = {
         "query": query.get("query"),
@@ -36,10 +34,10 @@ def from_query(query: Mapping[str, str]) -> Parameters:
                 members[name] = orjson.loads(query[name])
             except orjson.JSONDecodeError as error:
                 raise NotJson(f"The parameter `{name}` is not JSON.") from error
-    return checked(members)
+    return checked(members, intake)
 
 
-async def from_body(request: Request, largest: int) -> Parameters:
+async def from_body(request: Request, intake: Intake) -> Parameters:
     """The parameters of a POST request with a JSON body."""
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     if kind.strip().lower() != "application/json":
@@ -47,38 +45,39 @@ async def from_body(request: Request, largest: int) -> Parameters:
     if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
         raise UnsupportedMediaType("Send the body in UTF-8.")
     try:
-        members = orjson.loads(await body(request, largest))
+        members = orjson.loads(await body(request, intake))
     except orjson.JSONDecodeError as error:
         raise NotJson("The body is not JSON.") from error
     if isinstance(members, list):
         raise NotJson("Send one operation for each request: batches are not taken.")
     if not isinstance(members, dict):
         raise NotJson("The body is not a JSON object.")
-    return checked(members)
+    return checked(members, intake)
 
 
-async def body(request: Request, largest: int) -> bytes:
+async def body(request: Request, intake: Intake) -> bytes:
     """The body of a request, no larger than allowed and no slower than reasonable."""
+    largest = intake.body_bytes
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > largest:
         raise PayloadTooLarge(f"The body has {length} bytes; at most {largest} are taken.")
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(intake.body_seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > largest:
                     raise PayloadTooLarge(f"The body has more than {largest} bytes.")
                 chunks.append(chunk)
     except TimeoutError as error:
-        raise TooSlow(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from error
+        raise TooSlow(f"The body did not arrive within {intake.body_seconds:.0f} seconds.") from error
     except ClientDisconnect as error:
         raise NotJson("The body ended early.") from error
     return b"".join(chunks)
 
 
-def checked(members: Mapping[str, Any]) -> Parameters:
+def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
     """The parameters, each of the type that it has to be."""
     query = members.get("query")
     if not isinstance(query, str) or not query.strip():
@@ -89,15 +88,16 @@ def checked(members: Mapping[str, Any]) -> Parameters:
     for name in ("variables", "extensions"):
         if members.get(name) is not None and not isinstance(members[name], dict):
             raise NotJson(f"`{name}` has to be an object.")
-    if _too_deep(members.get("variables")):
-        raise NotJson(f"`variables` nests deeper than {DEEPEST}.")
+    for name in ("variables", "extensions"):
+        if _too_deep(members.get(name), intake.json_depth):
+            raise NotJson(f"`{name}` nests deeper than {intake.json_depth}.")
     return Parameters(query, operation or None, members.get("variables"), members.get("extensions") or {})
 
 
-def _too_deep(value: Any) -> bool:
+def _too_deep(value: Any, most: int) -> bool:
     """Whether a JSON value nests deeper than allowed; looked at level by level, without recursion."""
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(most):
         level = [
             below
             for each in level

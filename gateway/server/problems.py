@@ -33,13 +33,14 @@ class NotJson(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """No key, or none that is known."""
+    """No key, or none that is known; `error` is a word of RFC 6750."""
 
     code = "UNAUTHENTICATED"
     status = 401
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, headers={"www-authenticate": 'Bearer realm="contacts-gateway"'})
+    def __init__(self, message: str, *, error: str = "") -> None:
+        told = f', error="{error}"' if error else ""
+        super().__init__(message, headers={"www-authenticate": f'Bearer realm="contacts-gateway"{told}'})
 
 
 class NotAllowed(Refusal):
@@ -47,6 +48,20 @@ class NotAllowed(Refusal):
 
     code = "FORBIDDEN"
     status = 403
+
+
+class BadCredentials(Refusal):
+    """A key of a source that a caller brings along, and that cannot be one."""
+
+    code = BadRequest.code
+
+
+class RateLimited(Refusal):
+    """The caller has used up what one caller gets."""
+
+    code = "RATE_LIMITED"
+    status = 429
+    retryable = True
 
 
 class CsrfBlocked(Refusal):
@@ -111,6 +126,14 @@ class Gone(Refusal):
 
     code = BadRequest.code
     status = 499
+
+
+class KeysAway(Refusal):
+    """Whose a token is cannot be told now, as its issuer does not answer."""
+
+    code = "STATE_UNAVAILABLE"
+    status = 503
+    retryable = True
 
 
 class Stopped(Refusal):

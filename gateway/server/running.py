@@ -6,16 +6,31 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from gateway.allowances import Intake
+from gateway.server.protocol import guarded
 
 EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
 BACKLOG: Final = 2_048
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What the outside is held to: sizes and times of requests, and the proxies whose word on the address of
+    a client is taken. `told` hears the name of each bound that was met.
+    """
+
+    intake: Intake
+    proxies: tuple[str, ...] = ()
+    told: Callable[[str], None] = lambda _: None
 
 
 class Server(uvicorn.Server):
@@ -48,15 +63,16 @@ def run(
     *,
     grace: float = GRACE_SECONDS,
     hang_up: Callable[[], None] = lambda: None,
+    guard: Guard | None = None,
 ) -> bool:
-    """Serve every application on its socket; the last one is the first to end.
+    """Serve every application on its socket; the last one is the first to end, and `guard` is for it alone.
 
     `ready` is called once all of them answer, `hang_up` on SIGHUP. After SIGINT or SIGTERM nothing new is
     taken, and what is under way has `grace` seconds; a second signal ends it. Returns whether all of them
     could be started.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(apps, ready, grace, hang_up))
+        return runner.run(_run(apps, ready, grace, hang_up, guard))
 
 
 async def _run(
@@ -64,6 +80,7 @@ async def _run(
     ready: Callable[[], None],
     grace: float,
     hang_up: Callable[[], None],
+    guard: Guard | None,
 ) -> bool:
     stop = asyncio.Event()
     *behind, _ = apps
@@ -72,6 +89,8 @@ async def _run(
         grace,
     )  # nobody waits for an emulator that hangs on purpose
     servers = [Server(_config(app, each)) for (app, _), each in zip(apps, graces, strict=True)]
+    if guard is not None:
+        servers[-1] = Server(_config(apps[-1][0], grace, guard))
 
     def signalled() -> None:
         for server in servers if stop.is_set() else ():
@@ -103,16 +122,18 @@ async def _run(
     return all(server.started for server in servers)
 
 
-def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
+def _config(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Config:
+    proxies = list(guard.proxies) if guard is not None else []
     return uvicorn.Config(
         app,
-        http="httptools",
+        http="httptools" if guard is None else guarded(guard.intake, guard.told),
         loop="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, math.ceil(grace)),

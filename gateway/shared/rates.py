@@ -23,13 +23,12 @@ LEAST_WAIT: Final = 0.01
 MARGIN_SECONDS: Final = 2  # between taking room and the arrival of a call at its source
 
 
-def limiter(state: State) -> MovingWindowRateLimiter:
-    """Moving windows over the connections that are there already."""
+def storage(state: State) -> RedisStorage:
+    """Windows over the connections that are there already."""
     pool: Any = state.redis.connection_pool  # taken, but not named in its types
-    storage = RedisStorage(
+    return RedisStorage(
         "async+redis://", implementation="redispy", key_prefix=f"{PREFIX}rate", connection_pool=pool
     )
-    return MovingWindowRateLimiter(storage)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +73,17 @@ class SharedRate:
         self.alone += 0 if wait else calls
         return wait
 
+    async def take_of_one(self, caller: str, calls: int, most: int) -> float:
+        """Take room in the part of one caller, who gets so many calls in a window; as `take`."""
+        if self._item is None or not self.state.here:
+            return 0.0
+        item = RateLimitItemPerSecond(most, self._item.multiples)
+        try:
+            return await self._hit(item, min(calls, most), "of", caller)
+        except AWAY as error:
+            self.state.gone(error)
+            return 0.0
+
     def opened(self, kind: str, seconds: float) -> None:
         """Our breaker has opened: others need fewer failures of their own."""
         self.notes.tell(Note(source=self.source, what=kind, seconds=seconds))
@@ -101,9 +111,12 @@ class SharedRate:
             stats = await self.windows.get_window_stats(item, self.source)
             if item.amount - stats.remaining + min(calls, room) > room:
                 return max(LEAST_WAIT, stats.reset_time - time.time())
-        if await self.windows.hit(item, self.source, cost=calls):
+        return await self._hit(item, calls)
+
+    async def _hit(self, item: RateLimitItem, calls: int, *whose: str) -> float:
+        if await self.windows.hit(item, self.source, *whose, cost=calls):
             return 0.0
-        stats = await self.windows.get_window_stats(item, self.source)
+        stats = await self.windows.get_window_stats(item, self.source, *whose)
         return max(LEAST_WAIT, stats.reset_time - time.time())
 
     async def _look(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 
 from gateway.cache.shelf import MemoryShelf
 from gateway.journal.owner import Owner
@@ -27,13 +27,16 @@ class Replicas:
     notes: Notes = field(init=False)
     journal: RedisJournal = field(init=False)
     owner: SharedOwner = field(init=False)
+    callers: SlidingWindowCounterRateLimiter = field(init=False)
     _windows: MovingWindowRateLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         self.notes = Notes(self.state, self.own.name)
         self.owner = SharedOwner(self.state, self.own)
         self.journal = RedisJournal(self.state)
-        self._windows = rates.limiter(self.state)
+        storage = rates.storage(self.state)
+        self._windows = MovingWindowRateLimiter(storage)
+        self.callers = SlidingWindowCounterRateLimiter(storage)
         self.state.returned.append(self.notes.learn)
 
     def shelf(self, own: MemoryShelf) -> RedisShelf:

@@ -66,6 +66,16 @@ def unknown_setting(name: str) -> None:
     _write(logging.WARNING, "unknown setting", {"name": name})
 
 
+def keys_renewed() -> None:
+    """The files with keys have changed, and their new content is in use."""
+    _write(logging.INFO, "keys renewed", {})
+
+
+def keys_refused(why: str) -> None:
+    """The files with keys have changed, and their new content is not taken."""
+    _write(logging.ERROR, "keys refused", {"message": why})
+
+
 def toggle(level: str) -> None:
     """Write everything from now on, or again what the settings say: for SIGHUP, while the gateway runs."""
     quiet = LOGGER.level == logging.DEBUG

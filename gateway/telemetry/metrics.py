@@ -121,6 +121,12 @@ class Metrics(Collector):
             ["source", "code"],
             registry=self.registry,
         )
+        self._limits = Counter(
+            "gateway_limit_refusals",
+            "Requests that met a bound: of sizes and times, of what a document may ask for, of one caller.",
+            ["limit"],
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
@@ -143,6 +149,10 @@ class Metrics(Collector):
         """A GraphQL request has been answered."""
         self._requests.labels(self._name(operation), kind, outcome, code).inc()
         self._request_seconds.labels(kind, outcome).observe(seconds)
+
+    def limit(self, limit: str) -> None:
+        """A request has met a bound."""
+        self._limits.labels(limit).inc()
 
     def gauge(self, *gauges: Gauge) -> None:
         """Read these too when metrics are asked for."""

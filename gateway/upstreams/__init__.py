@@ -15,7 +15,7 @@ from gateway.ports import Traits, Upstream
 from gateway.resilience.budget import Budget
 from gateway.resilience.sharing import Sharing
 from gateway.resilience.transport import Sleep, UpstreamTransport
-from gateway.resilience.wire import Wire
+from gateway.resilience.wire import Credential, Wire
 from gateway.setting import Setting
 from gateway.upstreams.declare import SourceSettings
 from gateway.upstreams.packagex import settings as packagex_settings
@@ -118,11 +118,18 @@ def build(
     sleep: Sleep = asyncio.sleep,
     cache: Cache = NO_CACHE,
     sharing: Sharing | None = None,
+    credential: Credential | None = None,
+    share: float = 1.0,
 ) -> Upstream:
-    """One source for one account, ready to be called over `inner`; `now` gives RFC 3339 texts."""
+    """One source for one account, ready to be called over `inner`; `now` gives RFC 3339 texts.
+
+    `credential` can be renewed while calls are under way; `share` is one caller's part of the rate limit.
+    """
     entry = UPSTREAMS[source]
-    transport = UpstreamTransport(source.value, inner, budget, settings.policy, sleep=sleep, sharing=sharing)
-    wire = Wire(transport, settings.url, entry.headers(settings.key.reveal()))
+    transport = UpstreamTransport(
+        source.value, inner, budget, settings.policy, sleep=sleep, sharing=sharing, share=share
+    )
+    wire = Wire(transport, settings.url, credential or Credential(entry.headers(settings.key.reveal())))
     own = {**_defaults(entry), **settings.own}
     reads = Reads(f"{account}:{source.value}", Flights(source.value), cache.shelf, cache.times, now)
     return entry.adapter(wire, reads, account, now, own)

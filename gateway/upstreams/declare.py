@@ -32,7 +32,9 @@ def settings(prefix: str, *, title: str, key: str, url: str, rate: str) -> tuple
     """The declarations of one source; `url` and `rate` are the defaults."""
     return (
         Setting(f"{prefix}_URL", setting.address, url, f"Address of {title}."),
-        Setting(key, setting.secret, "", f"Key for {title}; without one the source is switched off."),
+        Setting(
+            key, setting.secret, "", f"Key for {title}; without one the source is switched off.", secret=True
+        ),
         Setting(
             f"{prefix}_TIMEOUT_SECONDS",
             setting.seconds,

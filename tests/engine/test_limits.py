@@ -5,14 +5,14 @@ from graphql import DocumentNode, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.engine.limits import TooComplex, check_depth
+from gateway.engine.limits import Limits, TooComplex, check_document
 
 
 def depth(document: DocumentNode) -> int:
     """The least limit that lets a document through."""
     for deepest in range(200):
         try:
-            check_depth(document, deepest)
+            check_document(document, Limits(depth=deepest))
         except TooComplex:
             continue
         return deepest
@@ -33,7 +33,7 @@ def depth(document: DocumentNode) -> int:
         ("{ ...nowhere a }", 1),
         ("{ a: x { b: y } }", 2),
         ("query A { a } query B { a { b { c } } }", 3),
-        ("fragment f on Query { a { b { c } } } { d }", 1),
+        ("fragment f on Query { a { b { c } } } { d }", 3),
         ('{ a(by: {deep: {deep: {deep: "x"}}}) }', 1),
         ("{ __typename a { __typename } }", 2),
     ],
@@ -55,8 +55,13 @@ def test_a_fragment_within_itself_comes_to_an_end(text: str) -> None:
 
 def test_a_refusal_says_how_deep_and_what_is_allowed() -> None:
     with pytest.raises(TooComplex, match="nests 3 fields deep; at most 2 are allowed") as refused:
-        check_depth(parse("{ a { b { c } } }"), 2)
-    assert refused.value.extensions == {"code": "QUERY_TOO_COMPLEX"}
+        check_document(parse("{ a { b { c } } }"), Limits(depth=2))
+    assert refused.value.extensions == {
+        "code": "QUERY_TOO_COMPLEX",
+        "exceeded": "depth",
+        "cost": 3,
+        "limit": 2,
+    }
 
 
 NESTED = st.recursive(
@@ -97,4 +102,6 @@ def test_fragments_that_multiply_are_measured_once_each() -> None:
         f"fragment f{place} on Query {{ {' '.join(f'...f{place + 1}' for _ in range(5))} }}"
         for place in range(60)
     )
-    assert depth(parse(f"{{ ...f0 }} {fragments} fragment f60 on Query {{ a }}")) == 1
+    document = parse(f"{{ ...f0 }} {fragments} fragment f60 on Query {{ a }}")
+    with pytest.raises(TooComplex, match="1000000000 fields"):
+        check_document(document, Limits())

@@ -20,7 +20,7 @@ from gateway.errors import (
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
 from gateway.resilience.transport import UpstreamTransport
-from gateway.resilience.wire import Answer, Wire, nests_deeper, segment
+from gateway.resilience.wire import Answer, Credential, Wire, nests_deeper, segment
 from tests.support.sources import shown
 
 KEY = "key-7Jq2-that-nobody-may-see"
@@ -51,7 +51,7 @@ class Vendor:
 def wire(vendor: Vendor, address: str = "https://api.example.com/v1") -> Wire:
     inner = httpx.MockTransport(vendor)
     transport = UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Policy(), dice=lambda: 0.0)
-    return Wire(transport, address, {"px-api-key": KEY})
+    return Wire(transport, address, Credential({"px-api-key": KEY}))
 
 
 async def failure(vendor: Vendor) -> GatewayError:

@@ -30,7 +30,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
 
 
 def imports_of(world: World) -> Imports:
-    return world.gateway.ledger("default").imports
+    return world.gateway.ledgers["default"].imports
 
 
 async def job(world: World, number: int = 1) -> Any:

@@ -262,7 +262,7 @@ async def test_a_confirmation_is_good_for_its_file_account_and_time_only(new_wor
     for headers, content in (({"x-api-key": "bob"}, GOOD), ({"x-api-key": "ada"}, GOOD + b"x,y,,\n")):
         payload = await world.load(given, content, headers=headers)
         assert [each["code"] for each in payload["userErrors"]] == ["INVALID"]
-    imports = world.gateway.ledger("one").imports
+    imports = world.gateway.ledgers["one"].imports
     imports._confirmations._now = lambda: "2999-01-01T00:00:00.000Z"
     payload = await world.load(given, GOOD)
     assert [each["code"] for each in payload["userErrors"]] == ["INVALID"]

@@ -146,7 +146,7 @@ async def test_a_caller_in_a_hurry_does_not_cost_the_others_their_answer(world: 
 async def test_no_cache_on_a_filter_costs_two_scans_at_the_most(new_world: Build) -> None:
     world = new_world(GATEWAY_INDEX_WAIT_SECONDS="20")
     await world.scan()
-    crawl = asyncio.create_task(world.gateway.crawl())
+    crawl = asyncio.create_task(world.gateway.accounts.crawl())
     await asyncio.sleep(0)
     world.forget()
     answer = await world.ask(

@@ -83,7 +83,7 @@ async def test_a_lock_that_one_learns_of_keeps_the_other_away(new_pair: NewPair)
     one, other = await new_pair()
     one.smartsender.switches.fail(status=429, headers={"retry-after": "100"}, times=1)
     assert (await one.ask(CHANNELS)).codes == ["UPSTREAM_RATE_LIMITED"]
-    budget = other.gateway._budgets[Source.SMART_SENDER]
+    budget = other.gateway.accounts.budget(Source.SMART_SENDER)
     await until(lambda: budget.closed_for(asyncio.get_running_loop().time()) > 90)
     answer = await other.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})
     assert answer.codes == ["UPSTREAM_RATE_LIMITED"]

@@ -1,0 +1,344 @@
+"""Everything of each account: its sources, their index, and what its writes are kept in.
+
+Accounts of the settings live as long as the process. Those of keys that callers bring along are opened when
+they are first used, and closed after a while without use.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+
+from gateway import events
+from gateway.config import Config
+from gateway.context import Ledger
+from gateway.federation.directory import Directory
+from gateway.federation.health import HealthBoard
+from gateway.imports.jobs import Imports
+from gateway.imports.jobs import Limits as ImportLimits
+from gateway.index.crawl import Crawler
+from gateway.index.reader import Index
+from gateway.index.store import Store
+from gateway.journal.journal import Journal, Owning
+from gateway.journal.once import Once
+from gateway.model.caller import DEFAULT_ACCOUNT
+from gateway.model.source import Source
+from gateway.ports import Upstream
+from gateway.resilience.budget import Budget
+from gateway.resilience.transport import Sleep
+from gateway.resilience.wire import Credential
+from gateway.server.problems import BadCredentials, Overloaded
+from gateway.setting import Rate, secret
+from gateway.shared.rates import SharedRate
+from gateway.shared.replicas import Replicas
+from gateway.telemetry import logs
+from gateway.telemetry.voice import Voice
+from gateway.upstreams import UPSTREAMS, Cache, build
+from gateway.upstreams.declare import SourceSettings
+from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
+from gateway.writing.groups import Locks
+
+BROUGHT: Final = "brought."  # how accounts of keys begin that callers bring along
+BUSY_SECONDS: Final = 120.0  # since its last use, in which an account may still be at work
+IDLE_SECONDS: Final = 900.0  # without use, after which such an account is closed
+LONGEST_KEY: Final = 1_000
+RESTART_SECONDS: Final = 30.0
+
+Sources = Mapping[Source, SourceSettings]
+Transports = Callable[[Source], httpx.AsyncBaseTransport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What all accounts share."""
+
+    transports: Transports
+    now: Callable[[], str]
+    sleep: Sleep
+    store: Store
+    journal: Journal
+    owner: Owning
+    once: Once
+    cache: Cache
+    replicas: Replicas | None
+    voice: Voice
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """One account. `tasks` keep its index fresh."""
+
+    credentials: dict[Source, Credential]
+    used_at: float
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+
+class Accounts:
+    """All accounts that are open, by name."""
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        self._config = config
+        self._parts = parts
+        self._open: dict[str, _Account] = {}
+        self._crawling = False
+        self._opening = asyncio.Lock()
+        self._budgets: dict[tuple[Source, str, str], Budget] = {}
+        self._rates: dict[tuple[Source, str, str], SharedRate] = {}
+        self.crawlers: dict[str, Crawler] = {}
+        self.directories: dict[str, Directory] = {}
+        self.ledgers: dict[str, Ledger] = {}
+        for account in _named(config):
+            self._add(account, config.sources_of(account))
+
+    def known(self, account: str) -> bool:
+        """Whether there is an account of this name in the settings."""
+        return account in self.directories and not account.startswith(BROUGHT)
+
+    def budget(self, source: Source, account: str = DEFAULT_ACCOUNT) -> Budget:
+        """The rate limit of a source for an account."""
+        return self._budget(source, self._config.sources_of(account)[source], brought=False)
+
+    async def bring(self, account: str, keys: Mapping[str, str]) -> str:
+        """The account of keys that a caller of `account` brings along, by setting.
+
+        Raises BadCredentials, and Overloaded where too many such accounts are at work.
+        """
+        own: dict[str, str] = {}
+        for name, value in sorted(keys.items()):
+            try:
+                own[name] = secret(value).reveal()
+            except ValueError:
+                raise BadCredentials(f"The key for {name} holds a character that no key has.") from None
+            if not 0 < len(own[name]) <= LONGEST_KEY:
+                raise BadCredentials(f"The key for {name} is empty or too long.")
+        told = "\n".join((account, *(f"{name}={value}" for name, value in own.items())))
+        name = f"{BROUGHT}{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+        async with self._opening:
+            if name not in self._open:
+                await self._make_room()
+                self._add(name, self._config.with_keys(account, own))
+                await self.ledgers[name].imports.recover()
+        self._open[name].used_at = time.monotonic()
+        return name
+
+    def renew(self, config: Config) -> None:
+        """Take the keys of sources, and accounts, that have changed in the settings."""
+        self._config = config
+        for account in _named(config):
+            sources = config.sources_of(account)
+            held = self._open.get(account)
+            if held is None:
+                self._add(account, sources)
+                continue
+            for source, credential in held.credentials.items():
+                if sources[source].key:
+                    credential.renew(UPSTREAMS[source].headers(sources[source].key.reveal()))
+
+    async def recover(self) -> None:
+        """Find what a killed process has left behind."""
+        for ledger in tuple(self.ledgers.values()):
+            await ledger.imports.recover()
+
+    async def forget(self) -> None:
+        """Forget what a killed process has indexed with keys that callers had brought along."""
+        await self._parts.store.forget(BROUGHT)
+
+    async def crawl(self) -> None:
+        """Keep every index fresh, and close accounts that nobody uses, until cancelled."""
+        self._crawling = True
+        for account in tuple(self._open):
+            self._start(account)
+        try:
+            while True:
+                await asyncio.sleep(IDLE_SECONDS / 10)
+                await self._close_idle(IDLE_SECONDS)
+        finally:
+            self._crawling = False
+            tasks = [task for each in self._open.values() for task in each.tasks]
+            await _ended(tasks)
+
+    async def aclose(self) -> None:
+        """End what still runs, then close connections; what all accounts share stays open."""
+        await asyncio.gather(*(ledger.imports.aclose() for ledger in self.ledgers.values()))
+
+    async def disconnect(self) -> None:
+        """Close the connections to all sources."""
+        await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
+
+    def _add(self, account: str, sources: Sources) -> None:
+        brought = account.startswith(BROUGHT)
+        credentials = {
+            source: Credential(UPSTREAMS[source].headers(settings.key.reveal()))
+            for source, settings in sources.items()
+            if settings.enabled
+        }
+        upstreams = {
+            source: build(
+                source,
+                sources[source],
+                account=account,
+                budget=self._budget(source, sources[source], brought=brought),
+                inner=self._parts.transports(source),
+                now=self._parts.now,
+                sleep=self._parts.sleep,
+                cache=self._parts.cache,
+                sharing=None if brought else self._rate(source, sources[source]),
+                credential=credential,
+                share=self._config.fair.share if self._config.several_callers else 1.0,
+            )
+            for source, credential in credentials.items()
+        }
+        self.directories[account] = self._directory(account, upstreams)
+        self.ledgers[account] = self._ledger(self.directories[account], sources)
+        self._open[account] = _Account(credentials, time.monotonic())
+        if self._crawling:
+            self._start(account)
+
+    def _directory(self, account: str, upstreams: Mapping[Source, Upstream]) -> Directory:
+        config, now = self._config, self._parts.now
+        self.crawlers[account] = Crawler(
+            self._parts.store,
+            account,
+            upstreams,
+            region=config.phone_region,
+            max_age=config.index_max_age,
+            now=now,
+        )
+        index = Index(
+            self._parts.store,
+            self.crawlers[account],
+            upstreams,
+            account=account,
+            region=config.phone_region,
+            max_age=config.index_max_age,
+            wait=config.index_wait,
+            now=now,
+        )
+        return Directory(
+            account=account,
+            region=config.phone_region,
+            upstreams=upstreams,
+            traits={source: entry.traits for source, entry in UPSTREAMS.items()},
+            index=index,
+            health=HealthBoard(now),
+        )
+
+    def _ledger(self, directory: Directory, sources: Sources) -> Ledger:
+        config, parts = self._config, self._parts
+        imports = Imports(
+            directory,
+            parts.journal,
+            parts.owner,
+            ImportLimits(
+                bytes=config.import_bytes,
+                bytes_of={Source.PACKAGEX: sources[Source.PACKAGEX].own[PACKAGEX_IMPORT_BYTES]},
+                rows=config.import_rows,
+                cells=config.import_cells,
+                seconds=config.import_seconds,
+            ),
+            now=parts.now,
+            listeners=(directory.health, *parts.voice.listeners("import", background=True)),
+            report=lambda error: logs.failure(error, "import"),
+            scratch=parts.owner.scratch,
+        )
+        return Ledger(journal=parts.journal, once=parts.once, locks=Locks(), imports=imports, now=parts.now)
+
+    def _budget(self, source: Source, settings: SourceSettings, *, brought: bool) -> Budget:
+        """The budget of a key: accounts with the same one share it, as its source counts them as one."""
+        rate = settings.rate
+        if brought:  # of these each replica keeps to its part
+            return _budget(rate and Rate(max(1, rate.requests // self._config.replicas), rate.seconds))
+        place = _place(source, settings)
+        if place not in self._budgets:
+            self._budgets[place] = _budget(rate)
+        return self._budgets[place]
+
+    def _rate(self, source: Source, settings: SourceSettings) -> SharedRate | None:
+        """What replicas agree to for a key."""
+        if self._parts.replicas is None:
+            return None
+        place = _place(source, settings)
+        if place not in self._rates:
+            common = place == _place(source, self._config.sources[source])
+            mark = "" if common else f":{hashlib.sha256(repr(place[1:]).encode()).hexdigest()[:16]}"
+            self._rates[place] = self._parts.replicas.rate(f"{source.value}{mark}", settings.rate)
+        return self._rates[place]
+
+    def _start(self, account: str) -> None:
+        crawler = self.crawlers[account]
+        with events.heard_by(
+            self.directories[account].health, *self._parts.voice.listeners("index", background=True)
+        ):
+            self._open[account].tasks = [
+                asyncio.create_task(_for_ever(crawler, source)) for source in crawler.progress
+            ]
+
+    async def _make_room(self) -> None:
+        """Close accounts of brought keys until one more fits."""
+        most = self._config.brought_accounts
+        if len(self._brought) >= most:
+            await self._close_idle(BUSY_SECONDS, len(self._brought) - most + 1)
+        if len(self._brought) >= most:
+            raise Overloaded(
+                "Too many accounts of keys that callers bring along are at work. Try again later.",
+                headers={"retry-after": str(int(BUSY_SECONDS))},
+                retry_after=BUSY_SECONDS,
+            )
+
+    @property
+    def _brought(self) -> list[str]:
+        """Accounts of brought keys, the one that was not used for longest first."""
+        found = [account for account in self._open if account.startswith(BROUGHT)]
+        return sorted(found, key=lambda account: self._open[account].used_at)
+
+    async def _close_idle(self, seconds: float, most: int | None = None) -> None:
+        before = time.monotonic() - seconds
+        idle = [each for each in self._brought if self._open[each].used_at < before]
+        for account in [each for each in idle if not self.ledgers[each].imports.running][:most]:
+            await self._close(account)
+
+    async def _close(self, account: str) -> None:
+        """Close an account, and forget what its index holds."""
+        await _ended(self._open.pop(account).tasks)
+        await self.ledgers.pop(account).imports.aclose()
+        directory = self.directories.pop(account)
+        del self.crawlers[account]
+        await directory.aclose()
+        await self._parts.store.forget(account)
+
+
+async def _ended(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+async def _for_ever(crawler: Crawler, source: Source) -> None:
+    """Crawl a source until cancelled. A bug must not end that in silence: the index would grow old."""
+    while True:
+        try:
+            await crawler.keep(source)
+        except Exception as error:
+            logs.failure(error, "index")
+            await asyncio.sleep(RESTART_SECONDS)
+
+
+def _named(config: Config) -> list[str]:
+    """The accounts of the settings."""
+    named = {caller.account for caller in config.keys.callers.values()} | config.accounts.keys()
+    if config.tokens is not None:
+        named |= {DEFAULT_ACCOUNT}
+    return sorted(named) or [DEFAULT_ACCOUNT]
+
+
+def _place(source: Source, settings: SourceSettings) -> tuple[Source, str, str]:
+    return source, settings.url, settings.key.reveal()
+
+
+def _budget(rate: Rate | None) -> Budget:
+    return Budget(rate.requests, rate.seconds) if rate else Budget(None, 60.0)

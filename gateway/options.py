@@ -1,0 +1,290 @@
+"""The gateway's own settings, declared."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from gateway import setting, tokens
+from gateway.cache.reads import Keep
+from gateway.engine.limits import Limits
+from gateway.keys import read_keys
+from gateway.setting import Setting
+from gateway.telemetry.logs import FORMATS, LEVELS
+
+ACCOUNT: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+AUTO: Final = "auto"
+TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def _switch(value: str) -> bool | None:
+    return None if value.strip().lower() in {AUTO, ""} else setting.yes_no(value)
+
+
+def accounts(value: str) -> Mapping[str, Mapping[str, str]]:
+    """Settings by account; their names and values are looked at with those of the sources."""
+    try:
+        found = json.loads(value) if value.strip() else {}
+    except ValueError:
+        raise ValueError("is not JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("is no JSON object of accounts")
+    for account, own in found.items():
+        if not ACCOUNT.fullmatch(account) or not isinstance(own, dict):
+            raise ValueError("has an account that is oddly named, or no object of settings")
+        if not all(isinstance(each, str) for each in own.values()):
+            raise ValueError("has a value that is not a text")
+    return found
+
+
+def _format(value: str) -> str:
+    form = value.strip().lower()
+    if form not in FORMATS:
+        raise ValueError(f"is none of {', '.join(FORMATS)}")
+    return form
+
+
+def _level(value: str) -> str:
+    level = value.strip().lower()
+    if level not in LEVELS:
+        raise ValueError(f"is none of {', '.join(LEVELS)}")
+    return level
+
+
+KEPT: Final = (
+    (Keep.CONTACT, "1", "contacts by id"),
+    (Keep.LIST, "1", "pages of lists"),
+    (Keep.GROUP, "1", "groups by id"),
+    (Keep.CHAT, "1", "chats, communications and messages"),
+    (Keep.CHANNEL, "60", "channels"),
+    (Keep.DEFINITION, "60", "modules and properties"),
+)
+
+LIMITS: Final = (
+    ("bytes", "QUERY_BYTES", "Largest document, in bytes."),
+    ("tokens", "QUERY_TOKENS", "Largest document, in tokens; comments count as one each."),
+    ("operations", "QUERY_OPERATIONS", "Most operations in a document."),
+    ("depth", "QUERY_DEPTH", "Deepest document, in fields; GraphiQL asks for 15."),
+    ("height", "QUERY_HEIGHT", "Most different fields of an operation, aliases and repeats aside."),
+    ("fields", "QUERY_FIELDS", "Most fields of an operation, with its fragments put in their places."),
+    ("root_fields", "QUERY_ROOT_FIELDS", "Most fields at the root of an operation."),
+    ("aliases", "QUERY_ALIASES", "Most aliases of an operation, with its fragments put in their places."),
+    (
+        "overlaps",
+        "QUERY_OVERLAPS",
+        "Most pairs of fields with the same key in the answer, which have to be compared.",
+    ),
+    ("directives", "QUERY_DIRECTIVES", "Most directives in a document; a tenth of it in one place."),
+    ("variables", "QUERY_VARIABLES", "Most values in variables, those within others counted one by one."),
+    ("list_size", "QUERY_LIST_SIZE", "Longest list in variables or arguments."),
+    ("introspection", "INTROSPECTION_DEPTH", "How often lists of introspection may lie in one another."),
+    ("points", "QUERY_POINTS", "Highest cost of an operation in points: see `@cost` in the schema."),
+    ("calls", "QUERY_CALLS", "Most calls of sources that an operation may need: see `@upstream`."),
+)
+
+OWN: Final = (
+    Setting("GATEWAY_HOST", setting.text, "127.0.0.1", "Address to listen on."),
+    Setting("GATEWAY_PORT", setting.port, "8000", "Port to listen on."),
+    Setting("GATEWAY_DEADLINE_SECONDS", setting.seconds, "30", "Longest time for one client operation."),
+    Setting(
+        "GATEWAY_API_KEYS",
+        read_keys,
+        "",
+        "Who may call: entries `name:sha256-hex:scopes[:account[:sources[:modules]]]`, separated by `;`, "
+        "lists inside by `,`. Scopes are `read`, `write`, `import`, `raw`, `admin`. Empty: open mode, on "
+        "loopback only.",
+        secret=True,
+    ),
+    Setting("GATEWAY_JWT_ISSUER", setting.text, "", "Who issues tokens (`iss`); empty: none are taken."),
+    Setting("GATEWAY_JWT_AUDIENCE", setting.text, "", "For whom tokens have to be issued (`aud`)."),
+    Setting(
+        "GATEWAY_JWT_ALGORITHMS",
+        tokens.algorithms,
+        "RS256,ES256",
+        "Algorithms of signatures that are taken; those with a shared secret never are.",
+    ),
+    Setting(
+        "GATEWAY_JWT_KEYS_URL",
+        setting.address,
+        "",
+        "Where the issuer publishes its keys (JWKS); https, or http on loopback.",
+    ),
+    Setting(
+        "GATEWAY_JWT_KEYS",
+        tokens.key_set,
+        "",
+        "The keys themselves (JWKS) instead of their address.",
+        secret=True,
+    ),
+    Setting(
+        "GATEWAY_JWT_KEYS_SECONDS", setting.seconds, "300", "Age at which the issuer's keys are read again."
+    ),
+    Setting("GATEWAY_JWT_LEEWAY_SECONDS", setting.seconds_or_none, "30", "How far clocks may differ."),
+    Setting(
+        "GATEWAY_JWT_SCOPE_PREFIX", setting.text, "", "What stands before our scopes in `scope` of a token."
+    ),
+    Setting(
+        "GATEWAY_JWT_CLAIM_PREFIX",
+        setting.text,
+        "",
+        "What stands before the claims `account`, `sources` and `modules`, such as `https://example.com/`.",
+    ),
+    Setting(
+        "GATEWAY_ACCOUNTS",
+        accounts,
+        "",
+        "Accounts with credentials of their own: JSON, account to settings of sources by name, as in "
+        '`{"acme": {"PACKAGEX_API_KEY": "…"}}`. Addresses and limits that it leaves out are the common ones, '
+        "keys never are. Empty: all accounts of GATEWAY_API_KEYS share the one set of keys.",
+        secret=True,
+    ),
+    Setting(
+        "GATEWAY_CREDENTIAL_HEADERS",
+        setting.words,
+        "",
+        "Source keys that callers may bring along, by name, as in `PACKAGEX_API_KEY` for the header "
+        "`X-Packagex-Api-Key`; what they bring is an account of its own. Empty: none.",
+    ),
+    Setting(
+        "GATEWAY_CREDENTIAL_ACCOUNTS",
+        setting.count,
+        "20",
+        "Accounts of keys that callers bring along, open at once.",
+    ),
+    Setting("GATEWAY_CALLER_REQUESTS", setting.rate, "off", "Requests/seconds of one caller, or `off`."),
+    Setting("GATEWAY_CALLER_POINTS", setting.rate, "off", "Points of cost/seconds of one caller, or `off`."),
+    Setting("GATEWAY_CALLER_CALLS", setting.rate, "off", "Calls of sources/seconds of one caller, or `off`."),
+    Setting(
+        "GATEWAY_CALLER_SHARE",
+        setting.share,
+        "0.75",
+        "Part of a source's rate limit, and of the operations under way, that one caller gets at most where "
+        "several are known; 1 for all of it.",
+    ),
+    Setting(
+        "GATEWAY_CORS_ORIGINS",
+        setting.origins,
+        "",
+        "Origins of pages that may call from browsers, as in `https://app.example.com`; empty: only our own.",
+    ),
+    Setting(
+        "GATEWAY_TRUSTED_PROXIES",
+        setting.networks,
+        "",
+        "Addresses or networks of proxies in front, whose `X-Forwarded-For` is believed; empty: none.",
+    ),
+    Setting(
+        "GATEWAY_MEDIA_HOSTS",
+        setting.hosts,
+        "",
+        "Hosts of media that messages may link to, as in `files.example.com,.example.org`; empty: all public "
+        "ones.",
+    ),
+    Setting(
+        "GATEWAY_DATA_DIR",
+        setting.text,
+        "",
+        "Folder of the embedded store: index, events, idempotency keys, imports; `:memory:` keeps nothing. "
+        "Empty: the user's data directory.",
+    ),
+    Setting(
+        "GATEWAY_STATE_URL",
+        setting.state_url,
+        "",
+        "`redis://…` or `rediss://…` (Redis, Valkey): what several replicas share. Empty: nothing is shared.",
+        secret=True,
+    ),
+    Setting(
+        "GATEWAY_REPLICAS",
+        setting.count,
+        "1",
+        "How many replicas share; each keeps to its part of every rate limit while the shared state is away.",
+    ),
+    Setting(
+        "GATEWAY_PRODUCTION",
+        setting.yes_no,
+        "false",
+        "`true`: no introspection, explorer, suggestions or open access unless switched on one by one.",
+    ),
+    Setting(
+        "GATEWAY_INTROSPECTION",
+        _switch,
+        AUTO,
+        "Introspection and `/schema.graphql`; auto: not in production.",
+    ),
+    Setting("GATEWAY_EXPLORER", _switch, AUTO, "GraphiQL for browsers; auto: not in production."),
+    Setting("GATEWAY_SUGGESTIONS", _switch, AUTO, "Suggestions in errors; auto: not in production."),
+    Setting(
+        "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."
+    ),
+    Setting("GATEWAY_BODY_BYTES", setting.count, str(1024 * 1024), "Largest request body."),
+    Setting("GATEWAY_HEADER_BYTES", setting.count, str(64 * 1024), "Largest request line and headers."),
+    Setting("GATEWAY_HEAD_SECONDS", setting.seconds, "10", "Longest time to send the head of a request."),
+    Setting("GATEWAY_BODY_SECONDS", setting.seconds, "15", "Longest time to send a body without files."),
+    Setting("GATEWAY_JSON_DEPTH", setting.count, "64", "Deepest JSON of a body."),
+    Setting("GATEWAY_IMPORT_BYTES", setting.count, "50000000", "Largest file of an import."),
+    Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),
+    Setting("GATEWAY_IMPORT_CELLS", setting.count, "2000000", "Most cells of a file."),
+    Setting("GATEWAY_IMPORT_DEADLINE_SECONDS", setting.seconds, "3600", "Longest time for one import job."),
+    *(
+        Setting(
+            f"GATEWAY_CACHE_{kind.name}_SECONDS",
+            setting.seconds_or_none,
+            default,
+            f"Age up to which {what} need no call, unless the caller asks for another; 0 for never.",
+        )
+        for kind, default, what in KEPT
+    ),
+    Setting(
+        "GATEWAY_STALE_IF_ERROR_SECONDS",
+        setting.seconds_or_none,
+        "300",
+        "Age up to which what was last seen stands in for a source that fails, marked `STALE`; 0 for never.",
+    ),
+    Setting("GATEWAY_CACHE_BYTES", setting.count, "32000000", "Most memory for what is kept, roughly."),
+    Setting(
+        "GATEWAY_CONCURRENCY",
+        setting.count,
+        "1000",
+        "Operations carried out at once; fewer when the event loop is late. More get 503 and `Retry-After`.",
+    ),
+    Setting(
+        "GATEWAY_GRACE_SECONDS",
+        setting.seconds,
+        "30",
+        "Longest time for what is under way after SIGTERM; a second signal ends it.",
+    ),
+    *(
+        Setting(f"GATEWAY_{name}", setting.count, str(getattr(Limits(), field)), meaning)
+        for field, name, meaning in LIMITS
+    ),
+    Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
+    Setting(
+        "GATEWAY_INDEX_MAX_AGE_SECONDS",
+        setting.seconds,
+        "300",
+        "Age at which the index counts as stale; it is read anew a little earlier.",
+    ),
+    Setting(
+        "GATEWAY_INDEX_WAIT_SECONDS",
+        setting.seconds,
+        "10",
+        "Longest wait for a scan that an answer needs; never more than half of the time left.",
+    ),
+    Setting(
+        "GATEWAY_LOG_LEVEL",
+        _level,
+        "info",
+        "`debug`, `info`, `warning` or `error`; SIGHUP switches between this and `debug`.",
+    ),
+    Setting("GATEWAY_LOG_FORMAT", _format, "json", "`json`, or `text` for people at a terminal."),
+    *(
+        Setting(
+            name,
+            setting.text,
+            "",
+            "Where traces go, by OTLP over HTTP; the other variables of OpenTelemetry count as well.",
+        )
+        for name in TRACES
+    ),
+)
