@@ -269,7 +269,7 @@ def create_app(
         middleware=[  # outermost first
             Middleware(RequestId),
             Middleware(AccessLog),
-            Middleware(HeaderLimit, config.intake.header_bytes),
+            Middleware(HeaderLimit, config.intake.header_bytes, gateway.voice.metrics.limit),
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
             *(

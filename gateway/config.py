@@ -127,10 +127,11 @@ def read(environment: Mapping[str, str]) -> Config:
     values = {name: _value(declared, texts[name]) for name, declared in all_settings().items()}
     production: bool = values["GATEWAY_PRODUCTION"]
 
-    def on(name: str) -> bool:
+    def on(name: str, auto: bool = not production) -> bool:
         chosen: bool | None = values[name]
-        return not production if chosen is None else chosen
+        return auto if chosen is None else chosen
 
+    introspection = on("GATEWAY_INTROSPECTION")
     config = Config(
         host=values["GATEWAY_HOST"],
         port=values["GATEWAY_PORT"],
@@ -153,9 +154,9 @@ def read(environment: Mapping[str, str]) -> Config:
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
         state_url=values["GATEWAY_STATE_URL"],
         replicas=values["GATEWAY_REPLICAS"],
-        introspection=on("GATEWAY_INTROSPECTION"),
+        introspection=introspection,
         explorer=on("GATEWAY_EXPLORER"),
-        suggestions=on("GATEWAY_SUGGESTIONS"),
+        suggestions=on("GATEWAY_SUGGESTIONS", introspection and not production),
         intake=Intake(
             body_bytes=values["GATEWAY_BODY_BYTES"],
             header_bytes=values["GATEWAY_HEADER_BYTES"],

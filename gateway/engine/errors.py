@@ -1,7 +1,7 @@
 """Errors as callers see them: ours with their code, everything else masked."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLError
 
@@ -9,7 +9,9 @@ from gateway.errors import GatewayError
 
 MASKED = "Something went wrong inside the gateway. Tell its operator the request id."
 
-ARGUMENT = "Argument "  # how graphql-core begins what it says of arguments; it has no class for this
+LONGEST_MESSAGE: Final = 500  # signs: names and values of the document stand in it
+MOST_LOCATIONS: Final = 10
+ARGUMENT: Final = "Argument "  # how graphql-core begins what it says of arguments; it has no class for this
 
 Report = Callable[[BaseException], None]
 
@@ -19,9 +21,7 @@ def formatted(error: GraphQLError, request_id: str, report: Report) -> dict[str,
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
-    entry: dict[str, Any] = {"message": error.message}
-    if error.locations:
-        entry["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    entry = _told(error)
     if error.path:
         entry["path"] = list(error.path)
     if isinstance(original, GatewayError):
@@ -41,15 +41,25 @@ def invalid(errors: Iterable[GraphQLError], code: str, request_id: str) -> list[
     """The entries for a document that is not valid."""
     found = []
     for error in errors:
-        entry = dict(error.formatted)
-        entry["extensions"] = {"code": code, "requestId": request_id}
-        found.append(entry)
+        found.append(_told(error) | {"extensions": {"code": code, "requestId": request_id}})
     return found
 
 
 def plain(error: GatewayError, request_id: str) -> dict[str, Any]:
     """The entry for an error outside of any field."""
     return {"message": error.message, "extensions": {**error.extensions, "requestId": request_id}}
+
+
+def _told(error: GraphQLError) -> dict[str, Any]:
+    """What an error says, and where; an answer never grows far beyond its request."""
+    message = error.message
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}…"
+    entry: dict[str, Any] = {"message": message}
+    if error.locations:
+        places = error.locations[:MOST_LOCATIONS]
+        entry["locations"] = [{"line": at.line, "column": at.column} for at in places]
+    return entry
 
 
 def parted(errors: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -12,9 +12,11 @@ from typing import Any, Final
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    IntValueNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -26,6 +28,7 @@ from gateway.errors import GatewayError
 
 INTROSPECTION_LISTS: Final = frozenset({"fields", "interfaces", "possibleTypes", "inputFields", "args"})
 MOST_TOLD: Final = 10**9  # fragments within fragments grow without end
+MOST_DIGITS: Final = 400  # of one number: any double can be written with fewer
 PLACE_SHARE: Final = 10  # of all directives may stand in one place
 SAID: Final = {
     "bytes": "The document is {} bytes long",
@@ -36,6 +39,7 @@ SAID: Final = {
     "introspection": "The document has {} lists of introspection in one another",
     "place": "The document has {} directives in one place",
     "variables": "The variables hold {} values",
+    "digits": "A number has {} signs",
     "list_size": "A list has {} items",
     "points": "The operation costs {} points",
     "calls": "The operation costs {} calls of sources",
@@ -48,21 +52,21 @@ TOKEN: Final = re.compile(
 class TooComplex(GatewayError):
     """A document that asks for more than is allowed; refused before it runs.
 
-    `what` names the limit, `cost` is what was asked for, `allowed` what may be.
+    `bound` names the limit, `cost` is what was asked for, `allowed` what may be.
     """
 
     code = "QUERY_TOO_COMPLEX"
 
-    def __init__(self, message: str, what: str, cost: int, allowed: int) -> None:
+    def __init__(self, message: str, bound: str, cost: int, allowed: int) -> None:
         super().__init__(message)
-        self.what = what
+        self.bound = bound
         self.cost = cost
         self.allowed = allowed
 
     @property
     def extensions(self) -> dict[str, object]:
         """What stands in `errors[].extensions`."""
-        return {**super().extensions, "exceeded": self.what, "cost": self.cost, "limit": self.allowed}
+        return {**super().extensions, "exceeded": self.bound, "cost": self.cost, "limit": self.allowed}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,8 @@ def check_document(document: DocumentNode, limits: Limits) -> bool:
     for operation in operations:
         for variable in operation.variable_definitions or ():
             sizes.directives(variable.directives)
+            if variable.default_value is not None:
+                sizes.value(variable.default_value)
         roots = sum(len(nodes) for nodes in merged([operation.selection_set], fragments).values())
         _check("root_fields", roots, limits.root_fields)
     _check("directives", sizes.count, limits.directives)
@@ -203,6 +209,8 @@ class _Sizes:
         """Count directives of one place."""
         if nodes:
             self.count += len(nodes)
+            for argument in (each for node in nodes for each in node.arguments or ()):
+                self.value(argument.value)
             _check("place", len(nodes), max(1, self._limits.directives // PLACE_SHARE))
 
     def of(self, selections: SelectionSetNode) -> Size:
@@ -214,7 +222,7 @@ class _Sizes:
                 listed = int(each.name.value in INTROSPECTION_LISTS)
                 found.add(Size(depth=1, fields=1, aliases=int(each.alias is not None), lists=0))
                 for argument in each.arguments or ():
-                    self._value(argument.value)
+                    self.value(argument.value)
                 if each.selection_set:
                     found.add(self.of(each.selection_set), deeper=1, listed=listed)
             elif isinstance(each, InlineFragmentNode):
@@ -234,14 +242,17 @@ class _Sizes:
                 self._open.discard(name)
         return self._measured[name]
 
-    def _value(self, node: ValueNode) -> None:
-        if isinstance(node, ListValueNode):
+    def value(self, node: ValueNode) -> None:
+        """Look at a value that stands in the document."""
+        if isinstance(node, IntValueNode | FloatValueNode):
+            _check("digits", len(node.value), MOST_DIGITS)
+        elif isinstance(node, ListValueNode):
             _check("list_size", len(node.values), self._limits.list_size)
             for each in node.values:
-                self._value(each)
+                self.value(each)
         elif isinstance(node, ObjectValueNode):
             for member in node.fields:
-                self._value(member.value)
+                self.value(member.value)
 
 
 def _overlaps(

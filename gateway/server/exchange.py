@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gateway.context import CostMeter
 from gateway.engine import errors as graphql_errors
 from gateway.engine.cost import Cost, Price
+from gateway.errors import GatewayError
 from gateway.model.caller import Caller
 from gateway.server.negotiation import JSON, media_type, status_of_invalid
 from gateway.server.problems import REQUEST_ID, NotJson, Refusal
@@ -33,8 +34,8 @@ class Exchange:
     """One request. `kind` is the media type of its answer, None where nothing acceptable can be given.
 
     `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
-    `gone` (nobody waited for it any more); `code` is the first one of the answer. `expected` is what the
-    operation costs at most, `points` what it has cost.
+    `gone` (nobody waited for it any more); `code` is the first one of the answer, `bound` names a limit
+    that it met. `expected` is what the operation costs at most, `points` what it has cost.
     """
 
     request: Request
@@ -46,6 +47,7 @@ class Exchange:
     operation_kind: str = ""
     outcome: str = "refused"
     code: str = ""
+    bound: str = ""
     meter: CostMeter = field(default_factory=CostMeter)
     plan: Any = None
     price: Price | None = None
@@ -122,8 +124,14 @@ class Exchange:
 
     def refused(self, refusal: Refusal) -> Response:
         """The answer to a request that is not carried out."""
+        self.bound = refusal.bound
         entry = graphql_errors.plain(refusal, self.id)
         return self.answer([entry], refusal.status, refusal.headers)
+
+    def unfit(self, error: GatewayError) -> Response:
+        """The answer to an operation that is at fault as a whole: too complex, or with odd variables."""
+        self.bound = getattr(error, "bound", "")
+        return self.invalid([graphql_errors.plain(error, self.id)])
 
     def invalid(self, entries: list[dict[str, Any]]) -> Response:
         """The answer to a document or to variables that are not valid."""

@@ -94,6 +94,8 @@ class Endpoint:
             code=exchange.code,
             seconds=exchange.lasted,
         )
+        if exchange.bound:
+            self.voice.metrics.limit(exchange.bound)
         scope["state"]["log"] = exchange.line
         await response(scope, receive, send)
 
@@ -123,6 +125,10 @@ class Endpoint:
             return response
         except Refusal as refusal:
             return exchange.refused(refusal)
+        except InvalidDocument as invalid:
+            return exchange.invalid(graphql_errors.invalid(invalid.errors, invalid.code, exchange.id))
+        except GatewayError as error:
+            return exchange.unfit(error)
         except asyncio.CancelledError:  # uvicorn cancels what is under way when the grace is over
             return exchange.refused(_stopped(exchange))
         except Exception as error:
@@ -140,13 +146,10 @@ class Endpoint:
         """Refuse an operation that the caller may not send, before its files are taken."""
         try:
             document = self.documents.get(asked.query)
-        except (InvalidDocument, GatewayError):
+        except InvalidDocument:
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
         self._check_operation(document, asked, caller, "POST")
-        try:
-            self._check_cost(document, asked)
-        except GatewayError as error:
-            raise NotJson(error.message) from None
+        self._check_cost(document, asked)
 
     def _check_operation(self, document: Document, asked: Parameters, caller: Caller, method: str) -> None:
         """Refuse an operation of which the caller may do nothing. Else each field says so itself."""
@@ -182,13 +185,7 @@ class Endpoint:
     async def _admitted(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Response:
         """Answer where there is room, which is known once the body is there: slow ones take none."""
         with self.admission.one(caller.name):
-            try:
-                document = self.documents.get(asked.query)
-            except InvalidDocument as invalid:
-                return exchange.invalid(graphql_errors.invalid(invalid.errors, invalid.code, exchange.id))
-            except GatewayError as error:
-                return exchange.invalid([graphql_errors.plain(error, exchange.id)])
-            return await self._answer(document, asked, caller, exchange)
+            return await self._answer(self.documents.get(asked.query), asked, caller, exchange)
 
     async def _answer(
         self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
@@ -196,13 +193,8 @@ class Endpoint:
         exchange.operation_kind = kind = document.kind(asked.operation) or ""
         exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
         self._check_operation(document, asked, caller, exchange.request.method)
-        try:
-            exchange.expected, exchange.price = (
-                self._check_cost(document, asked),
-                document.price(asked.operation),
-            )
-        except GatewayError as error:
-            return exchange.invalid([graphql_errors.plain(error, exchange.id)])
+        exchange.price = document.price(asked.operation)
+        exchange.expected = self._check_cost(document, asked)
         await self.fairness.charge(caller, exchange.expected.points)
         context = Context(
             self.directories(caller.account),
@@ -239,8 +231,6 @@ class Endpoint:
             fields = walking.walk(self.schema, document, asked.operation, asked.variables)
         except walking.BadVariables as bad:
             return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
-        except GatewayError as error:
-            return exchange.invalid([graphql_errors.plain(error, exchange.id)])
         exchange.plan = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
         response = exchange.answer([], 200, data=None)
         exchange.outcome = "ok"

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -52,16 +52,18 @@ class RequestId:
 class HeaderLimit:
     """Refuses requests whose line and headers are larger than allowed."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, told: Callable[[str], None]) -> None:
         self._app = app
         self._most = most
+        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on, or refuse it, and tell which bound it met."""
         size = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
         size += len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
         if size > self._most and scope["type"] == "http":
             refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {self._most} are taken.")
+            self._told(refusal.bound)
             await answer(refusal, scope)(scope, receive, send)
             return
         await self._app(scope, receive, send)

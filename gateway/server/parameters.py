@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.allowances import Intake
-from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow, UnsupportedMediaType
+from gateway.server.problems import NotJson, PayloadTooLarge, TooDeep, TooSlow, UnsupportedMediaType
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
             raise NotJson(f"`{name}` has to be an object.")
     for name in ("variables", "extensions"):
         if _too_deep(members.get(name), intake.json_depth):
-            raise NotJson(f"`{name}` nests deeper than {intake.json_depth}.")
+            raise TooDeep(f"`{name}` nests deeper than {intake.json_depth}.")
     return Parameters(query, operation or None, members.get("variables"), members.get("extensions") or {})
 
 

@@ -15,9 +15,10 @@ REQUEST_ID: Final = "request_id"  # where a request keeps its id, in the state o
 
 
 class Refusal(GatewayError):
-    """A request that is refused before anything of it is carried out."""
+    """A request that is refused before anything of it is carried out; `bound` names a limit that it met."""
 
     status = 400
+    bound = ""
 
     def __init__(
         self, message: str, *, headers: Mapping[str, str] | None = None, retry_after: float | None = None
@@ -29,6 +30,13 @@ class Refusal(GatewayError):
 class NotJson(Refusal):
     """The body, or a parameter, is not what GraphQL over HTTP asks for."""
 
+    code = BadRequest.code
+
+
+class TooDeep(Refusal):
+    """Values that nest deeper than allowed."""
+
+    bound = "json_depth"
     code = BadRequest.code
 
 
@@ -59,6 +67,7 @@ class BadCredentials(Refusal):
 class RateLimited(Refusal):
     """The caller has used up what one caller gets."""
 
+    bound = "caller"
     code = "RATE_LIMITED"
     status = 429
     retryable = True
@@ -95,6 +104,7 @@ class UnsupportedMediaType(Refusal):
 class PayloadTooLarge(Refusal):
     """A body that is larger than allowed."""
 
+    bound = "body_bytes"
     code = "PAYLOAD_TOO_LARGE"
     status = 413
 
@@ -102,6 +112,7 @@ class PayloadTooLarge(Refusal):
 class HeadersTooLarge(Refusal):
     """Headers that are larger than allowed."""
 
+    bound = "header_bytes"
     code = "PAYLOAD_TOO_LARGE"
     status = 431
 
@@ -159,6 +170,7 @@ class CutOff(Refusal):
 class TooSlow(Refusal):
     """A body that did not arrive in time."""
 
+    bound = "body_seconds"
     code = BadRequest.code
     status = 408
 

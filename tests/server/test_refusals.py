@@ -1,0 +1,67 @@
+"""What is refused for its size says so in little room, and is counted by the limit that it met."""
+
+from typing import Any
+
+import pytest
+
+from gateway.engine.errors import LONGEST_MESSAGE, MOST_LOCATIONS
+from tests.conftest import Build
+from tests.support.world import World
+
+LONG = "n" * 20_000
+DIGITS = "9" * 5_000
+
+
+async def ask(world: World, **body: Any) -> dict[str, Any]:
+    response = await world.client.post("/graphql", json=body)
+    assert response.status_code < 500
+    found: dict[str, Any] = response.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "{ " + LONG + " }"},
+        {"query": "{ contacts(first: " + DIGITS + ") { nodes { id } } }"},
+        {"query": "{ contact(id: 1.5e" + DIGITS + ") { id } }"},
+        {"query": '{ contacts(filter: {search: {a: "' + LONG + '"}}) { nodes { id } } }'},
+        {"query": "query ($n: Int) { contacts(first: $n) { nodes { id } } }", "variables": {"n": LONG}},
+        {"query": "query ($n: Int) { contacts(first: $n) { nodes { id } } }", "variables": {"n": [[LONG]]}},
+        {"query": "query a { sources { source } }", "operationName": LONG},
+        {"query": f"query ${LONG}", "variables": {LONG: LONG}},
+        {"query": "{ contact(id: $" + LONG + ") { id } }"},
+    ],
+)
+async def test_a_message_is_short_whatever_it_quotes(fresh: World, body: dict[str, Any]) -> None:
+    found = await ask(fresh, **body)
+    assert found["errors"]
+    for error in found["errors"]:
+        assert len(error["message"]) <= LONGEST_MESSAGE + 1
+        assert "set_int_max_str_digits" not in error["message"]
+        assert error["extensions"]["code"] != "INTERNAL"
+
+
+async def test_an_error_names_a_bounded_number_of_places(fresh: World) -> None:
+    found = await ask(fresh, query="{ contact(" + "id: 1 " * 30 + ") { id } }")
+    assert max(len(error.get("locations", ())) for error in found["errors"]) == MOST_LOCATIONS
+
+
+@pytest.mark.parametrize(
+    ("settings", "body", "headers", "limit"),
+    [
+        ({}, {"query": "{a" * 40 + "}" * 40}, {}, "depth"),
+        ({"GATEWAY_QUERY_POINTS": "1"}, {"query": "{ contacts { nodes { id } } }"}, {}, "points"),
+        ({"GATEWAY_BODY_BYTES": "10"}, {"query": "{ __typename }"}, {}, "body_bytes"),
+        ({"GATEWAY_HEADER_BYTES": "500"}, {"query": "{ __typename }"}, {"x-long": "a" * 500}, "header_bytes"),
+        ({"GATEWAY_JSON_DEPTH": "2"}, {"query": "{ a }", "variables": {"a": [[[[]]]]}}, {}, "json_depth"),
+    ],
+)
+async def test_a_limit_that_was_met_is_counted(
+    new_world: Build, settings: dict[str, str], body: dict[str, Any], headers: dict[str, str], limit: str
+) -> None:
+    world = new_world(**settings)
+    refused = await world.client.post("/graphql", json=body, headers=headers)
+    assert refused.json()["errors"]
+    text = (await world.client.get("/metrics")).text
+    assert f'gateway_limit_refusals_total{{limit="{limit}"}} 1.0' in text
