@@ -40,6 +40,7 @@ from gateway.telemetry.voice import Voice
 from gateway.upstreams import UPSTREAMS, Cache, build
 from gateway.upstreams.declare import SourceSettings
 from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
+from gateway.writing import recording
 from gateway.writing.groups import Locks
 
 BROUGHT: Final = "brought."  # how accounts of keys begin that callers bring along
@@ -142,6 +143,12 @@ class Accounts:
         """Find what a killed process has left behind."""
         for ledger in tuple(self.ledgers.values()):
             await ledger.imports.recover()
+        journal, owner = self._parts.journal, self._parts.owner
+        for each in await journal.open_audits():
+            if each.owner != owner.name and not await owner.lives(each.owner):
+                await journal.audit(
+                    each.account, self._parts.now(), [recording.cut_off(each.entry)], each.token
+                )
 
     async def forget(self) -> None:
         """Forget what a killed process has indexed with keys that callers had brought along."""
@@ -245,7 +252,14 @@ class Accounts:
             report=lambda error: logs.failure(error, "import"),
             scratch=parts.owner.scratch,
         )
-        return Ledger(journal=parts.journal, once=parts.once, locks=Locks(), imports=imports, now=parts.now)
+        return Ledger(
+            journal=parts.journal,
+            owner=parts.owner,
+            once=parts.once,
+            locks=Locks(),
+            imports=imports,
+            now=parts.now,
+        )
 
     def _budget(self, source: Source, settings: SourceSettings, *, brought: bool) -> Budget:
         """The budget of a key: accounts with the same one share it, as its source counts them as one."""

@@ -1,9 +1,10 @@
 """Composition root: settings to a Starlette application. The only file that wires."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -43,8 +44,9 @@ from gateway.server.explorer import view
 from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
-from gateway.server.middleware import AccessLog, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
+from gateway.server.middleware import AccessLog, Audited, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
 from gateway.server.problems import Refusal, answer, told
+from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
 from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
@@ -134,6 +136,7 @@ class Gateway:
                 voice=self.voice,
             ),
         )
+        self.refusals = Refusals(lambda account, entries: self._journal.audit(account, now(), entries))
         self.fairness = Fairness(config.fair, config.replicas)
         if self.replicas is not None:
             self.fairness.state, self.fairness.shared = self.replicas.state, self.replicas.callers
@@ -155,6 +158,11 @@ class Gateway:
     def crawlers(self) -> dict[str, Crawler]:
         """What keeps the index of each account fresh."""
         return self.accounts.crawlers
+
+    @property
+    def journal(self) -> Journal:
+        """What cannot be filled anew."""
+        return self._journal
 
     def shared_state(self) -> bool | None:
         """Whether what replicas share is there; None where nothing is shared."""
@@ -196,6 +204,8 @@ class Gateway:
     async def aclose(self) -> None:
         """End what still runs, then close connections, index and journal."""
         await self.accounts.aclose()
+        with suppress(sqlite3.Error):
+            await self.refusals.flush()
         await self._once.aclose(LAST_WRITES)
         await self.accounts.disconnect()
         await self._store.aclose()
@@ -269,6 +279,7 @@ def create_app(
         middleware=[  # outermost first
             Middleware(RequestId),
             Middleware(AccessLog),
+            Middleware(Audited, gateway.refusals),
             Middleware(HeaderLimit, config.intake.header_bytes, gateway.voice.metrics.limit),
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
@@ -321,6 +332,7 @@ def _open_and_close(
                 await gateway.recover()
             await gateway.accounts.forget()
             tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
+            tasks.append(asyncio.create_task(gateway.refusals.run()))
             if reread is not None:
                 tasks.append(asyncio.create_task(_renew(gateway, reread)))
             if crawling:

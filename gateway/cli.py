@@ -68,6 +68,15 @@ def parser() -> argparse.ArgumentParser:
     importing.add_argument("--follow", metavar="JOB", help="follow a job that was begun before, by its id")
     importing.set_defaults(run=_import)
 
+    audit = commands.add_parser("audit", help="check the audit trail, and show its newest records")
+    audit.add_argument("--account", metavar="NAME", help="one account (all)")
+    audit.add_argument("--last", type=_natural, default=0, metavar="N", help="show so many records (0)")
+    audit.add_argument(
+        "--expect", metavar="NUMBER:HASH", help="a record that has to be there, as an earlier check told"
+    )
+    audit.add_argument("--erase", metavar="ID", help="erase what is said of a contact, by its global id")
+    audit.set_defaults(run=_audit)
+
     check = commands.add_parser("check", help="read the settings, call every source once, say what works")
     check.set_defaults(run=_check)
     return found
@@ -137,6 +146,15 @@ def _import(chosen: argparse.Namespace) -> int:
     return asyncio.run(importer.run(config.read(os.environ), wish))
 
 
+def _audit(chosen: argparse.Namespace) -> int:
+    import asyncio
+
+    from gateway import auditing, config
+
+    wish = auditing.Wish(account=chosen.account, last=chosen.last, expect=chosen.expect, erase=chosen.erase)
+    return asyncio.run(auditing.run(config.read(os.environ), wish))
+
+
 def _check(_: argparse.Namespace) -> int:
     import asyncio
 
@@ -151,6 +169,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("has to be at least 1")
+    return number
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("has to be at least 0")
     return number
 
 

@@ -214,7 +214,10 @@ OWN: Final = (
     ),
     Setting("GATEWAY_EXPLORER", _switch, AUTO, "GraphiQL for browsers; auto: not in production."),
     Setting(
-        "GATEWAY_SUGGESTIONS", _switch, AUTO, "Suggestions in errors; auto: not in production, nor without introspection."
+        "GATEWAY_SUGGESTIONS",
+        _switch,
+        AUTO,
+        "Suggestions in errors; auto: not in production, nor without introspection.",
     ),
     Setting(
         "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."

@@ -6,6 +6,7 @@ from typing import Final
 from ariadne.types import SchemaBindable
 
 from resolvers import (
+    audit,
     chat,
     connection,
     contact,
@@ -28,6 +29,7 @@ BINDABLES: Final[Sequence[SchemaBindable]] = (
     *property.BINDABLES,
     *source.BINDABLES,
     *event.BINDABLES,
+    *audit.BINDABLES,
     *mutation.BINDABLES,
     *importing.BINDABLES,
     *connection.BINDABLES,

@@ -31,6 +31,7 @@ class Asked:
     caller: Caller
     meter: CostMeter
     max_age: float | None = None
+    request_id: str = ""
     warnings: list[dict[str, Any]] = field(default_factory=list)
     known: dict[ContactKey, Contact] = field(default_factory=dict)
     known_groups: dict[GroupKey, Group] = field(default_factory=dict)

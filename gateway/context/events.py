@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.context.asked import Asked
 from gateway.context.contacts import Contacts
-from gateway.errors import BadInput, CursorInvalid
+from gateway.errors import BadInput
 from gateway.federation import asking, paging
 from gateway.federation.asking import Arguments
 from gateway.index.rows import instant
@@ -16,7 +16,6 @@ from gateway.model.contact import Contact
 from gateway.model.event import Event, EventQuery, EventType
 from gateway.model.source import Source
 
-CURSOR_PARTS: Final = 3
 STRETCH: Final = 200  # events looked at at once, where some have to be left out
 
 
@@ -79,7 +78,7 @@ class Events:
     async def _page(self, arguments: Arguments, query: EventQuery) -> dict[str, Any]:
         first, after = asking.page(arguments)
         mark = paging.fingerprint("events", self._account, query)
-        start = 0 if after is None else _number(after, mark)
+        start = 0 if after is None else paging.number(after, mark)
         found = await self._found(self._allowed(query), start, first + 1)
         events = [self._event(each) for each in found[:first]]
         end = events[-1]["_number"] if events else start
@@ -128,7 +127,7 @@ class Events:
         return EventQuery(types=query.types, sources=sources, contact=query.contact, since=query.since)
 
     def _cursor(self, number: int, mark: str) -> str:
-        return paging.seal([paging.VERSION, mark, number])
+        return paging.seal_number(number, mark)
 
     def _event(self, noted: Noted) -> Event:
         return {
@@ -143,10 +142,3 @@ class Events:
             "payload": noted.payload or None,
             "_number": noted.number,
         }
-
-
-def _number(cursor: str, mark: str) -> int:
-    number = paging.unseal(cursor, mark, CURSOR_PARTS)[2]
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < paging.LARGEST:
-        raise CursorInvalid(paging.BROKEN)
-    return number

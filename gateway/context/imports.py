@@ -31,7 +31,7 @@ class Imports:
         plain = {name: value for name, value in given.items() if name != "file"}
 
         async def work() -> dict[str, Any]:
-            return await self.jobs.begin(self.asked.caller, given)
+            return await self.jobs.begin(self.asked.caller, given, self.asked.request_id)
 
         payload = await self.writes.once("importContacts", plain, work, upload.sha256)
         if payload["job"] is not None:

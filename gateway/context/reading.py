@@ -8,6 +8,7 @@ from typing import Any, Final
 from graphql import GraphQLResolveInfo
 
 from gateway.context.asked import Asked
+from gateway.context.audit import Audit
 from gateway.context.chats import Chats
 from gateway.context.contacts import Contacts
 from gateway.context.cost import CostMeter
@@ -39,15 +40,18 @@ class Context:
         directory: Directory,
         ledger: Ledger,
         caller: Caller,
+        *,
         max_age: float | None = None,
         meter: CostMeter | None = None,
+        request_id: str = "",
     ) -> None:
-        self.asked = Asked(directory, caller, meter or CostMeter(), max_age)
+        self.asked = Asked(directory, caller, meter or CostMeter(), max_age, request_id)
         self.contacts = Contacts(self.asked)
         self.groups = Groups(self.asked)
         self.chats = Chats(self.asked)
         self.definitions = Definitions(self.asked)
         self.events = Events(self.asked, self.contacts, ledger.journal)
+        self.audit = Audit(self.asked, ledger.journal)
         self.writes = Writes(self.asked, ledger)
         self.imports = Imports(self.asked, self.writes, ledger.imports)
 

@@ -1,25 +1,32 @@
 """The mutations of one request: each once for its key, in the log, and known to what is read afterwards."""
 
+import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gateway.context.asked import Asked
 from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports.jobs import Imports
 from gateway.journal import once
-from gateway.journal.journal import Journal, KeyedAs
+from gateway.journal.journal import Journal, KeyedAs, Owning
 from gateway.journal.once import LONGEST_KEY, Once
 from gateway.model import ids
+from gateway.model.audit import AuditEntry
 from gateway.model.event import EventType
 from gateway.telemetry import logs
+from gateway.writing import recording
 from gateway.writing.contacts import ContactWrites
 from gateway.writing.desk import Desk, Done
 from gateway.writing.groups import GroupWrites, Locks
 from gateway.writing.labels import LabelWrites
 from gateway.writing.properties import PropertyWrites
+
+BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
 
 Payload = dict[str, Any]
 Verb = Callable[[Arguments], Awaitable[Done]]
@@ -30,10 +37,19 @@ class Ledger:
     """What writes of one account are kept in; lives as long as the process."""
 
     journal: Journal
+    owner: Owning
     once: Once
     locks: Locks
     imports: Imports
     now: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the audit trail says of a write under way."""
+
+    token: str
+    entry: AuditEntry
 
 
 @dataclass(slots=True)
@@ -113,8 +129,9 @@ class Writes:
         done: list[Done] = []
 
         async def work() -> Payload:
-            done.append(await verb(given))
-            return await self._noted(done[0])
+            async with self._recorded(field, given) as record:
+                done.append(await verb(given))
+                return await self._noted(done[0], record)
 
         payload = await self.once(field, given, work)
         self.asked.renew()
@@ -135,7 +152,34 @@ class Writes:
         place = KeyedAs(self.asked.directory.account, self.asked.caller.name, field, key)
         return await self.ledger.once.run(place, once.fingerprint(given, *more), work)
 
-    async def _noted(self, done: Done) -> Payload:
+    @asynccontextmanager
+    async def _recorded(self, field: str, given: Arguments) -> AsyncIterator[Recorded]:
+        """Keep in the audit trail that something is about to be written, until its end is recorded."""
+        account, request = self.asked.directory.account, self.asked.request_id
+        entry = recording.begun(self.asked.caller.name, field, request, given)
+        record = Recorded(uuid.uuid4().hex, entry)
+        journal, now = self.ledger.journal, self.ledger.now
+        with self._told_when_broken():
+            await journal.open_audit(record.token, account, self.ledger.owner.name, now(), entry)
+        try:
+            yield record
+        except BaseException as error:
+            with self._told_when_broken():
+                ended = recording.failed(entry, error)
+                await asyncio.shield(journal.audit(account, now(), [ended], record.token))
+            raise
+
+    @contextmanager
+    def _told_when_broken(self) -> Iterator[None]:
+        """Go on where the journal cannot be written, as with a full disk: what is written must be told."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            logs.failure(error, "journal")
+            if BROKEN not in self.asked.warnings:
+                self.asked.warnings.append(BROKEN)
+
+    async def _noted(self, done: Done, record: Recorded) -> Payload:
         """The payload, once what has happened is in the log; with a key, the answer is kept along with it."""
         account, caller = self.asked.directory.account, self.asked.caller.name
 
@@ -148,16 +192,18 @@ class Writes:
 
         steps = once.current()
         place = steps.place if steps is not None and (steps.taken or steps.before) else None
-        try:
+        with self._told_when_broken():
             noted: Payload = await self.ledger.journal.note(
-                account, caller, self.ledger.now(), done.happenings, answer=answer, place=place
+                account,
+                caller,
+                self.ledger.now(),
+                done.happenings,
+                answer=answer,
+                place=place,
+                entry=recording.ended(record.entry, done.payload),
+                closes=record.token,
             )
-        except sqlite3.Error as error:  # such as a full disk: what was written must be told all the same
-            logs.failure(error, "journal")
-            self.asked.warnings.append(
-                {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
-            )
-            return answer([])
-        if steps is not None and place is not None:
-            steps.answered = True
-        return noted
+            if steps is not None and place is not None:
+                steps.answered = True
+            return noted
+        return answer([])

@@ -92,6 +92,19 @@ def unseal(text: str, mark: str, length: int) -> list[Any]:
     return parts
 
 
+def seal_number(number: int, mark: str) -> str:
+    """The cursor of a place that is one number, in the list with this fingerprint."""
+    return seal([VERSION, mark, number])
+
+
+def number(text: str, mark: str) -> int:
+    """The number of such a cursor."""
+    found = unseal(text, mark, 3)[2]
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < LARGEST:
+        raise CursorInvalid(BROKEN)
+    return found
+
+
 def _position(offset: Any, last: Any, done: Any) -> Position:
     if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < LARGEST:
         raise ValueError("no offset")

@@ -19,15 +19,18 @@ from gateway.imports.table import BadFile, Table
 from gateway.journal import once
 from gateway.journal.journal import Journal, Owning
 from gateway.model import ids
+from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.caller import Caller
 from gateway.model.event import EventType, Happening
 from gateway.model.importing import ImportJob, ImportReport, JobState, Upload
 from gateway.model.source import Source
 from gateway.model.writing import DONE, UserError, UserErrorCode, WriteStatus
 from gateway.ports import Sheet
+from gateway.writing import recording
 from gateway.writing.desk import Desk
 from gateway.writing.inputs import Complaints, Given
 
+ACTION: Final = "importContacts"
 STEP: Final = "job"
 READERS: Final = 2  # processes at once, as each may take much memory
 MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
@@ -58,12 +61,18 @@ class Running:
     number: int
     job: ImportJob
     caller: Caller
+    entry: AuditEntry
     task: "asyncio.Task[None] | None" = None
     encoding: str | None = None
     prepared: "asyncio.Future[list[UserError]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def token(self) -> str:
+        """What its open record in the audit trail is kept under."""
+        return self.job["id"]
 
 
 class Imports:
@@ -94,12 +103,25 @@ class Imports:
         self._running: dict[int, Running] = {}
         self._closed = False
 
-    async def begin(self, caller: Caller, given: Given) -> Payload:
+    async def begin(self, caller: Caller, given: Given, request: str = "") -> Payload:
         """Check an import, store it as a job, and let it run; the id of the job, or what is wrong.
 
         The file is read as the first part of the job. Where that takes longer than the deadline, the job is
-        returned all the same, and its reports say what is wrong with the file.
+        returned all the same, and its reports say what is wrong with the file. The audit trail has one record
+        of the beginning and one of the end, or one of why it was not begun, with the id of the `request`.
         """
+        entry = _entry(caller, given, request)
+        try:
+            payload = await self._checked(caller, given, entry)
+        except BaseException as error:
+            await asyncio.shield(self._audit(recording.failed(entry, error)))
+            raise
+        if payload["job"] is None:
+            code = str(payload["userErrors"][0]["code"])
+            await self._audit(replace(entry, outcome=AuditOutcome.REJECTED, code=code))
+        return payload
+
+    async def _checked(self, caller: Caller, given: Given, entry: AuditEntry) -> Payload:
         steps = once.current()
         if steps is not None and steps.before.get(STEP):
             return {"job": steps.before[STEP]["job"], "userErrors": []}
@@ -111,7 +133,7 @@ class Imports:
         self._check_size(targets, given["file"], wrong)
         if wrong:
             return {"job": None, "userErrors": wrong.found + unable.found}
-        storing = asyncio.ensure_future(self._store(caller, given, targets, refused))
+        storing = asyncio.ensure_future(self._store(caller, given, targets, refused, entry))
         try:
             return await self._begun(await asyncio.shield(storing), targets, given, unable)
         except BaseException:  # also when the caller went away: nothing may run that nobody knows of
@@ -136,6 +158,14 @@ class Imports:
             await steps.ended(STEP, {"job": running.job["id"]})
         if self._closed:
             raise DeadlineExceeded("The gateway is being stopped; nothing was sent.")
+        if targets:
+            token, now = running.token, self._now()
+            await self._journal.open_audit(
+                token, self._directory.account, self._owner.name, now, running.entry
+            )
+            await self._audit(running.entry)
+        else:
+            await self._audit(_ended(running.entry, running.job))
         running.go.set()
         return {"job": running.job["id"], "userErrors": unable.found}
 
@@ -264,6 +294,7 @@ class Imports:
         given: Given,
         targets: Sequence[Target],
         refused: Sequence[ImportReport],
+        entry: AuditEntry,
     ) -> Running:
         """Keep a new job; one without any target that can import has ended already."""
         ended = None if targets else self._now()
@@ -288,7 +319,8 @@ class Imports:
             return ids.own("ImportJob", account, number)
 
         number = await self._journal.begin_job(account, self._owner.name, job, named)
-        running = Running(number, job, caller)
+        entry = replace(entry, detail={**entry.detail, "job": job["id"]})
+        running = Running(number, job, caller, entry)
         if targets:
             self._running[number] = running
         return running
@@ -343,6 +375,8 @@ class Imports:
                 running.prepared.set_result([])
             try:
                 await asyncio.shield(self._journal.keep_job(running.number, job))
+                if running.go.is_set():
+                    await asyncio.shield(self._audit(_ended(running.entry, job), running.token))
             except Exception as error:
                 self._report(error)  # the next one who asks finds it interrupted
             finally:
@@ -457,6 +491,9 @@ class Imports:
         account, actor = self._directory.account, running.caller.name
         await self._journal.note(account, actor, self._now(), [happening], answer=len)
 
+    async def _audit(self, entry: AuditEntry, closes: str | None = None) -> None:
+        await self._journal.audit(self._directory.account, self._now(), [entry], closes)
+
     # Confirmations, and ends.
 
     async def _confirmation(self, running: Running, targets: Sequence[Target]) -> str | None:
@@ -496,6 +533,39 @@ def _check_tokens(targets: Sequence[Target], wrong: Complaints) -> None:
             )
             path = ("targets", target.number, "confirmation")
             wrong.add(UserErrorCode.REQUIRED, text, *path, source=target.source)
+
+
+def _entry(caller: Caller, given: Given, request: str) -> AuditEntry:
+    """What the audit trail says of an import that is about to begin."""
+    upload: Upload = given["file"]
+    return AuditEntry(
+        caller=caller.name,
+        action=ACTION,
+        outcome=AuditOutcome.BEGUN,
+        request=request,
+        detail={
+            "sources": [str(each["source"]) for each in given["targets"]],
+            "overwrite": any(each.get("overwrite") for each in given["targets"]),
+            "dryRun": bool(given.get("dryRun")),
+            "bytes": upload.size,
+            "sha256": upload.sha256,
+        },
+    )
+
+
+def _ended(entry: AuditEntry, job: ImportJob) -> AuditEntry:
+    """What it says of the end of one."""
+    codes = [report["code"] for report in job["reports"] if report["code"]]
+    if job["state"] == JobState.INTERRUPTED:
+        codes.insert(0, recording.CUT_OFF)
+    counts = ("source", "status", "code", "created", "merged", "failed", "unknown", "deleted")
+    reports_ = [{name: report[name] for name in counts} for report in job["reports"]]  # type: ignore[literal-required]
+    return replace(
+        entry,
+        outcome=recording.outcome({str(report["status"]) for report in job["reports"]}, codes),
+        code=codes[0] if codes else None,
+        detail={**entry.detail, "reports": reports_},
+    )
 
 
 def _own_copy(upload: Upload, folder: Path) -> Upload:

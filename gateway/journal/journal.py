@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 
 RUNNING: Final = "RUNNING"  # the state of a job that has not ended
@@ -53,6 +54,17 @@ class Noted:
     payload: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Something that was begun and of which no end is recorded. `owner` names the process."""
+
+    token: str
+    account: str
+    owner: str
+    at: str
+    entry: AuditEntry
+
+
 class Owning(Protocol):
     """Whose work something is: this process by its `name`, or another that may still live."""
 
@@ -84,10 +96,13 @@ class Journal(Protocol):
         *,
         answer: Callable[[list[int]], Any],
         place: KeyedAs | None = None,
+        entry: AuditEntry | None = None,
+        closes: str | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
-        The answer of a keyed write is kept in the same transaction: either both are there or none.
+        The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
+        the same transaction: either all of it is there or nothing.
         """
         ...
 
@@ -161,6 +176,34 @@ class Journal(Protocol):
 
     async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
         """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
+        ...
+
+    async def open_audit(self, token: str, account: str, owner: str, at: str, entry: AuditEntry) -> None:
+        """Keep what is about to be carried out, until its end is recorded."""
+        ...
+
+    async def audit(
+        self, account: str, at: str, entries: Sequence[AuditEntry], closes: str | None = None
+    ) -> None:
+        """Add records to the audit trail of an account."""
+        ...
+
+    async def open_audits(self) -> list[Open]:
+        """What was begun and has no end, of all accounts."""
+        ...
+
+    async def trail(
+        self, account: str, query: AuditQuery, before: int | None, limit: int
+    ) -> list[AuditRecord]:
+        """Records below a number, newest first."""
+        ...
+
+    async def audited(self) -> list[str]:
+        """The accounts that have records."""
+        ...
+
+    async def erase(self, account: str, contact: str) -> int:
+        """Take away what records say of a contact, by its global id; of how many. The chain stays whole."""
         ...
 
     async def aclose(self) -> None:

@@ -12,12 +12,15 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted
+from gateway.journal import trail
+from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted, Open
+from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+VERSION: Final = 2
+FIRST: Final = 1  # without the audit trail
 MEMORY: Final = ":memory:"
 
 SCHEMA: Final = """
@@ -74,20 +77,26 @@ class SqliteJournal:
         *,
         answer: Callable[[list[int]], Any],
         place: KeyedAs | None = None,
+        entry: AuditEntry | None = None,
+        closes: str | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
-        The answer of a keyed write is kept in the same transaction: either both are there or none.
+        The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
+        the same transaction: either all of it is there or nothing.
         """
 
         def run() -> Any:
             with self._db as db:
+                db.execute("BEGIN IMMEDIATE")
                 made = answer([_note(db, account, actor, at, each) for each in happenings])
                 if place is not None:
                     db.execute(ANSWERED, (_text(made), *place.parts))
+                if entry is not None:
+                    trail.append(db, account, at, [entry], closes)
                 return made
 
-        return await self._run(run) if happenings or place else answer([])
+        return await self._run(run) if happenings or place or entry else answer([])
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -272,6 +281,54 @@ class SqliteJournal:
 
         return await self._run(run)
 
+    # The audit trail.
+
+    async def open_audit(self, token: str, account: str, owner: str, at: str, entry: AuditEntry) -> None:
+        """Keep what is about to be carried out, until its end is recorded."""
+        values = (token, account, owner, at, trail.packed(entry))
+        await self._change("INSERT INTO audit_open VALUES (?, ?, ?, ?, ?)", values)
+
+    async def audit(
+        self, account: str, at: str, entries: Sequence[AuditEntry], closes: str | None = None
+    ) -> None:
+        """Add records to the audit trail of an account."""
+
+        def run() -> None:
+            with self._db as db:
+                db.execute("BEGIN IMMEDIATE")
+                trail.append(db, account, at, entries, closes)
+
+        await self._run(run)
+
+    async def open_audits(self) -> list[Open]:
+        """What was begun and has no end, of all accounts."""
+        sql = "SELECT token, account, owner, at, entry FROM audit_open ORDER BY at"
+        rows = await self._run(lambda: self._db.execute(sql).fetchall())
+        return [
+            Open(token, account, owner, at, trail.unpacked(entry))
+            for token, account, owner, at, entry in rows
+        ]
+
+    async def trail(
+        self, account: str, query: AuditQuery, before: int | None, limit: int
+    ) -> list[AuditRecord]:
+        """Records below a number, newest first."""
+        return await self._run(lambda: trail.select(self._db, account, query, before, limit))
+
+    async def audited(self) -> list[str]:
+        """The accounts that have records."""
+        sql = "SELECT DISTINCT account FROM audit ORDER BY account"
+        return [row[0] for row in await self._run(lambda: self._db.execute(sql).fetchall())]
+
+    async def erase(self, account: str, contact: str) -> int:
+        """Take away what records say of a contact, by its global id; of how many. The chain stays whole."""
+
+        def run() -> int:
+            with self._db as db:
+                return trail.erase(db, account, contact)
+
+        return await self._run(run)
+
     async def aclose(self) -> None:
         """Close the file."""
         await self._run(lambda: None)
@@ -296,10 +353,8 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a step that was noted outlives a power cut
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            db.executescript(SCHEMA)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-            db.commit()
+        if version in (0, FIRST):
+            _extended(db)
             version = VERSION
     except sqlite3.DatabaseError as error:
         db.close()
@@ -312,6 +367,17 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         db.close()
         raise BrokenJournal(f"{name} is a journal of version {version}, not {VERSION}.")
     return db
+
+
+def _extended(db: sqlite3.Connection) -> None:
+    """Make the tables, or those that were added since; once, whoever else opens the file now."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        scripts = {0: SCHEMA + trail.SCHEMA, FIRST: trail.SCHEMA}
+        for statement in scripts.get(version, "").split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _text(value: Any) -> str:

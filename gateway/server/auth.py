@@ -66,7 +66,9 @@ class Authority:
         """The same, for whatever is no GraphQL and needs a scope. Raises NotAllowed."""
         found = await self.caller(headers)
         if not found.may(scope):
-            raise NotAllowed(f"Your key lacks the scope `{scope.value}`.")
+            refusal = NotAllowed(f"Your key lacks the scope `{scope.value}`.")
+            refusal.caller = found
+            raise refusal
         return found
 
     async def _named(self, headers: Headers) -> Caller:

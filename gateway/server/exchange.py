@@ -18,6 +18,7 @@ from gateway.errors import GatewayError
 from gateway.model.caller import Caller
 from gateway.server.negotiation import JSON, media_type, status_of_invalid
 from gateway.server.problems import REQUEST_ID, NotJson, Refusal
+from gateway.server.refusals import CODES, Refused
 from gateway.telemetry import logs
 
 LONGEST_NAME: Final = 100  # signs of an operation name in logs, metrics and traces
@@ -48,6 +49,8 @@ class Exchange:
     outcome: str = "refused"
     code: str = ""
     bound: str = ""
+    fields: tuple[str, ...] = ()
+    _refused: dict[str, Any] | None = None
     meter: CostMeter = field(default_factory=CostMeter)
     plan: Any = None
     price: Price | None = None
@@ -111,6 +114,24 @@ class Exchange:
             **({"traceId": traced[1]} if traced else {}),
         }
 
+    @property
+    def refusal(self) -> Refused | None:
+        """What was refused of it, for the audit trail."""
+        if self._refused is None:
+            return None
+        caller = self.caller
+        return Refused(
+            code=self._refused["extensions"]["code"],
+            action=self.operation_kind or "request",
+            account=caller.account if caller else "",
+            caller=caller.name if caller else "",
+            detail={
+                "operation": self.operation,
+                "fields": self.fields,
+                "message": self._refused["message"],
+            },
+        )
+
     def _cost(self) -> dict[str, Any]:
         cost = self.meter.report()
         if self.expected is not None:
@@ -148,6 +169,8 @@ class Exchange:
     ) -> Response:
         """An answer. `data` is left out of those that come before execution."""
         body: dict[str, Any] = {}
+        told = [as_error(each, self.id) for each in warnings or () if "source" not in each]
+        self._refused = next((each for each in [*entries, *told] if _code(each) in CODES), None)
         if entries:
             body["errors"] = entries
         if data is not NOTHING:
@@ -180,6 +203,11 @@ def as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
     extensions = {key: value for key, value in warning.items() if key not in entry}
     entry["extensions"] = {**extensions, "requestId": request_id}
     return entry
+
+
+def _code(entry: dict[str, Any]) -> str | None:
+    code: str | None = entry["extensions"].get("code")
+    return code
 
 
 def _first_code(entries: list[dict[str, Any]]) -> str:

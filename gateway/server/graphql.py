@@ -43,10 +43,12 @@ from gateway.server.problems import (
     Refusal,
     Stopped,
 )
+from gateway.server.refusals import STATE
 from gateway.telemetry.voice import Voice
 
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
 ALLOW: Final = {"allow": "GET, POST"}
+MOST_FIELDS: Final = 10  # of an operation, named in the audit trail
 MUTATION: Final = "mutation"
 QUERY: Final = "query"
 
@@ -97,6 +99,7 @@ class Endpoint:
         if exchange.bound:
             self.voice.metrics.limit(exchange.bound)
         scope["state"]["log"] = exchange.line
+        scope["state"][STATE] = exchange.refusal
         await response(scope, receive, send)
 
     async def answer(self, exchange: Exchange) -> Response:
@@ -192,6 +195,7 @@ class Endpoint:
     ) -> Response:
         exchange.operation_kind = kind = document.kind(asked.operation) or ""
         exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
+        exchange.fields = document.fields(asked.operation)[:MOST_FIELDS]
         self._check_operation(document, asked, caller, exchange.request.method)
         exchange.price = document.price(asked.operation)
         exchange.expected = self._check_cost(document, asked)
@@ -200,8 +204,9 @@ class Endpoint:
             self.directories(caller.account),
             self.ledgers(caller.account),
             caller,
-            exchange.max_age,
-            exchange.meter,
+            max_age=exchange.max_age,
+            meter=exchange.meter,
+            request_id=exchange.id,
         )
         explained = exchange.explains(asked.extensions)
         if explained == PLAN:

@@ -10,7 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.server.auth import check_open_mode, check_origin
-from gateway.server.problems import REQUEST_ID, HeadersTooLarge, Refusal, answer
+from gateway.server.problems import REQUEST_ID, HeadersTooLarge, Refusal, answer, note
+from gateway.server.refusals import CODES, STATE, Refusals
 from gateway.telemetry.logs import access
 
 FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
@@ -138,9 +139,32 @@ class AccessLog:
             )
 
 
+class Audited:
+    """Passes refusals on to the audit trail."""
+
+    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
+        self._app = app
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and note where it was refused."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            refused = state.get(STATE)
+            if refused is not None and refused.code in CODES:
+                client = (scope.get("client") or ("",))[0]
+                self._refusals.note(refused, state.get(REQUEST_ID, ""), client)
+
+
 async def _refused(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request, or close a socket before it is open, which its client sees as 403."""
     if scope["type"] == "websocket":
+        note(refusal, scope)
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return

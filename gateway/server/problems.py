@@ -10,15 +10,21 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.errors import BadRequest, GatewayError
+from gateway.model.caller import Caller
+from gateway.server.refusals import OTHER, STATE, Refused
 
+PATHS: Final = frozenset({"/graphql", "/metrics", "/schema.graphql"})  # others are chosen by callers
 REQUEST_ID: Final = "request_id"  # where a request keeps its id, in the state of its scope
 
 
 class Refusal(GatewayError):
-    """A request that is refused before anything of it is carried out; `bound` names a limit that it met."""
+    """A request that is refused before anything of it is carried out; `bound` names a limit that it met,
+    `caller` whom it concerns.
+    """
 
     status = 400
     bound = ""
+    caller: Caller | None = None
 
     def __init__(
         self, message: str, *, headers: Mapping[str, str] | None = None, retry_after: float | None = None
@@ -184,10 +190,23 @@ class NoSuchPath(Refusal):
 
 def answer(refusal: Refusal, scope: Scope) -> Response:
     """A refusal as an answer in GraphQL form, for requests that do not come as far as GraphQL."""
+    note(refusal, scope)
     request_id = scope.get("state", {}).get(REQUEST_ID, "")
     entry = {"message": refusal.message, "extensions": {**refusal.extensions, "requestId": request_id}}
     body = orjson.dumps({"errors": [entry], "extensions": {"requestId": request_id}})
     return Response(body, refusal.status, refusal.headers, "application/json; charset=utf-8")
+
+
+def note(refusal: Refusal, scope: Scope) -> None:
+    """Leave a refusal where the audit trail finds it."""
+    caller, path = refusal.caller, scope["path"]
+    scope.setdefault("state", {})[STATE] = Refused(
+        code=refusal.code,
+        action=path if path in PATHS else OTHER,
+        account=caller.account if caller else "",
+        caller=caller.name if caller else "",
+        detail={"message": refusal.message},
+    )
 
 
 def told(request: Request, error: Exception) -> Response:

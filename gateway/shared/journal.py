@@ -17,8 +17,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from gateway.errors import StateUnavailable
-from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted
+from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted, Open
+from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
+from gateway.shared import trail
 from gateway.shared.state import AWAY, State, key
 from gateway.telemetry import logs
 
@@ -51,15 +53,19 @@ class RedisJournal:
         *,
         answer: Callable[[list[int]], Any],
         place: KeyedAs | None = None,
+        entry: AuditEntry | None = None,
+        closes: str | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
-        The answer of a keyed write is kept in the same transaction. While Redis is away there are no numbers.
+        The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
+        the same transaction. While Redis is away there are no numbers.
         """
-        if not happenings and place is None:
+        if not happenings and place is None and entry is None:
             return answer([])
         counter, told = key("event"), key("told", uuid.uuid4().hex)
-        entries = [(each.contact, _event(each, actor, at)) for each in happenings]
+        noted = [(each.contact, _event(each, actor, at)) for each in happenings]
+        entries = [] if entry is None else [entry]
 
         async def append(pipe: Pipeline) -> Any:
             made = await pipe.get(told)
@@ -67,14 +73,17 @@ class RedisJournal:
                 _multi(pipe)
                 return orjson.loads(made)
             last = await _last(pipe, counter, _stream(account))
-            numbers = list(range(last + 1, last + 1 + len(entries)))
+            numbers = list(range(last + 1, last + 1 + len(noted)))
             made = answer(numbers)
+            newest = await trail.last(pipe, account) if entries else None
             _multi(pipe)
+            trail.append(pipe, account, at, entries, newest)
+            trail.close(pipe, closes)
             pipe.set(told, _text(made), ex=TOLD_SECONDS)
             if numbers:
                 pipe.set(counter, numbers[-1])
-            for number, (contact, entry) in zip(numbers, entries, strict=True):
-                pipe.xadd(_stream(account), {"event": entry}, id=f"{number}-0")
+            for number, (contact, event) in zip(numbers, noted, strict=True):
+                pipe.xadd(_stream(account), {"event": event}, id=f"{number}-0")
                 if contact is not None:
                     pipe.zadd(_contact(account, contact), {str(number): number})
             if place is not None:
@@ -83,7 +92,8 @@ class RedisJournal:
             return made
 
         async def write(redis: Redis) -> Any:
-            return await redis.transaction(cast("Any", append), counter, told, value_from_callable=True)
+            watched = (counter, told, *([trail.stream(account)] if entries else []))
+            return await redis.transaction(cast("Any", append), *watched, value_from_callable=True)
 
         if not self._untold:  # else it has to wait for its turn
             with suppress(StateUnavailable):
@@ -313,6 +323,50 @@ class RedisJournal:
             return good
 
         return bool(await self._transaction(take, _confirmation(token)))
+
+    # The audit trail.
+
+    async def open_audit(self, token: str, account: str, owner: str, at: str, entry: AuditEntry) -> None:
+        """Keep what is about to be carried out, until its end is recorded."""
+        await self._tell(lambda redis: trail.begin(redis, Open(token, account, owner, at, entry)))
+
+    async def audit(
+        self, account: str, at: str, entries: Sequence[AuditEntry], closes: str | None = None
+    ) -> None:
+        """Add records to the audit trail of an account."""
+        told = key("told", uuid.uuid4().hex)
+
+        async def append(pipe: Pipeline) -> None:
+            done = await pipe.get(told) is not None  # it was carried out, and the answer was lost
+            newest = await trail.last(pipe, account)
+            _multi(pipe)
+            if not done:
+                pipe.set(told, "1", ex=TOLD_SECONDS)
+                trail.append(pipe, account, at, entries, newest)
+                trail.close(pipe, closes)
+
+        watched = (told, trail.stream(account))
+        await self._tell(
+            lambda redis: redis.transaction(cast("Any", append), *watched, value_from_callable=True)
+        )
+
+    async def open_audits(self) -> list[Open]:
+        """What was begun and has no end, of all accounts."""
+        return await self._state.use(trail.open_ones)
+
+    async def trail(
+        self, account: str, query: AuditQuery, before: int | None, limit: int
+    ) -> list[AuditRecord]:
+        """Records below a number, newest first."""
+        return await self._state.use(lambda redis: trail.read(redis, account, query, before, limit))
+
+    async def audited(self) -> list[str]:
+        """The accounts that have records."""
+        return await self._state.use(trail.accounts)
+
+    async def erase(self, account: str, contact: str) -> int:
+        """Take away what records say of a contact, by its global id; of how many. The chain stays whole."""
+        return await self._state.use(lambda redis: trail.erase(redis, account, contact))
 
     async def aclose(self) -> None:
         """Tell what was not told yet, where that can still be done."""

@@ -2,11 +2,13 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +173,30 @@ def test_the_schema_is_printed_as_it_is_served() -> None:
     printed = gateway("schema").stdout
     with sandbox() as address, urllib.request.urlopen(f"{address}/schema.graphql") as served:
         assert served.read().decode() == printed
+
+
+def test_the_audit_trail_is_checked_shown_and_erased(tmp_path: Path) -> None:
+    settings = {"GATEWAY_DATA_DIR": str(tmp_path)}
+    with sandbox(settings=settings) as address:
+        given = {"contact": {"firstName": "Ada"}, "targets": [{"source": "PACKAGEX"}]}
+        query = "mutation ($input: CreateContactInput!) { createContact(input: $input) { contacts { id } } }"
+        (made,) = ask(address, query, {"input": given})["data"]["createContact"]["contacts"]
+    told = gateway("audit", "--last", "5", settings=settings)
+    assert told.returncode == 0
+    record, summary = told.stdout.splitlines()
+    assert json.loads(record)["detail"]["targets"] == [made["id"]]
+    assert summary == f"default: whole, up to 1:{json.loads(record)['hash']}"
+    erased = gateway("audit", "--erase", made["id"], settings=settings)
+    assert (erased.returncode, erased.stdout) == (0, "1 records say nothing of it any more.\n")
+    head = summary.rpartition(" ")[2]
+    assert gateway("audit", "--expect", head, settings=settings).returncode == 0
+    assert made["id"] not in gateway("audit", "--last", "9", settings=settings).stdout
+    db = sqlite3.connect(tmp_path / "journal.sqlite3")
+    db.execute("UPDATE audit SET caller = 'somebody else' WHERE number = 1")
+    db.commit()
+    db.close()
+    broken = gateway("audit", settings=settings)
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert "Record 1 was changed." in broken.stderr
+    assert gateway("audit", "--expect", "1:abc", settings=settings).returncode == 1
+    assert gateway("audit", "--erase", "nonsense", settings=settings).returncode == 2

@@ -1,0 +1,135 @@
+"""What the audit trail says of a mutation: ids, sources and names of fields, never values."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from gateway.errors import BadInput, DeadlineExceeded, Forbidden, GatewayError
+from gateway.model import ids
+from gateway.model.audit import AuditEntry, AuditOutcome
+from gateway.model.contact import ContactKey
+from gateway.model.writing import DONE, WriteStatus
+
+CUT_OFF: Final = "INTERRUPTED"  # the code of what the end of its process has cut off
+MOST_TARGETS: Final = 1_000  # ids in one record
+NOT_FIELDS: Final = frozenset({"idempotencyKey", "clientMutationId", "confirmation", "file"})
+
+Given = Mapping[str, Any]
+
+
+def begun(caller: str, action: str, request: str, given: Given) -> AuditEntry:
+    """What a caller is about to do."""
+    targets = list(dict.fromkeys(_ids(given)))[:MOST_TARGETS]
+    return AuditEntry(
+        caller=caller,
+        action=action,
+        outcome=AuditOutcome.BEGUN,
+        request=request,
+        detail={"targets": targets, "fields": sorted(set(_fields(given)))},
+        contacts=_contacts(targets),
+    )
+
+
+def ended(entry: AuditEntry, payload: Given) -> AuditEntry:
+    """What became of it."""
+    outcomes = [each for each in (payload.get("outcome"), *(payload.get("outcomes") or ())) if each]
+    statuses = {each["status"] for each in outcomes}
+    codes = [each["code"] for each in outcomes if each["code"]]
+    codes += [str(error["code"]) for error in payload.get("userErrors") or ()]
+    targets = list(dict.fromkeys((*entry.detail["targets"], *_ids(payload))))[:MOST_TARGETS]
+    told = [
+        {
+            **{name: each[name] for name in ("source", "status", "code")},
+            "id": each["targetId"] or each["contact"],
+        }
+        for each in outcomes
+    ]
+    return replace(
+        entry,
+        outcome=outcome(statuses, codes),
+        code=codes[0] if codes else None,
+        detail={**entry.detail, "targets": targets, "outcomes": told[:MOST_TARGETS]},
+        contacts=_contacts(targets),
+    )
+
+
+def failed(entry: AuditEntry, error: BaseException) -> AuditEntry:
+    """The same, where it came to no end of its own."""
+    if isinstance(error, asyncio.CancelledError):
+        return cut_off(entry)
+    code = error.code if isinstance(error, GatewayError) else "INTERNAL"
+    became = AuditOutcome.REJECTED
+    if isinstance(error, Forbidden):
+        became = AuditOutcome.REFUSED
+    elif isinstance(error, DeadlineExceeded) or not isinstance(error, GatewayError):
+        became = AuditOutcome.UNCERTAIN
+    return replace(entry, outcome=became, code=code)
+
+
+def cut_off(entry: AuditEntry) -> AuditEntry:
+    """The same, where its process came to an end before."""
+    return replace(entry, outcome=AuditOutcome.UNCERTAIN, code=CUT_OFF)
+
+
+def names_of(contact: ContactKey, account: str) -> tuple[str, str]:
+    """What a contact is called in records: by its global id, or as its source calls it."""
+    source = contact.source.value
+    return (
+        ids.encode("Contact", account, source, contact.module, contact.id),
+        f"{source}:{contact.id}",
+    )
+
+
+def outcome(statuses: set[str], codes: Sequence[str]) -> AuditOutcome:
+    """What became of a whole, by the statuses of its parts."""
+    if not statuses:
+        return AuditOutcome.REJECTED if codes else AuditOutcome.APPLIED
+    if statuses == {WriteStatus.APPLIED}:
+        return AuditOutcome.APPLIED
+    if statuses & DONE:
+        return AuditOutcome.PARTIAL
+    if WriteStatus.UNCERTAIN in statuses:
+        return AuditOutcome.UNCERTAIN
+    return AuditOutcome.REFUSED if Forbidden.code in codes else AuditOutcome.REJECTED
+
+
+def _ids(given: Any) -> Iterator[str]:
+    """The global ids in an input, and the vendors' own ids of records with their sources."""
+    if isinstance(given, str):
+        try:
+            ids.decode(given)
+        except BadInput:
+            return
+        yield given
+    elif isinstance(given, Mapping):
+        if isinstance(given.get("source"), str) and isinstance(given.get("sourceId"), str):
+            yield f"{given['source']}:{given['sourceId']}"
+        for value in given.values():
+            yield from _ids(value)
+    elif isinstance(given, list | tuple):
+        for value in given:
+            yield from _ids(value)
+
+
+def _fields(given: Given) -> Iterator[str]:
+    """The names of the fields that were given, one level deep."""
+    for name, value in given.items():
+        if value is None or name in NOT_FIELDS:
+            continue
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{below}" for below, held in value.items() if held is not None)
+        else:
+            yield name
+
+
+def _contacts(targets: list[str]) -> tuple[str, ...]:
+    """Those of the targets that may be contacts: a vendor's id does not say what it is of."""
+    found = []
+    for text in targets:
+        try:
+            if ids.decode(text).type == "Contact":
+                found.append(text)
+        except BadInput:
+            found.append(text)
+    return tuple(found)
