@@ -42,6 +42,7 @@ from gateway.upstreams.declare import SourceSettings
 from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
 from gateway.writing import recording
 from gateway.writing.groups import Locks
+from gateway.writing.media import Media
 
 BROUGHT: Final = "brought."  # how accounts of keys begin that callers bring along
 BUSY_SECONDS: Final = 120.0  # since its last use, in which an account may still be at work
@@ -64,6 +65,7 @@ class Parts:
     journal: Journal
     owner: Owning
     once: Once
+    media: Media
     cache: Cache
     replicas: Replicas | None
     voice: Voice
@@ -258,6 +260,7 @@ class Accounts:
             once=parts.once,
             locks=Locks(),
             imports=imports,
+            media=parts.media,
             now=parts.now,
         )
 

@@ -53,6 +53,7 @@ from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
 from gateway.upstreams import Cache
+from gateway.writing.media import Media, Resolve, by_dns
 from resolvers import BINDABLES
 
 INDEX_FILE: Final = "index.sqlite3"
@@ -105,7 +106,13 @@ class Gateway:
     """Everything that lives as long as the process: the sources of each account, and their index."""
 
     def __init__(
-        self, config: Config, transports: Transports, now: Callable[[], str], sleep: Sleep = asyncio.sleep
+        self,
+        config: Config,
+        transports: Transports,
+        now: Callable[[], str],
+        sleep: Sleep = asyncio.sleep,
+        *,
+        resolve: Resolve = by_dns,
     ) -> None:
         self.config = config
         folder = _data_dir(config)
@@ -131,6 +138,7 @@ class Gateway:
                 journal=self._journal,
                 owner=self._owner,
                 once=self._once,
+                media=Media(resolve, config.media_hosts),
                 cache=Cache(shelf=shelf, times=config.cache_times),
                 replicas=self.replicas,
                 voice=self.voice,
@@ -232,16 +240,17 @@ def create_app(
     transports: Transports = over_the_network,
     now: Callable[[], str] = wall_clock,
     sleep: Sleep = asyncio.sleep,
+    resolve: Resolve = by_dns,
     crawling: bool = True,
     schema: GraphQLSchema | None = None,
     reread: Callable[[], Config] | None = None,
 ) -> Starlette:
     """The application. `reread` reads the settings again, for keys that change in their files.
 
-    Tests replace `transports`, `now` and `sleep`, crawl by hand, share a `schema`.
+    Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema`.
     """
     schema = schema or read_schema()
-    gateway = Gateway(config, transports, now, sleep)
+    gateway = Gateway(config, transports, now, sleep, resolve=resolve)
     endpoint = Endpoint(
         schema=schema,
         documents=Documents(

@@ -24,6 +24,7 @@ from gateway.writing.contacts import ContactWrites
 from gateway.writing.desk import Desk, Done
 from gateway.writing.groups import GroupWrites, Locks
 from gateway.writing.labels import LabelWrites
+from gateway.writing.media import Media
 from gateway.writing.properties import PropertyWrites
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
@@ -41,6 +42,7 @@ class Ledger:
     once: Once
     locks: Locks
     imports: Imports
+    media: Media
     now: Callable[[], str]
 
 
@@ -82,19 +84,19 @@ class Writes:
 
     async def update_tags(self, given: Arguments) -> Payload:
         """Put tags on a contact and take others off."""
-        return await self._perform("updateContactTags", given, LabelWrites(self._desk).tags)
+        return await self._perform("updateContactTags", given, self._labels.tags)
 
     async def update_funnels(self, given: Arguments) -> Payload:
         """Subscribe a contact to funnels and unsubscribe it from others."""
-        return await self._perform("updateContactFunnels", given, LabelWrites(self._desk).funnels)
+        return await self._perform("updateContactFunnels", given, self._labels.funnels)
 
     async def trigger_event(self, given: Arguments) -> Payload:
         """Launch an event for a contact."""
-        return await self._perform("triggerEvent", given, LabelWrites(self._desk).trigger)
+        return await self._perform("triggerEvent", given, self._labels.trigger)
 
     async def send_message(self, given: Arguments) -> Payload:
         """Send a message to a contact."""
-        return await self._perform("sendMessage", given, LabelWrites(self._desk).send)
+        return await self._perform("sendMessage", given, self._labels.send)
 
     async def create_group(self, given: Arguments) -> Payload:
         """Create a group."""
@@ -119,6 +121,10 @@ class Writes:
     @property
     def _desk(self) -> Desk:
         return Desk(self.asked.directory, self.asked.caller)
+
+    @property
+    def _labels(self) -> LabelWrites:
+        return LabelWrites(self._desk, self.ledger.media)
 
     @property
     def _groups(self) -> GroupWrites:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -26,23 +25,6 @@ def is_email(text: str) -> bool:
     except EmailNotValidError:
         return False
     return "." in found.domain
-
-
-def is_public_url(text: str) -> bool:
-    """Whether a text is a web address with a host that could be reached from anywhere."""
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname or ""
-        port = parts.port
-    except ValueError:
-        return False
-    if parts.scheme not in {"http", "https"} or "@" in parts.netloc or port == 0:
-        return False
-    if not text.isprintable() or " " in text:
-        return False
-    letters = host.rpartition(".")[2]  # a last label of letters is neither an IPv4 nor an IPv6 address
-    named = letters.isalpha() or letters.startswith("xn--")
-    return "." in host and named and letters not in {"local", "localhost", "internal"}
 
 
 def fits(value: Any, definition: Property, region: str) -> bool:

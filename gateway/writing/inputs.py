@@ -26,7 +26,7 @@ from gateway.model.writing import (
     split_name,
     user_error,
 )
-from gateway.upstreams.checks import is_email, is_public_url
+from gateway.upstreams.checks import is_email
 
 MOST_IDS: Final = 500
 LONGEST_TEXT: Final = 10_000
@@ -220,9 +220,6 @@ def message(given: Given, region: str, wrong: Complaints) -> NewMessage:
     for name, most in PLACES.items():
         if given.get(name) is not None and not -most <= given[name] <= most:
             wrong.add(UserErrorCode.INVALID, f"{name} lies between -{most:.0f} and {most:.0f}.", name)
-    if given.get("mediaUrl") and not is_public_url(given["mediaUrl"]):
-        text = "Give an http or https address that can be reached from anywhere."
-        wrong.add(UserErrorCode.INVALID, text, "mediaUrl")
     phone = given.get("phoneNumber")
     if phone and e164(phone, region) is None:
         wrong.add(UserErrorCode.INVALID, "This is no phone number.", "phoneNumber")

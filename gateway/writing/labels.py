@@ -15,6 +15,7 @@ from gateway.writing import attempts, inputs, outcomes
 from gateway.writing.attempts import Attempt
 from gateway.writing.desk import Desk, Done
 from gateway.writing.inputs import Complaints, Given
+from gateway.writing.media import Media
 
 FUNNEL: Final = re.compile(r"(?!\.{1,2}$)[^\s/?#%\\]{1,200}")
 MOST_CHANGES: Final = 50  # tags or funnels in one call
@@ -34,6 +35,7 @@ class LabelWrites:
     """The writes of what hangs on one contact."""
 
     desk: Desk
+    media: Media
 
     async def tags(self, given: Given) -> Done:
         """Put tags on a contact and take others off."""
@@ -126,6 +128,9 @@ class LabelWrites:
         wrong = Complaints()
         upstream, key, unable = self._subject(given["contact"], "contact", "sendMessage", wrong)
         message = inputs.message(given, self.desk.region, wrong)
+        fault = await self.media.fault(message.media_url) if message.media_url and not wrong else None
+        if fault is not None:
+            wrong.add(UserErrorCode.INVALID, fault, "mediaUrl")
         if upstream is None or key is None or wrong:
             return Done({"message": None, "outcome": unable, "userErrors": wrong.found})
         failure = await self._missing(given["contact"], key, "contact", wrong)

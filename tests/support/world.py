@@ -6,7 +6,7 @@ code is mocked, and nothing waits on a clock.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -240,11 +240,12 @@ def build(
     seed: int = 1,
     off: tuple[Source, ...] = (),
     beside: "World | None" = None,
+    names: Mapping[str, Sequence[str]] | None = None,
     **settings: str,
 ) -> World:
     """A world of its own; `settings` are environment variables, `off` are sources without a key.
 
-    `beside`: another gateway in front of the emulators of that world.
+    `beside`: another gateway in front of the emulators of that world. `names`: addresses of hosts.
     """
     emulators: Mapping[Source, Any] = sandbox.emulators(Population(size=people, seed=seed))
     if beside is not None:
@@ -255,10 +256,15 @@ def build(
             environment[url] = f"http://127.0.0.1:1{path}"
             environment[key] = sandbox.SANDBOX_KEY
     transports = {source: InProcess(emulator.app) for source, emulator in emulators.items()}
+
+    async def resolve(host: str) -> Sequence[str]:
+        return (names or {}).get(host, ())
+
     app = create_app(
         config.read(environment),
         transports=transports.__getitem__,
         sleep=at_once,
+        resolve=resolve,
         crawling=False,
         schema=schema(),
     )
