@@ -1,5 +1,6 @@
 """Errors as callers see them: ours with their code, everything else masked."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ MASKED = "Something went wrong inside the gateway. Tell its operator the request
 
 LONGEST_MESSAGE: Final = 500  # signs: names and values of the document stand in it
 MOST_LOCATIONS: Final = 10
+# The end of a message of graphql-core, where it quotes a value.
+QUOTED: Final = re.compile(r"(?:,? [Ff]ound|(?<= value)(?<!invalid value)): .*", re.DOTALL)
 ARGUMENT: Final = "Argument "  # how graphql-core begins what it says of arguments; it has no class for this
 
 Report = Callable[[BaseException], None]
@@ -51,8 +54,10 @@ def plain(error: GatewayError, request_id: str) -> dict[str, Any]:
 
 
 def _told(error: GraphQLError) -> dict[str, Any]:
-    """What an error says, and where; an answer never grows far beyond its request."""
-    message = error.message
+    """What an error says, and where, without the value that it is about: that may be a person's, and stand
+    in a log of whoever asks. An answer never grows far beyond its request.
+    """
+    message = QUOTED.sub(".", error.message)
     if len(message) > LONGEST_MESSAGE:
         message = f"{message[:LONGEST_MESSAGE]}…"
     entry: dict[str, Any] = {"message": message}

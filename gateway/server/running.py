@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -71,6 +72,8 @@ def run(
     taken, and what is under way has `grace` seconds; a second signal ends it. Returns whether all of them
     could be started.
     """
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # an image of the process would hold every key
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_run(apps, ready, grace, hang_up, guard))
 

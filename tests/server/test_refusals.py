@@ -42,6 +42,32 @@ async def test_a_message_is_short_whatever_it_quotes(fresh: World, body: dict[st
         assert error["extensions"]["code"] != "INTERNAL"
 
 
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        ("query ($n: Int) { contacts(first: $n) { nodes { id } } }", {"n": "secret"}, "cannot represent"),
+        ("query ($f: ContactFilter) { contacts(filter: $f) { nodes { id } } }", {"f": "secret"}, "object"),
+        (
+            "query ($f: ContactFilter) { contacts(filter: $f) { nodes { id } } }",
+            {"f": {"a": "secret"}},
+            "'a'",
+        ),
+        ('{ contacts(first: "secret") { nodes { id } } }', None, "cannot represent"),
+        ('{ contacts(filter: { a: "secret" }) { nodes { id } } }', None, "'a'"),
+        ('{ contact(by: { email: "secret\\n: value: x" }) { id } }', None, "'email'"),
+        ('{ contacts(filter: "secret") { nodes { id } } }', None, "object"),
+        ('query ($n: Int = "secret") { contacts(first: $n) { nodes { id } } }', None, "cannot represent"),
+        ('{ contacts(sources: ["secret"]) { nodes { id } } }', None, "'Source'"),
+    ],
+)
+async def test_a_message_says_what_is_wrong_without_the_value(
+    fresh: World, query: str, variables: dict[str, Any] | None, message: str
+) -> None:
+    found = await ask(fresh, query=query, variables=variables)
+    assert "secret" not in str(found)
+    assert message in " ".join(error["message"] for error in found["errors"])
+
+
 async def test_an_error_names_a_bounded_number_of_places(fresh: World) -> None:
     found = await ask(fresh, query="{ contact(" + "id: 1 " * 30 + ") { id } }")
     assert max(len(error.get("locations", ())) for error in found["errors"]) == MOST_LOCATIONS
