@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def request(port: int, query: str, variables: Mapping[str, Any]) -> bytes:
+def request(
+    port: int, query: str, variables: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> bytes:
     """The bytes of a POST."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
-        f"accept: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"accept: application/json\r\n{more}content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
