@@ -119,7 +119,8 @@ class Verifier:
             return held[0]
         claims = await self._claims(token)
         found = self._caller(claims)
-        good_until = min(self.clock() + KEPT_SECONDS, float(claims["exp"]) + self.tokens.leeway)
+        leeway = self.tokens.leeway
+        good_until = min(self.clock() + KEPT_SECONDS - leeway, int(claims["exp"])) + leeway
         self._kept[digest] = (found, good_until)
         if len(self._kept) > KEPT_TOKENS:
             self._kept.popitem(last=False)
@@ -148,7 +149,7 @@ class Verifier:
             )
         except jwt.ExpiredSignatureError:
             raise BadToken("The token has expired.") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, TypeError):  # the latter where the key is none for this algorithm
             raise BadToken("The token is not one of the issuer for this gateway.") from None
         return claims
 
@@ -194,10 +195,11 @@ class Verifier:
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         prefix = self.tokens.claim_prefix
         name = str(claims["sub"])
-        account = str(claims.get(f"{prefix}account") or DEFAULT_ACCOUNT)
+        account = claims.get(f"{prefix}account")
+        account = DEFAULT_ACCOUNT if account in (None, "") else account
         if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
             raise BadToken("The token names nobody (`sub`).")
-        if not self.known(account):
+        if not isinstance(account, str) or not self.known(account):
             raise BadToken("The token is for an account that there is not.")
         scopes = _list(claims.get("scope") or claims.get("scopes") or claims.get("scp"))
         bare = {
@@ -213,7 +215,7 @@ class Verifier:
             sources=None if sources is None else frozenset(s for s in Source if s.value in _list(sources)),
             modules=None
             if modules is None
-            else frozenset(modules if isinstance(modules, list) else [modules]),
+            else frozenset(str(each) for each in (modules if isinstance(modules, list) else [modules])),
         )
 
 
@@ -232,12 +234,12 @@ def _read_keys(text: bytes) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for each in listed if isinstance(listed, list) else []:
-        if not isinstance(each, dict) or each.get("kty") not in {"RSA", "EC", "OKP"} or "d" in each:
+        if not isinstance(each, dict) or each.get("kty") not in ("RSA", "EC", "OKP") or "d" in each:
             continue
         if each.get("use", "sig") != "sig":
             continue
         try:
             found[str(each.get("kid") or "")] = jwt.PyJWK(each).key
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, NotImplementedError):  # the latter where `alg` is `none`
             continue
     return found
