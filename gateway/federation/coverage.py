@@ -34,6 +34,11 @@ async def covers(upstream: Upstream, module: str | None, caller: Caller) -> bool
         return False
 
 
+def tells(upstream: Upstream, key: ContactKey) -> bool:
+    """Whether a key alone tells that its contact lies within; without a module it has to be looked up."""
+    return not isinstance(upstream, Covered) or bool(key.module)
+
+
 async def only(upstream: Upstream, found: Found[ContactKey, Contact]) -> Found[ContactKey, Contact]:
     """What was found, with Forbidden in the place of what lies outside."""
     return await upstream.only(found) if isinstance(upstream, Covered) else found

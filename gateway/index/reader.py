@@ -145,9 +145,9 @@ class Index:
                 found[key] = self.contact(row)
         return found
 
-    def has(self, source: Source, ids: Sequence[str]) -> set[str]:
-        """Those of some vendor ids that the index has met."""
-        return set(self.store.get(self._account, source.value, ids)) if ids else set()
+    def has(self, source: Source, keys: Sequence[ContactKey]) -> set[ContactKey]:
+        """Those of some contacts that the index has met, in the module that their key names, if any."""
+        return set(self._rows(source, keys)) if keys else set()
 
     def doubt(self, source: Source) -> None:
         """A write may have changed a source: what was read of it until now is no longer fresh."""

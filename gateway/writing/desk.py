@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gateway import deadline
 from gateway.errors import BadInput, GatewayError
+from gateway.federation import coverage
 from gateway.federation.asking import ModuleRef
 from gateway.federation.directory import Directory
 from gateway.journal import once
@@ -151,9 +152,14 @@ class Desk:
             well_formed = {text: key for text, key in mine.items() if self._can_be(key)}
             for text in mine.keys() - well_formed.keys():
                 wrong.add(UserErrorCode.NOT_FOUND, NOBODY, *path[text], source=source)
-            met = self.directory.index.has(source, [key.id for key in well_formed.values()])
-            strangers = [text for text, key in well_formed.items() if key.id not in met]
-            most = None if not self.upstream(source).reads_by_id else MOST_LOOKED_UP
+            upstream = self.upstream(source)
+            met = self.directory.index.has(source, list(well_formed.values()))
+            strangers = [
+                text
+                for text, key in well_formed.items()
+                if key not in met or not coverage.tells(upstream, key)
+            ]
+            most = None if not upstream.reads_by_id else MOST_LOOKED_UP
             unmet.update({text: mine[text] for text in strangers[:most]})
         if not unmet:
             return {}
@@ -194,10 +200,11 @@ class Desk:
                 answers = await upstream.contacts_by_id(keys, brief=False)
                 gone = [key for key in keys if key not in answers]
             else:
-                met = index.has(source, [key.id for key in keys])
-                known = [key for key in keys if key.id in met]
+                met = index.has(source, keys)
+                known = [key for key in keys if key in met]
                 answers = await index.reread(known) if known else {}
                 gone = await self._look_again(answers, [key for key in keys if key not in answers])
+                answers = await coverage.only(upstream, answers)
         except GatewayError:
             return {}
         found.update({key: each for key, each in answers.items() if not isinstance(each, GatewayError)})
@@ -220,10 +227,10 @@ class Desk:
         with suppress(TimeoutError, GatewayError):
             async with asyncio.timeout(None if left == float("inf") else max(left, 0) * SHARE):
                 await self.directory.index.rescan(source)
-                here = self.directory.index.has(source, [key.id for key in missing])
-                again = [key for key in missing if key.id in here]
+                here = self.directory.index.has(source, missing)
+                again = [key for key in missing if key in here]
                 answers.update(await self.directory.index.reread(again) if again else {})
-                return [key for key in missing if key.id not in here]
+                return [key for key in missing if key not in here]
         return []
 
     async def doubt(self, source: Source, keys: Sequence[ContactKey]) -> None:
