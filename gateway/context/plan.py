@@ -67,7 +67,7 @@ class Plan:
             told = {"source": event.source, "operation": event.operation, "code": event.error}
             self._here().refused.append({**told, "reason": event.reason})
 
-    def resolve(self, following: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+    def resolve(self, following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
         """A middleware of graphql-core: what happens inside belongs to this field."""
         path = tuple(key for key in info.path.as_list() if isinstance(key, str))
         with _at(path):

@@ -13,7 +13,7 @@ from gateway.engine.schema import from_value
 class Middleware(Protocol):
     """Stands around every resolver, and makes each of them slower."""
 
-    def resolve(self, following: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+    def resolve(self, following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
         """Resolve a field with what comes behind."""
         ...
 

@@ -56,7 +56,7 @@ class Tracing:
 
             yield known
 
-    def resolve(self, following: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+    def resolve(self, following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
         """A middleware of graphql-core: the span of a root field. What lies below is its own."""
         if info.path.prev is not None:
             return following(source, info, **arguments)

@@ -24,7 +24,7 @@ class Tracing(Protocol):
         """The span of a request."""
         ...
 
-    def resolve(self, following: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+    def resolve(self, following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
         """A middleware of graphql-core: the span of a root field."""
         ...
 
