@@ -25,6 +25,14 @@ def fields(tree: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from fields(each, here)
 
 
+async def test_a_field_with_an_argument_named_source_is_explained_as_any_other(world: World) -> None:
+    answer = await world.ask(
+        "{ properties(source: SAMESPACE, first: 1) { nodes { key } } }", headers={"X-Explain": "1"}
+    )
+    assert answer.errors == []
+    assert "properties" in dict(fields(answer.body["extensions"]["plan"]))
+
+
 async def test_each_call_stands_below_the_field_that_asked_for_it(world: World) -> None:
     answer = await world.ask(PEOPLE, headers={"X-Explain": "1"})
     plan = answer.body["extensions"]["plan"]

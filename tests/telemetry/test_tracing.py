@@ -44,6 +44,14 @@ def parent(span: ReadableSpan) -> int:
     return span.parent.span_id
 
 
+async def test_a_field_with_an_argument_named_source_is_traced_as_any_other(
+    traced: World, spans: InMemorySpanExporter
+) -> None:
+    found = await traced.data("{ properties(source: SAMESPACE, first: 1) { nodes { key } } }")
+    assert len(found["properties"]["nodes"]) == 1
+    assert "Query.properties" in by_name(spans)
+
+
 async def test_calls_lie_below_the_field_that_asked_for_them(
     traced: World, spans: InMemorySpanExporter
 ) -> None:
