@@ -43,7 +43,8 @@ def keys(*names: str) -> str:
 
 def claims(**more: Any) -> dict[str, Any]:
     """What a good token says; `more` of None is left out."""
-    said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "lovelace", "exp": int(time.time()) + 3_600, "scope": "read"}
+    until = int(time.time()) + 3_600
+    said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "lovelace", "exp": until, "scope": "read"}
     return {name: value for name, value in {**said, **more}.items() if value is not None}
 
 
