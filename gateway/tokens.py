@@ -21,6 +21,7 @@ from gateway.setting import Secret, words
 
 ALGORITHMS: Final = frozenset("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES256K ES384 ES512 EdDSA".split())
 FETCH_SECONDS: Final = 5.0
+KINDS: Final = ("RSA", "EC", "OKP")
 KEPT_TOKENS: Final = 1_000
 KEPT_SECONDS: Final = 60.0  # that a token which was checked is believed without looking again
 LARGEST_KEYS: Final = 256 * 1024  # bytes of a JWKS
@@ -125,6 +126,10 @@ class Verifier:
         if len(self._kept) > KEPT_TOKENS:
             self._kept.popitem(last=False)
         return found
+
+    def forget(self) -> None:
+        """Look at every token again: accounts may have changed."""
+        self._kept.clear()
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         try:
@@ -234,12 +239,12 @@ def _read_keys(text: bytes) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for each in listed if isinstance(listed, list) else []:
-        if not isinstance(each, dict) or each.get("kty") not in ("RSA", "EC", "OKP") or "d" in each:
+        if not isinstance(each, dict) or each.get("kty") not in KINDS or "d" in each:
             continue
         if each.get("use", "sig") != "sig":
             continue
         try:
             found[str(each.get("kid") or "")] = jwt.PyJWK(each).key
-        except (jwt.PyJWTError, NotImplementedError):  # the latter where `alg` is `none`
+        except (jwt.PyJWTError, NotImplementedError):  # the latter where it names an algorithm for nothing
             continue
     return found
