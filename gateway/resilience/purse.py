@@ -155,7 +155,11 @@ class Purse:
         wait = self.budget.take(now, calls, background=background)
         if wait or self.share is None:
             return wait
-        wait = await self.share(calls, background)
+        try:
+            wait = await self.share(calls, background)
+        except BaseException:  # whoever asks has gone
+            self.budget.give_back(calls, now)
+            raise
         if wait:
             self.budget.give_back(calls, now)
             self._shared_until[background] = now + wait
@@ -202,7 +206,12 @@ class Purse:
         """Room that was granted in the same moment in which its waiter gave up."""
         granted = waiter.granted
         if granted.done() and not granted.cancelled() and granted.exception() is None:
-            self.give_back(waiter.calls, granted.result())
+            self._return(waiter.calls, granted.result())
+
+    def _return(self, calls: int, paid_at: float) -> None:
+        """Room that nobody uses; its part of a caller is given back by whoever took it."""
+        self.budget.give_back(calls, paid_at)
+        self._woken.set()
 
     def _serve_on(self) -> None:
         self._woken.set()
@@ -220,7 +229,7 @@ class Purse:
             if not wait:
                 self._line.serve(operation, waiter)
                 if waiter.granted.done():  # it has gone meanwhile
-                    self.give_back(waiter.calls, now)
+                    self._return(waiter.calls, now)
                 else:
                     waiter.granted.set_result(now)
                 continue

@@ -1,6 +1,7 @@
 """Work that takes several calls is paid for as a whole, or not begun."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from gateway import deadline
 from gateway.errors import BudgetSpent
 from gateway.resilience.budget import Budget
-from gateway.resilience.purse import Purse
+from gateway.resilience.purse import MOST_CALLERS, Purse
 from tests.support.jumping import jumping
+from tests.support.waiting import until
 
 WINDOW = 60.0
 
@@ -217,3 +219,147 @@ async def test_what_others_agree_to_counts_as_well() -> None:
     assert await held.pay() == pytest.approx(5.0)
     assert asked == [1, 1, 1]
     assert left(held) == 1
+
+
+# The part of one caller.
+
+
+def of_half(limit: int, **more: Any) -> Purse:
+    return Purse("SMART_SENDER", Budget(limit, WINDOW), of_one=0.5, **more)
+
+
+async def paid(held: Purse, caller: str, times: int, *, seconds: float = 1.0) -> int:
+    """How many calls a caller can pay for, in so many seconds."""
+    with deadline.within(seconds, caller=caller):
+        for number in range(times):
+            try:
+                await held.pay()
+            except BudgetSpent:
+                return number
+    return times
+
+
+@jumping
+async def test_one_caller_gets_its_part_and_the_rest_stays_for_others() -> None:
+    held = of_half(10)
+    assert await paid(held, "ada", 10) == 5
+    assert await paid(held, "bob", 10) == 5
+    assert left(held) == 0
+
+
+@jumping
+async def test_work_of_nobody_is_not_held_to_the_part_of_one() -> None:
+    held = of_half(10)
+    assert await paid(held, "", 20) == 10
+
+
+@jumping
+async def test_a_part_comes_free_with_the_window() -> None:
+    held = of_half(4)
+    for _ in range(3):
+        assert await paid(held, "ada", 9) == 2
+        await asyncio.sleep(WINDOW)
+    assert await paid(held, "ada", 7, seconds=3 * WINDOW + 1.0) == 7
+    assert asyncio.get_running_loop().time() == pytest.approx(6 * WINDOW)
+
+
+@jumping
+async def test_a_refusal_for_the_part_of_one_says_so_and_when_to_come_back() -> None:
+    held = of_half(4)
+    await paid(held, "ada", 2)
+    await asyncio.sleep(20.0)
+    with deadline.within(5.0, caller="ada"), pytest.raises(BudgetSpent) as refused:
+        await held.pay()
+    assert refused.value.message.startswith("Your part of the rate limit of SMART_SENDER ")
+    assert refused.value.retry_after == pytest.approx(WINDOW - 20.0)
+
+
+@jumping
+async def test_what_a_caller_was_refused_in_the_line_does_not_count_for_its_part() -> None:
+    held = of_half(10)
+    await held.pay(10)  # of nobody
+    assert await paid(held, "ada", 3) == 0
+    await asyncio.sleep(WINDOW)
+    assert await paid(held, "ada", 9) == 5
+
+
+@jumping
+async def test_who_goes_away_costs_nobody_else_its_part() -> None:
+    """Room that was found for somebody who has gone is not taken for the room of who began the line."""
+    answers: list[float | asyncio.Event] = []
+
+    async def share(calls: int, background: bool) -> float:
+        answer = answers[0] if len(answers) == 1 else answers.pop(0)
+        if isinstance(answer, float):
+            return answer
+        asking.set()
+        await answer.wait()
+        return 0.0
+
+    asking, hold = asyncio.Event(), asyncio.Event()
+    held = of_half(4, share=share)
+    answers[:] = [0.0]
+    assert await paid(held, "ada", 1) == 1
+    answers[:] = [5.0]
+    second = asyncio.create_task(paid(held, "ada", 1, seconds=30.0))
+    await asyncio.sleep(1.0)
+    gone = asyncio.create_task(paid(held, "bob", 1, seconds=30.0))
+    await asyncio.sleep(1.0)
+    assert held.waiting == 2
+    answers[:] = [0.0, hold]
+    assert await second == 1
+    await asking.wait()
+    gone.cancel()
+    await asyncio.wait((gone,))
+    hold.set()
+    assert held._serving is not None
+    await held._serving
+    answers[:] = [0.0]
+    assert await paid(held, "ada", 1) == 0
+    assert await paid(held, "bob", 9) == 2
+
+
+@jumping
+async def test_who_goes_away_while_others_are_asked_takes_nothing() -> None:
+    never = asyncio.Event()
+    asked: list[int] = []
+
+    async def share(calls: int, background: bool) -> float:
+        asked.append(calls)
+        await never.wait()
+        return 0.0
+
+    held = of_half(4, share=share)
+    gone = asyncio.create_task(paid(held, "ada", 1))
+    await until(lambda: asked)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    assert left(held) == 4
+    assert not held._own["ada"]._sent
+
+
+@jumping
+async def test_no_more_parts_are_remembered_than_is_reasonable() -> None:
+    held = of_half(1_000_000)
+    for number in range(MOST_CALLERS + 500):
+        await paid(held, f"caller-{number}", 1)
+    assert len(held._own) == MOST_CALLERS
+
+
+@given(
+    st.integers(2, 12),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), st.integers(1, 4)), max_size=30),
+)
+def test_in_no_window_has_a_caller_more_than_its_part(limit: int, steps: list[tuple[str, int, int]]) -> None:
+    @jumping
+    async def story() -> None:
+        held, sent = of_half(limit), []
+        for name, pause, calls in steps:
+            await asyncio.sleep(pause)
+            for _ in range(await paid(held, name, calls)):
+                sent.append((name, asyncio.get_running_loop().time()))
+        for name, start in sent:
+            found = sum(each == name and start <= at < start + WINDOW - 1.0 for each, at in sent)
+            assert found <= limit // 2
+
+    story()
