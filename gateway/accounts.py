@@ -7,15 +7,17 @@ they are first used, and closed after a while without use.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
 
 from gateway import events
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from gateway.context import Ledger
+from gateway.errors import StateUnavailable
 from gateway.federation.directory import Directory
 from gateway.federation.health import HealthBoard
 from gateway.imports.jobs import Imports
@@ -25,7 +27,7 @@ from gateway.index.reader import Index
 from gateway.index.store import Store
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
-from gateway.model.caller import DEFAULT_ACCOUNT
+from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
 from gateway.ports import Upstream
 from gateway.resilience.budget import Budget
@@ -37,14 +39,13 @@ from gateway.shared.rates import SharedRate
 from gateway.shared.replicas import Replicas
 from gateway.telemetry import logs
 from gateway.telemetry.voice import Voice
-from gateway.upstreams import UPSTREAMS, Cache, build
+from gateway.upstreams import UPSTREAMS, Cache, build, space
 from gateway.upstreams.declare import SourceSettings
 from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_BYTES
 from gateway.writing import recording
 from gateway.writing.groups import Locks
 from gateway.writing.media import Media
 
-BROUGHT: Final = "brought."  # how accounts of keys begin that callers bring along
 BUSY_SECONDS: Final = 120.0  # since its last use, in which an account may still be at work
 IDLE_SECONDS: Final = 900.0  # without use, after which such an account is closed
 LONGEST_KEY: Final = 1_000
@@ -73,19 +74,21 @@ class Parts:
 
 @dataclass(slots=True, eq=False)
 class _Account:
-    """One account. `tasks` keep its index fresh."""
+    """One account. `tasks` keep its index fresh; `at_work` counts the requests that use it now."""
 
     credentials: dict[Source, Credential]
     used_at: float
+    at_work: int = 0
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
 
 class Accounts:
-    """All accounts that are open, by name."""
+    """All accounts that are open, by name. `clock` tells how long one has not been used."""
 
     def __init__(self, config: Config, parts: Parts) -> None:
         self._config = config
         self._parts = parts
+        self.clock: Callable[[], float] = time.monotonic
         self._open: dict[str, _Account] = {}
         self._crawling = False
         self._opening = asyncio.Lock()
@@ -99,11 +102,16 @@ class Accounts:
 
     def known(self, account: str) -> bool:
         """Whether there is an account of this name in the settings."""
-        return account in self.directories and not account.startswith(BROUGHT)
+        return account in _named(self._config)
 
     def budget(self, source: Source, account: str = DEFAULT_ACCOUNT) -> Budget:
         """The rate limit of a source for an account."""
         return self._budget(source, self._config.sources_of(account)[source], brought=False)
+
+    @property
+    def configured(self) -> list[Directory]:
+        """The directories of the accounts in the settings."""
+        return [self.directories[account] for account in _named(self._config)]
 
     async def bring(self, account: str, keys: Mapping[str, str]) -> str:
         """The account of keys that a caller of `account` brings along, by setting.
@@ -124,12 +132,29 @@ class Accounts:
             if name not in self._open:
                 await self._make_room()
                 self._add(name, self._config.with_keys(account, own))
-                await self.ledgers[name].imports.recover()
-        self._open[name].used_at = time.monotonic()
+                with suppress(StateUnavailable):  # else as soon as what replicas share is there
+                    await self.ledgers[name].imports.recover()
+        self._open[name].used_at = self.clock()
         return name
 
+    @contextmanager
+    def at_work(self, account: str) -> Iterator[None]:
+        """Keep an account open as long as the work inside takes."""
+        held = self._open[account]
+        held.at_work += 1
+        try:
+            yield
+        finally:
+            held.at_work -= 1
+            held.used_at = self.clock()
+
     def renew(self, config: Config) -> None:
-        """Take the keys of sources, and accounts, that have changed in the settings."""
+        """Take the keys of sources, and accounts, that have changed in the settings. Raises BadSetting."""
+        gone = self._config.accounts.keys() - config.accounts.keys()
+        if any(caller.account in gone for caller in config.keys.callers.values()):
+            raise BadSetting(
+                "GATEWAY_ACCOUNTS lacks an account that it had, and that GATEWAY_API_KEYS names."
+            )
         self._config = config
         for account in _named(config):
             sources = config.sources_of(account)
@@ -164,11 +189,16 @@ class Accounts:
         try:
             while True:
                 await asyncio.sleep(IDLE_SECONDS / 10)
-                await self._close_idle(IDLE_SECONDS)
+                await self.close_idle()
         finally:
             self._crawling = False
             tasks = [task for each in self._open.values() for task in each.tasks]
             await _ended(tasks)
+
+    async def close_idle(self) -> None:
+        """Close accounts of brought keys that nobody has used for long."""
+        async with self._opening:
+            await self._close_idle(IDLE_SECONDS)
 
     async def aclose(self) -> None:
         """End what still runs, then close connections; what all accounts share stays open."""
@@ -203,7 +233,7 @@ class Accounts:
         }
         self.directories[account] = self._directory(account, upstreams)
         self.ledgers[account] = self._ledger(self.directories[account], sources)
-        self._open[account] = _Account(credentials, time.monotonic())
+        self._open[account] = _Account(credentials, self.clock())
         if self._crawling:
             self._start(account)
 
@@ -313,19 +343,29 @@ class Accounts:
         return sorted(found, key=lambda account: self._open[account].used_at)
 
     async def _close_idle(self, seconds: float, most: int | None = None) -> None:
-        before = time.monotonic() - seconds
-        idle = [each for each in self._brought if self._open[each].used_at < before]
-        for account in [each for each in idle if not self.ledgers[each].imports.running][:most]:
-            await self._close(account)
+        """Close accounts that have not been used for so long; `most` of them at most."""
+        closed = 0
+        for account in self._brought:
+            if closed != most and self._idle(account, seconds):  # each may have been used meanwhile
+                await self._close(account)
+                closed += 1
+
+    def _idle(self, account: str, seconds: float) -> bool:
+        held = self._open[account]
+        busy = held.at_work or self.ledgers[account].imports.running
+        return not busy and held.used_at < self.clock() - seconds
 
     async def _close(self, account: str) -> None:
-        """Close an account, and forget what its index holds."""
-        await _ended(self._open.pop(account).tasks)
-        await self.ledgers.pop(account).imports.aclose()
+        """Close an account, and forget what its index and the cache hold. No other is opened meanwhile."""
+        held, ledger = self._open.pop(account), self.ledgers.pop(account)
         directory = self.directories.pop(account)
         del self.crawlers[account]
+        await _ended(held.tasks)
+        await ledger.imports.aclose()
         await directory.aclose()
         await self._parts.store.forget(account)
+        for source in directory.upstreams:
+            await self._parts.cache.shelf.forget(space(account, source))
 
 
 async def _ended(tasks: list["asyncio.Task[None]"]) -> None:

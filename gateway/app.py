@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -187,8 +188,13 @@ class Gateway:
         return self.accounts.ledgers
 
     def renew(self, config: Config) -> None:
-        """Take keys that have changed in the settings: of callers, sources and accounts."""
+        """Take keys that have changed in the settings: of callers, sources, accounts. Raises BadSetting."""
+        if config.open and not self.config.open:  # such as a file that is about to be written
+            raise BadSetting(
+                "GATEWAY_API_KEYS is empty: a gateway that had keys does not open while it runs."
+            )
         self.accounts.renew(config)
+        self.config = config
         self.authority.renew(config.keys, config.tokens)
 
     async def recover(self) -> None:
@@ -262,6 +268,7 @@ def create_app(
         limits=config.limits,
         directories=gateway.directories.__getitem__,
         ledgers=gateway.ledgers.__getitem__,
+        at_work=gateway.accounts.at_work,
         admission=gateway.admission,
         voice=gateway.voice,
         seconds=config.deadline_seconds,
@@ -275,9 +282,7 @@ def create_app(
         Route("/graphql", endpoint),
         Route("/healthz", probes.alive),
         Route("/metrics", Exposition(gateway.authority, gateway.voice.metrics.text, CONTENT_TYPE).answer),
-        Route(
-            "/readyz", probes.Ready(lambda: list(gateway.directories.values()), gateway.shared_state).answer
-        ),
+        Route("/readyz", probes.Ready(lambda: gateway.accounts.configured, gateway.shared_state).answer),
     ]
     if config.introspection:
         routes.append(Route("/schema.graphql", _published(sdl(), gateway.authority)))
@@ -299,7 +304,7 @@ def create_app(
             ),
         ],
         exception_handlers={HTTPException: told},
-        lifespan=_open_and_close(gateway, crawling=crawling, reread=reread),
+        lifespan=_open_and_close(gateway, crawling=crawling, reread=reread, sleep=sleep),
     )
     app.router.redirect_slashes = False
     app.state.gateway = gateway
@@ -312,25 +317,40 @@ def _tracing() -> Tracing:
     return tracing.exporting()
 
 
-async def _renew(gateway: Gateway, reread: Callable[[], Config]) -> None:
-    """Take keys whose files have changed, until cancelled. What is odd is told, and the old ones stay."""
-    held = await asyncio.to_thread(gateway.config.secrets)
-    while True:
-        await asyncio.sleep(RENEW_SECONDS)
-        found = await asyncio.to_thread(gateway.config.secrets)
-        if found == held:
-            continue
-        held = found
+@dataclass(slots=True, eq=False)
+class Renewal:
+    """Takes keys whose files have changed. What is odd is told, and the old ones stay."""
+
+    gateway: Gateway
+    reread: Callable[[], Config]
+    sleep: Sleep = asyncio.sleep
+    _held: Mapping[Path, bytes] | None = None
+
+    async def look(self) -> None:
+        """Look at the files once; the first time only to know what they hold."""
+        found = await asyncio.to_thread(self.gateway.config.secrets)
+        held, self._held = self._held, found
+        if held is None or found == held:
+            return
         try:
-            gateway.renew(await asyncio.to_thread(reread))
+            self.gateway.renew(await asyncio.to_thread(self.reread))
         except BadSetting as odd:
             logs.keys_refused(str(odd))
         else:
             logs.keys_renewed()
 
+    async def run(self) -> None:
+        """Look again and again, until cancelled. A fault of ours must not end that in silence."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                logs.failure(error, "keys")
+            await self.sleep(RENEW_SECONDS)
+
 
 def _open_and_close(
-    gateway: Gateway, *, crawling: bool, reread: Callable[[], Config] | None
+    gateway: Gateway, *, crawling: bool, reread: Callable[[], Config] | None, sleep: Sleep
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -343,7 +363,7 @@ def _open_and_close(
             tasks = [asyncio.create_task(admission.watch(gateway.admission.told))]
             tasks.append(asyncio.create_task(gateway.refusals.run()))
             if reread is not None:
-                tasks.append(asyncio.create_task(_renew(gateway, reread)))
+                tasks.append(asyncio.create_task(Renewal(gateway, reread, sleep).run()))
             if crawling:
                 tasks.append(asyncio.create_task(gateway.accounts.crawl()))
             try:

@@ -14,7 +14,7 @@ from gateway.allowances import Fair, Intake, Web
 from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
 from gateway.keys import Keys
-from gateway.model.caller import DEFAULT_ACCOUNT
+from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
 from gateway.options import LIMITS, OWN, TRACES
 from gateway.setting import LOOPBACK, Secret, Setting
@@ -102,7 +102,7 @@ class Config:
     @property
     def several_callers(self) -> bool:
         """Whether one caller could take what is meant for others."""
-        return self.tokens is not None or len({each.name for each in self.keys.callers.values()}) > 1
+        return self.tokens is not None or len({each.who for each in self.keys.callers.values()}) > 1
 
     def with_keys(self, account: str, keys: Mapping[str, str]) -> Mapping[Source, SourceSettings]:
         """The settings of the sources for an account with other keys, and with these alone."""
@@ -286,9 +286,13 @@ def _headers(names: tuple[str, ...]) -> dict[str, str]:
 
 def _check_accounts(config: Config) -> None:
     """With credentials of their own for some accounts, none may fall back on those of others by mistake."""
+    callers = config.keys.callers.values()
+    for account in (*config.accounts, *(caller.account for caller in callers)):
+        if account.startswith(BROUGHT):
+            raise BadSetting(f"An account of GATEWAY_ACCOUNTS or GATEWAY_API_KEYS begins with {BROUGHT}")
     if not config.accounts:
         return
-    for caller in config.keys.callers.values():
+    for caller in callers:
         if caller.account not in config.accounts and caller.account != DEFAULT_ACCOUNT:
             raise BadSetting(
                 f"GATEWAY_ACCOUNTS has no account {caller.account}, which GATEWAY_API_KEYS names."

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gateway.model.source import Source
 
+BROUGHT = "brought."  # how accounts of keys begin that callers bring along
 DEFAULT_ACCOUNT = "default"
 
 
@@ -22,7 +23,8 @@ class Scope(StrEnum):
 class Caller:
     """Who asks: the name of a key, its scopes, its account, and what it is limited to (None: nothing).
 
-    `modules` are names or vendor ids of modules, for sources that have some.
+    `modules` are names or vendor ids of modules, for sources that have some. `home` is the account of the key
+    itself where its caller brings keys of sources along, which are an account of their own.
     """
 
     name: str
@@ -30,6 +32,12 @@ class Caller:
     account: str = DEFAULT_ACCOUNT
     sources: frozenset[Source] | None = None
     modules: frozenset[str] | None = None
+    home: str | None = None
+
+    @property
+    def who(self) -> str:
+        """One caller, whatever keys of sources it brings along."""
+        return f"{self.home or self.account}:{self.name}"
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller has a scope."""

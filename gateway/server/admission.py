@@ -30,7 +30,8 @@ class Admission:
     """Counts operations under way, and says whether one more may begin. Pure: told the lag.
 
     `most` bounds them however quick the loop is: slow sources keep operations waiting, and each holds memory.
-    One caller gets the part `of_one` of them at most, so that there is always some room for the others.
+    One caller gets the part `of_one` of them, and of the uploads, at most, so that there is always some room
+    for the others.
     """
 
     most: int = 1_000
@@ -41,6 +42,7 @@ class Admission:
     refused: int = 0
     lag: float = 0.0
     _held: dict[str, int] = field(default_factory=dict)
+    _uploads: dict[str, int] = field(default_factory=dict)
     _refused: int = 0
 
     def __post_init__(self) -> None:
@@ -62,29 +64,37 @@ class Admission:
         """Carry out an operation of a caller, or raise Overloaded."""
         if self.under_way >= int(self.limit):
             self._refuse("operations")
-        held = self._held.get(caller, 0)
-        if self.of_one < 1 and held >= max(1, int(self.limit * self.of_one)):
-            self._refuse("operations of yours")
-        self.under_way += 1
-        self._held[caller] = held + 1
-        try:
-            yield
-        finally:
-            self.under_way -= 1
-            self._held[caller] -= 1
-            if not self._held[caller]:
-                del self._held[caller]
+        with self._part(self._held, caller, self.limit, "operations of yours"):
+            self.under_way += 1
+            try:
+                yield
+            finally:
+                self.under_way -= 1
 
     @contextmanager
-    def upload(self) -> Iterator[None]:
-        """Take files, or raise Overloaded."""
+    def upload(self, caller: str = "") -> Iterator[None]:
+        """Take files of a caller, or raise Overloaded."""
         if self.uploads >= UPLOADS:
             self._refuse("uploads")
-        self.uploads += 1
+        with self._part(self._uploads, caller, UPLOADS, "uploads of yours"):
+            self.uploads += 1
+            try:
+                yield
+            finally:
+                self.uploads -= 1
+
+    @contextmanager
+    def _part(self, held: dict[str, int], caller: str, limit: float, what: str) -> Iterator[None]:
+        """Count one more of a caller, or raise Overloaded where that is more than its part."""
+        if self.of_one < 1 and held.get(caller, 0) >= max(1, int(limit * self.of_one)):
+            self._refuse(what)
+        held[caller] = held.get(caller, 0) + 1
         try:
             yield
         finally:
-            self.uploads -= 1
+            held[caller] -= 1
+            if not held[caller]:
+                del held[caller]
 
     def _refuse(self, what: str) -> None:
         self.refused += 1

@@ -51,16 +51,21 @@ class Authority:
         self._keys = keys
         if self._verifier is None or self._verifier.tokens != tokens:
             self._verifier = None if tokens is None else Verifier(tokens, self._known, self._clock)
+        elif tokens is not None:
+            self._verifier.forget()
 
     async def caller(self, headers: Headers) -> Caller:
         """Who sends a request. Raises Unauthenticated."""
         if not self._keys.callers and self._verifier is None:
             return ANYONE
-        found = await self._named(headers)
+        return await self._named(headers)
+
+    async def placed(self, caller: Caller, headers: Headers) -> Caller:
+        """The same caller, in the account of the keys of sources that it brings along, if any."""
         brought = {name: headers[header] for header, name in self._headers.items() if header in headers}
-        if brought and self._bring is not None:
-            return replace(found, account=await self._bring(found.account, brought))
-        return found
+        if not brought or self._bring is None:
+            return caller
+        return replace(caller, account=await self._bring(caller.account, brought), home=caller.account)
 
     async def allowed(self, headers: Headers, scope: Scope) -> Caller:
         """The same, for whatever is no GraphQL and needs a scope. Raises NotAllowed."""

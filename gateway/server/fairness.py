@@ -5,7 +5,6 @@ each for its part while that is away.
 """
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +19,7 @@ from gateway.server.problems import RateLimited
 from gateway.setting import Rate
 from gateway.shared.state import AWAY, State
 
+JUST_AFTER: Final = 0.01  # seconds: at the moment itself it is not there yet
 LEAST_WAIT: Final = 1.0
 REQUESTS: Final = "requests"
 POINTS: Final = "points"
@@ -34,7 +34,6 @@ class Fairness:
     replicas: int = 1
     state: State | None = None
     shared: SlidingWindowCounterRateLimiter | None = None
-    clock: Callable[[], float] = time.time
     _own: SlidingWindowCounterRateLimiter = field(
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
     )
@@ -69,31 +68,36 @@ class Fairness:
     async def _take(self, what: str, rate: Rate, caller: Caller, cost: int) -> None:
         if cost > rate.requests:
             raise RateLimited(
-                f"This costs {cost} {what}; you get {rate.requests} in {rate.seconds:.0f} seconds.",
+                f"This costs {cost} {what}; you get {rate.requests} in {_window(rate)} seconds.",
                 headers={"retry-after": str(math.ceil(rate.seconds))},
                 retry_after=rate.seconds,
             )
 
         async def hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, *whose: str) -> bool:
-            return await limiter.hit(item, *whose, cost=cost)
+            return await limiter.hit(
+                item, *whose, cost=min(cost, item.amount)
+            )  # alone, all of our part is enough
 
         if not await self._by(hit, what, rate, caller):
-            await self._refuse(what, rate, caller)
+            await self._refuse(what, rate, caller, cost)
 
     async def _look(self, what: str, rate: Rate, caller: Caller) -> None:
         async def test(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, *whose: str) -> bool:
             return await limiter.test(item, *whose)
 
         if not await self._by(test, what, rate, caller):
-            await self._refuse(what, rate, caller)
+            await self._refuse(what, rate, caller, 1)
 
-    async def _refuse(self, what: str, rate: Rate, caller: Caller) -> None:
+    async def _refuse(self, what: str, rate: Rate, caller: Caller, cost: int) -> None:
         async def when(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, *whose: str) -> float:
-            return float((await limiter.get_window_stats(item, *whose)).reset_time)
+            windows: Any = limiter.storage
+            window = item.get_expiry()
+            counted = await windows.get_sliding_window(item.key_for(*whose), window)
+            return wait_for(item.amount + 1 - min(cost, item.amount), window, counted)
 
-        wait = max(LEAST_WAIT, await self._by(when, what, rate, caller) - self.clock())
+        wait = max(LEAST_WAIT, await self._by(when, what, rate, caller))
         raise RateLimited(
-            f"You have used up your {rate.requests} {what} in {rate.seconds:.0f} seconds. "
+            f"You have used up your {rate.requests} {what} in {_window(rate)} seconds. "
             f"Try again in {math.ceil(wait)} seconds.",
             headers={"retry-after": str(math.ceil(wait))},
             retry_after=wait,
@@ -101,8 +105,8 @@ class Fairness:
 
     async def _by(self, work: Callable[..., Any], what: str, rate: Rate, caller: Caller) -> Any:
         """Ask the windows of all replicas, else our own."""
-        whose = (what, caller.account, caller.name)
-        window = math.ceil(rate.seconds)
+        whose = (what, caller.who)
+        window = _window(rate)
         if self.state is not None and self.shared is not None and self.state.here:
             try:
                 return await work(self.shared, RateLimitItemPerSecond(rate.requests, window), *whose)
@@ -110,3 +114,20 @@ class Fairness:
                 self.state.gone(error)
         part = max(1, rate.requests // self.replicas)
         return await work(self._own, RateLimitItemPerSecond(part, window), *whose)
+
+
+def wait_for(room: int, window: float, counted: tuple[int, float, int, float]) -> float:
+    """Seconds until a sliding counter holds less than `room`.
+
+    It holds what the window at hand has counted, and of the one before the part that lies less than a window
+    back. `counted`: that one's count and for how long it still counts, and the same of the one at hand.
+    """
+    before, before_left, now, now_left = counted
+    if now < room:
+        return max(0.0, before_left - window * (room - now) / before) + JUST_AFTER if before else 0.0
+    return now_left - window + max(0.0, window * (1 - room / now)) + JUST_AFTER
+
+
+def _window(rate: Rate) -> int:
+    """Windows are whole seconds."""
+    return math.ceil(rate.seconds)

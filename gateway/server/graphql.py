@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,9 @@ QUERY: Final = "query"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Everything that answering a GraphQL request takes. `explorer` answers browsers, where it is on."""
+    """Everything that answering a GraphQL request takes. `explorer` answers browsers, where it is on;
+    `at_work` keeps an account open for as long.
+    """
 
     schema: GraphQLSchema
     rights: Mapping[tuple[str, str], Scopes]
@@ -65,6 +68,7 @@ class Endpoint:
     limits: Limits
     directories: Callable[[str], Directory]
     ledgers: Callable[[str], Ledger]
+    at_work: Callable[[str], AbstractContextManager[None]]
     admission: Admission
     voice: Voice
     seconds: float
@@ -111,17 +115,9 @@ class Endpoint:
             await self.fairness.admit(caller)
             if exchange.kind is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
-            if multipart.is_form(request):
-                form = multipart.received(
-                    request,
-                    self.intake,
-                    scratch=self.scratch,
-                    check=lambda asked: self._check_before_files(asked, caller),
-                )
-                with self.admission.upload():
-                    async with form as asked:
-                        return await self._admitted(asked, caller, exchange)
-            return await self._admitted(await self._parameters(request), caller, exchange)
+            caller = exchange.caller = await self.authority.placed(caller, request.headers)
+            with self.at_work(caller.account):
+                return await self._received(caller, exchange)
         except Gone as gone:
             response = exchange.refused(gone)
             exchange.outcome, exchange.code = "gone", ""
@@ -137,6 +133,21 @@ class Endpoint:
         except Exception as error:
             exchange.failed(error)
             return exchange.refused(Failed(graphql_errors.MASKED))
+
+    async def _received(self, caller: Caller, exchange: Exchange) -> Response:
+        """Answer once the body is there, with the files that come along."""
+        request = exchange.request
+        if not multipart.is_form(request):
+            return await self._admitted(await self._parameters(request), caller, exchange)
+        form = multipart.received(
+            request,
+            self.intake,
+            scratch=self.scratch,
+            check=lambda asked: self._check_before_files(asked, caller),
+        )
+        with self.admission.upload(caller.who):
+            async with form as asked:
+                return await self._admitted(asked, caller, exchange)
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
@@ -187,7 +198,7 @@ class Endpoint:
 
     async def _admitted(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Response:
         """Answer where there is room, which is known once the body is there: slow ones take none."""
-        with self.admission.one(caller.name):
+        with self.admission.one(caller.who):
             return await self._answer(self.documents.get(asked.query), asked, caller, exchange)
 
     async def _answer(
@@ -216,14 +227,16 @@ class Endpoint:
         if key is not None and kind == MUTATION:
             context.keyed(key, document.fields(asked.operation))
         run = self._run(document, asked, context, exchange, plan)
-        if kind == MUTATION:  # what has begun to write comes to its end
-            result = await run
-        else:
-            with freshness.allowed(exchange.max_age):
-                result = await while_there(exchange.request, run)
+        try:
+            if kind == MUTATION:  # what has begun to write comes to its end
+                result = await run
+            else:
+                with freshness.allowed(exchange.max_age):
+                    result = await while_there(exchange.request, run)
+        finally:  # what was asked counts, also where nobody waits for the answer any more
+            await self.fairness.spent(caller, exchange.meter.calls)
         if plan is not None:
             exchange.plan = plan.report()
-        await self.fairness.spent(caller, exchange.meter.calls)
         return _finished(result, context, exchange)
 
     def _planned(
@@ -259,7 +272,7 @@ class Endpoint:
         middleware: tuple[executor.Middleware, ...] = self.voice.middleware
         if plan is not None:
             listeners, middleware = (*listeners, plan.hear), (*middleware, plan)
-        with deadline.within(seconds, caller=_whose(asked.caller)), events.heard_by(*listeners):
+        with deadline.within(seconds, caller=asked.caller.who), events.heard_by(*listeners):
             try:
                 async with asyncio.timeout(seconds + GRACE):
                     return await executor.run(
@@ -295,10 +308,6 @@ def _finished(result: ExecutionResult | GatewayError, context: Context, exchange
         entries, more = graphql_errors.parted(entries)
         warnings = [*warnings, *more]
     return exchange.answer(entries, 200, data=result.data, warnings=warnings)
-
-
-def _whose(caller: Caller) -> str:
-    return f"{caller.account}:{caller.name}"
 
 
 def _stopped(exchange: Exchange) -> Refusal:

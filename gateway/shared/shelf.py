@@ -84,6 +84,11 @@ class RedisShelf:
         except StateUnavailable:
             return  # told when it is back
 
+    async def forget(self, space: str) -> None:
+        """Nobody asks for a space any more; what Redis holds of it goes by its age."""
+        self._spaces.discard(space)
+        await self._own.forget(space)
+
     @property
     def used_bytes(self) -> int:
         """The bytes in use in this process, roughly."""

@@ -131,8 +131,13 @@ def build(
     )
     wire = Wire(transport, settings.url, credential or Credential(entry.headers(settings.key.reveal())))
     own = {**_defaults(entry), **settings.own}
-    reads = Reads(f"{account}:{source.value}", Flights(source.value), cache.shelf, cache.times, now)
+    reads = Reads(space(account, source), Flights(source.value), cache.shelf, cache.times, now)
     return entry.adapter(wire, reads, account, now, own)
+
+
+def space(account: str, source: Source) -> str:
+    """What the answers of one source for one account are kept under."""
+    return f"{account}:{source.value}"
 
 
 def _defaults(entry: Entry) -> dict[str, Any]:
