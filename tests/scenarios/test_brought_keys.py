@@ -493,3 +493,42 @@ async def test_callers_of_one_account_who_bring_the_same_key_share_an_account(to
         "nodes"
     ]
     assert (guest.calls, len(made.brought)) == ({}, 1)
+
+
+# With the index being filled all the time.
+
+
+def scans() -> list[Any]:
+    """The tasks that keep indexes fresh."""
+    return [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "_for_ever"]
+
+
+async def test_scans_of_an_account_end_with_it_and_leave_nothing_behind(
+    towns: Towns, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = towns(GATEWAY_CREDENTIAL_ACCOUNTS="2")
+    wait = timed(made)
+    store = made.gateway.accounts._parts.store
+    crawling = asyncio.create_task(made.gateway.accounts.crawl())
+    await until(
+        lambda: store.scan("default", "PACKAGEX", "") and store.scan("default", "PACKAGEX", "").finished
+    )
+    seen: list[str] = []
+    guest = made.houses[1]
+    for number in range(10):
+        guest.rekey(str(number))
+        await made.data("ada", LIST, **guest.headers())
+        seen.append(next(account for account in made.brought if account not in seen))
+        await until(lambda: guest.operations.get("listContacts"))  # in the middle of its first scan
+        guest.forget()
+        wait(BUSY_SECONDS + 1)
+    assert len(scans()) == 3 + 2 * 3
+    wait(IDLE_SECONDS)
+    await made.gateway.accounts.close_idle()
+    assert len(scans()) == 3
+    assert [await held(store, account) for account in seen] == [0] * 10
+    assert await held(store, "default") > 0
+    crawling.cancel()
+    await asyncio.wait((crawling,))
+    assert scans() == []
+    assert "internal error" not in caplog.messages
