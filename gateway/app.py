@@ -61,14 +61,14 @@ INDEX_FILE: Final = "index.sqlite3"
 JOURNAL_FILE: Final = "journal.sqlite3"
 CORS: Final[dict[str, Any]] = {
     "allow_methods": ["GET", "POST"],
-    "allow_headers": [
-        *("Authorization", "Content-Type", "X-Api-Key", "X-Request-Id", "Traceparent", "Idempotency-Key"),
-        *("X-Deadline-Ms", "Cache-Control", "X-Explain", "X-Partial", "X-Requested-With"),
-        *("GraphQL-Require-Preflight", "Apollo-Require-Preflight"),
-    ],
     "expose_headers": ["Retry-After", "X-Request-Id"],
     "max_age": 600,
 }
+CORS_HEADERS: Final = (
+    *("Authorization", "Content-Type", "X-Api-Key", "X-Request-Id", "Traceparent", "Idempotency-Key"),
+    *("X-Deadline-Ms", "Cache-Control", "X-Explain", "X-Partial", "X-Requested-With"),
+    *("GraphQL-Require-Preflight", "Apollo-Require-Preflight"),
+)
 RENEW_SECONDS: Final = 5.0  # between two looks at the files with keys
 LAST_WRITES: Final = 5.0  # seconds that keyed writes have to come to their end when the process ends
 OPEN_CONNECTIONS: Final = 100
@@ -297,11 +297,7 @@ def create_app(
             Middleware(HeaderLimit, config.intake.header_bytes, gateway.voice.metrics.limit),
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
-            *(
-                [Middleware(CORSMiddleware, **CORS, allow_origins=config.web.origins)]
-                if config.web.origins
-                else []
-            ),
+            *([_cors(config)] if config.web.origins else []),
         ],
         exception_handlers={HTTPException: told},
         lifespan=_open_and_close(gateway, crawling=crawling, reread=reread, sleep=sleep),
@@ -309,6 +305,12 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.gateway = gateway
     return app
+
+
+def _cors(config: Config) -> Middleware:
+    """Answers what browsers ask before a page of another origin may call."""
+    headers = [*CORS_HEADERS, *config.headers]
+    return Middleware(CORSMiddleware, **CORS, allow_origins=config.web.origins, allow_headers=headers)
 
 
 def _tracing() -> Tracing:

@@ -48,7 +48,11 @@ async def guarded(new_world: Callable[..., World]) -> World:
 
 QUERIES = {name for kind, name in access.roots(schema()) if kind == "query"}
 MUTATIONS = {name for kind, name in access.roots(schema()) if kind == "mutation"}
-OTHERWISE = {("query", "importJob"): {"READ", "IMPORT"}, ("mutation", "importContacts"): {"IMPORT"}}
+OTHERWISE = {
+    ("query", "importJob"): {"READ", "IMPORT"},
+    ("query", "audit"): {"ADMIN"},
+    ("mutation", "importContacts"): {"IMPORT"},
+}
 USUAL = {"query": {"READ"}, "mutation": {"WRITE"}}
 # A payload shows these to whoever could write, as they are what was sent.
 OPEN = {("SendMessagePayload", "message")}
@@ -149,6 +153,7 @@ QUERY: dict[str, str] = {
     "channels": "channels { nodes { name } }",
     "chat": "chat(contact: {id: $talker}) { messages { nodes { text } } }",
     "events": "events { nodes { type } pageInfo { endCursor } }",
+    "audit": "audit { nodes { caller action detail } }",
     "sources": "sources { source status capabilities { operation } }",
     "importJob": "importJob(id: $job) { state columns reports { rows { contactId } } }",
 }
