@@ -1,14 +1,15 @@
 """Reads a CSV, XLS or XLSX file into lines of JSON. Runs in a process of its own, which may be killed.
 
-    python -m gateway.imports.reader FILE NAME OUT MOST_ROWS MOST_CELLS
+    python -m gateway.imports.reader FILE NAME OUT MOST_ROWS MOST_CELLS PARENT
 
-OUT gets the header cells as its first line, then a line for each row that is not blank. Standard output
-gets `{"encoding"}` for a text that is not in UTF-8, or what is wrong with the file as `{"code", "message"}`,
-with the exit status 3. Macros are never looked at, formulas never computed: of a workbook the stored values
-of the first sheet are read.
+PARENT is the process that asked; where that has ended, nothing is read. OUT gets the header cells as its
+first line, then a line for each row that is not blank. Standard output gets `{"encoding"}` for a text that
+is not in UTF-8, or what is wrong with the file as `{"code", "message"}`, with the exit status 3. Macros are
+never looked at, formulas never computed: of a workbook the stored values of the first sheet are read.
 """
 
 import contextlib
+import copy
 import csv
 import ctypes
 import io
@@ -33,6 +34,12 @@ EMPTY_CELLS: Final = 10  # for each cell that is allowed: sheets are laid out wi
 LARGEST_UNPACKED: Final = 400 * 1024 * 1024
 WORST_RATIO: Final = 200  # unpacked to packed; honest sheets stay below 50
 SMALL: Final = 1024 * 1024  # bytes; below, the ratio says nothing
+MOST_ENTRIES: Final = 10_000  # of an archive
+ENTRY_HEAD: Final = 30  # bytes before the name of an entry, at least
+METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # others unpack without any bound
+BOOK: Final = "xl/workbook.xml"
+OTHER_BOOKS: Final = frozenset({"mimetype", "content.xml", "xl/workbook.bin"})  # of ODS and XLSB
+FOREIGN: Final = ("xl/media/", "xl/embeddings/")  # pictures and documents, some of them with a DTD of theirs
 SAMPLE: Final = 8_192  # signs in which the delimiter is looked for
 ENCODING_SAMPLE: Final = 256 * 1024
 LONGEST_CELL: Final = 32_767
@@ -54,8 +61,10 @@ SINGLE_BYTES: Final = [
 SEVERAL_BYTES: Final = ["shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "utf_16_le", "utf_16_be"]
 NEARLY: Final = 3  # signs that are well for each that is not
 CHUNK: Final = 1024 * 1024
-CELL: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-LONGEST_REFERENCE: Final = 16
+CELL: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,3})([0-9]{1,7})[\"']")
+ROW: Final = re.compile(rb"<(?:\w+:)?row\s[^>]*?\br\s*=\s*[\"']()([0-9]{1,7})[\"']")
+DTD: Final = re.compile(rb"<!(?i:doctype|entity)")
+OVERLAP: Final = 64  # bytes of a piece that are looked at again with the next one
 SEPARATOR: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -77,8 +86,10 @@ class Unreadable(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Read one file."""
-    source, name, out, rows, cells = arguments
+    source, name, out, rows, cells, parent = arguments
     shut_in()
+    if os.getppid() != int(parent):  # it was killed before this process was bound to it
+        return 1
     try:
         with Path(out).open("w", encoding="utf-8") as lines:
             write(tidy(table(Path(source), name, int(cells))), lines, int(rows), int(cells))
@@ -94,6 +105,12 @@ def main(arguments: Sequence[str]) -> int:
 def shut_in() -> None:
     """Leave this process no more than it needs: no open connection, bounded memory and time, no afterlife."""
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the process that asked, also when that is killed
+        with contextlib.suppress(OSError):  # where memory is short, this process goes first
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        prctl(PR_SET_DUMPABLE, 0)  # no image of the file, also where a pipe takes what RLIMIT_CORE forbids
     for limit, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, CPU_SECONDS),
@@ -103,73 +120,110 @@ def shut_in() -> None:
         _, hard = resource.getrlimit(limit)
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (least, least))
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # where memory is short, this process goes first
-            Path("/proc/self/oom_score_adj").write_text("1000")
-        prctl = ctypes.CDLL(None).prctl
-        prctl(PR_SET_DUMPABLE, 0)  # no image of the file, also where a pipe takes what RLIMIT_CORE forbids
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the process that asked, also when that is killed
 
 
 def table(path: Path, name: str, most_cells: int = 1_000_000) -> Iterator[list[str]]:
     """The rows of a file, by what it is; what it says it is has to agree."""
     with path.open("rb") as file:
-        head = file.read(8)
-    kind = name.lower().rpartition(".")[2]
-    packed, compound = head.startswith(ZIP), head.startswith(COMPOUND)
-    if (packed or compound) and kind in TEXTS:
-        raise Unreadable("INVALID", f"The file is called .{kind} but is a workbook or an archive.")
-    if kind in WORKBOOKS and not (packed or compound):
-        raise Unreadable("INVALID", f"The file is called .{kind} but is no workbook.")
+        head = file.peek(len(ZIP))
+        kind = name.lower().rpartition(".")[2]
+        packed, compound = head.startswith(ZIP), head.startswith(COMPOUND)
+        if (packed or compound) and kind in TEXTS:
+            raise Unreadable("INVALID", f"The file is called .{kind} but is a workbook or an archive.")
+        if kind in WORKBOOKS and not (packed or compound):
+            raise Unreadable("INVALID", f"The file is called .{kind} but is no workbook.")
+        if not (packed or compound):
+            return text_table(file.read())
     if packed:
         check_archive(path, most_cells)
-        return workbook(path)
-    return workbook(path) if compound else text_table(path.read_bytes())
+    return workbook(path, EMPTY_CELLS * most_cells)
 
 
 def check_archive(path: Path, most_cells: int) -> None:
-    """Refuse archives that are no workbook, that unpack to far more than they are, or that span too much."""
+    """Refuse archives that are no workbook, that unpack to far more than they are, or that span too much.
+
+    This is for words that help: what holds, whatever an archive says of itself, are the limits of `shut_in`.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            if "xl/workbook.xml" not in {entry.filename for entry in entries}:
+            names = {entry.filename for entry in entries}
+            if BOOK not in names or not OTHER_BOOKS.isdisjoint(map(str.lower, names)):
                 raise Unreadable("INVALID", "The file is an archive, but no workbook.")
-            unpacked = sum(entry.file_size for entry in entries)
-            packed = max(1, sum(entry.compress_size for entry in entries))
-            if unpacked > LARGEST_UNPACKED or (unpacked > SMALL and unpacked / packed > WORST_RATIO):
-                raise Unreadable("TOO_LARGE", "The workbook unpacks to far more than it is; it is not taken.")
+            check_sizes(entries)
             for entry in entries:
-                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
-                    with archive.open(entry) as sheet:
-                        check_extent(sheet, EMPTY_CELLS * most_cells)
+                check_entry(archive, entry, EMPTY_CELLS * most_cells)
     except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
         raise Unreadable("INVALID", "The workbook is broken.") from error
 
 
-def check_extent(sheet: IO[bytes], most: int) -> None:
-    """Refuse a sheet with cells so far apart that those between them would fill the memory."""
+def check_sizes(entries: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse what an archive says to unpack to, and entries that share their bytes to unpack to more."""
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(1, sum(entry.compress_size for entry in entries))
+    if (
+        len(entries) > MOST_ENTRIES
+        or unpacked > LARGEST_UNPACKED
+        or (unpacked > SMALL and unpacked / packed > WORST_RATIO)
+    ):
+        raise Unreadable("TOO_LARGE", "The workbook unpacks to far more than it is; it is not taken.")
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end or entry.compress_type not in METHODS:
+            raise Unreadable("INVALID", "The workbook is packed in a way that no program packs one.")
+        end = entry.header_offset + ENTRY_HEAD + entry.compress_size
+
+
+def check_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most_cells: int) -> None:
+    """Read an entry to its true end, whatever its name and its size are said to be."""
+    whole = copy.copy(entry)
+    whole.file_size = LARGEST_UNPACKED + 1
+    with archive.open(whole) as part:
+        seen = check_part(part, entry.file_size, most_cells, dtd=entry.filename.startswith(FOREIGN))
+    if seen != entry.file_size:
+        raise Unreadable("INVALID", "The workbook is broken: it holds more or less than it says.")
+
+
+def check_part(part: IO[bytes], size: int, most_cells: int, *, dtd: bool) -> int:
+    """Refuse cells so far apart that those between them would fill the memory, and a DTD, which no part has.
+
+    Returns how many bytes there are, or that they are more than `size`.
+    """
     rows = columns = 1
-    rest = b""
-    while chunk := sheet.read(CHUNK):
-        for letters, digits in CELL.findall(rest + chunk):
+    seen, rest = 0, b""
+    while seen <= size and (chunk := part.read(CHUNK)):
+        seen += len(chunk)
+        piece = (rest + chunk).replace(b"\0", b"")  # a part in UTF-16 looks like one in ASCII then
+        for letters, digits in (*CELL.findall(piece), *ROW.findall(piece)):
             rows = max(rows, int(digits))
-            columns = max(columns, sum((sign - 64) * 26**n for n, sign in enumerate(reversed(letters))))
-        rest = chunk[-LONGEST_REFERENCE:]
-        if rows * columns > most:
+            columns = max(columns, _column(letters))
+        rest = chunk[-OVERLAP:]
+        if rows * columns > most_cells:
             raise Unreadable(
                 "TOO_LARGE", f"The sheet spans {rows} rows and {columns} columns; it is not taken."
             )
+        if not dtd and DTD.search(piece):
+            raise Unreadable("INVALID", "The workbook declares entities or a document type, which none may.")
+    return seen
 
 
-def workbook(path: Path) -> Iterator[list[str]]:
-    """Rows of the first sheet of a workbook."""
+def _column(letters: bytes) -> int:
+    return sum((sign - 64) * 26**place for place, sign in enumerate(reversed(letters.upper())))
+
+
+def workbook(path: Path, most: int) -> Iterator[list[str]]:
+    """Rows of the first sheet of a workbook, which may have so many cells, empty ones included."""
     from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - a CSV file needs none of it
 
     try:
         book = load_workbook(str(path))
         sheet = book.get_sheet_by_index(0)
         for row in sheet.iter_rows():
-            yield [shown(cell) for cell in row]
+            most -= len(row)
+            if most < 0:
+                raise Unreadable("TOO_LARGE", "The sheet spans too many rows and columns; it is not taken.")
+            if row.count("") < len(row):
+                yield [shown(cell) for cell in row]
     except (CalamineError, IndexError, OSError) as error:
         raise Unreadable("INVALID", "The workbook is broken, protected, or has no sheet.") from error
 

@@ -1,6 +1,7 @@
 """A file as a table of texts; read in another process, so that no file can hold up or bring down this one."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Final
 
 import orjson
 
+from gateway.imports import reader
 from gateway.model.importing import Upload
 from gateway.model.writing import UserErrorCode
 
+PYTHON: Final = (sys.executable, "-I", "-X", "utf8")  # nothing is imported from where files lie
 READING_SECONDS: Final = 90.0
 TOLD: Final = 3  # exit status of a reader that says what is wrong
 
@@ -37,27 +40,34 @@ class Table:
     encoding: str | None = None
 
 
-async def read(upload: Upload, *, most_rows: int, most_cells: int, scratch: Path | None = None) -> Table:
+async def read(
+    upload: Upload,
+    *,
+    most_rows: int,
+    most_cells: int,
+    scratch: Path | None = None,
+    seconds: float = READING_SECONDS,
+) -> Table:
     """The table of a file. Raises BadFile. `scratch` is where what is read lies meanwhile."""
     with tempfile.TemporaryDirectory(prefix="reading-", dir=scratch) as folder:
         out = Path(folder) / "rows"
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway.imports.reader",
+            *PYTHON,
+            reader.__file__,
             str(upload.path),
             f"file.{upload.filename.rpartition('.')[2]}",
             str(out),
             str(most_rows),
             str(most_cells),
+            str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=folder,
-            env={"PYTHONUTF8": "1"},  # none of the keys: whatever a file does to its reader, it finds nothing
+            env={},  # none of the keys: whatever a file does to its reader, it finds nothing
         )
         try:
-            async with asyncio.timeout(READING_SECONDS):
+            async with asyncio.timeout(seconds):
                 told, _ = await process.communicate()
         except TimeoutError:
             raise BadFile(UserErrorCode.TOO_LARGE, "The file took too long to read.") from None

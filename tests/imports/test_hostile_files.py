@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 import zipfile
@@ -118,7 +119,12 @@ def test_a_damaged_archive_is_called_invalid_not_too_large(tmp_path: Path, kind:
 def run_reader(folder: Path, file: Path, **more: Any) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "gateway.imports.reader", str(file), file.name, str(folder / "out")]
     return subprocess.run(
-        [*command, "100000", "2000000"], cwd=folder, capture_output=True, check=False, timeout=60, **more
+        [*command, "100000", "2000000", str(os.getpid())],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        **more,
     )
 
 
@@ -159,7 +165,6 @@ def test_what_a_closing_or_killed_process_has_left_is_swept(tmp_path: Path) -> N
     (tmp_path / "dead.scratch" / "upload-x" / "3").write_text("secret")
     owner = Owner(tmp_path)
     other = Owner(tmp_path)
-    assert owner.scratch is not None
     assert owner.scratch.exists()
     assert not [each for each in tmp_path.iterdir() if each.name.startswith("dead")]
     asyncio.run(other.aclose())
@@ -179,6 +184,43 @@ def test_rejects_hold_no_formula_however_a_program_parts_them(tmp_path: Path) ->
         assert all(each.startswith('"') and each.endswith('"') for each in line.split(","))
     assert '"\uff1d3' not in text
     assert '"@5' not in text
+
+
+ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b31m\r\n\u202eevil\u2066\ud800"
+
+
+def test_nothing_that_a_terminal_would_carry_out_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Headers come from a file, reasons and messages from a vendor."""
+    row = {"index": 0, "status": "FAILED", "reason": f"bad {ESCAPES}", "fields": [f"Name{ESCAPES}"]}
+    report = {
+        **dict.fromkeys(("created", "merged", "failed", "unknown", "deleted"), 1),
+        "source": "PACKAGEX",
+        "status": "PARTIAL",
+        "message": f"It said {ESCAPES}",
+        "rows": [row],
+    }
+    mapping = [{"column": f"Column {ESCAPES}", "field": None}]
+    job: Any = {"id": "x", "state": "FINISHED", "dryRun": True, "mapping": mapping, "reports": [report]}
+    assert importer._told({**job, "confirmation": None}) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["Job", "Columns:", "PACKAGEX:", "It", "row"]
+    assert all(line.isprintable() for line in lines)
+    assert sum("evil" in line for line in lines) == 3
+
+
+def test_rejects_are_for_their_user_alone_and_hold_no_escapes_of_a_vendor(tmp_path: Path) -> None:
+    out = tmp_path / "rejects.csv"
+    read = table.Table(["Name"], [["Ada"]])
+    rows = [{"index": 0, "status": "FAILED", "reason": ESCAPES}]
+    job: Any = {"reports": [{"source": "PACKAGEX", "rows": rows}]}
+    umask = os.umask(0)
+    try:
+        assert not importer._writable(out, Path(__file__))
+        importer._write_rejects(out, read, job)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert all(line.isprintable() for line in out.read_text(encoding="utf-8").splitlines())
 
 
 async def test_the_second_reading_for_rejects_lies_in_the_scratch_of_the_process(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -178,7 +179,10 @@ def test_a_file_that_takes_too_much_memory_ends_its_reader_and_nothing_else(tmp_
     book.save(path)
     out = tmp_path / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "gateway.imports.reader", str(path), "far.xlsx", str(out), "1000", "10000"],
+        [
+            *(sys.executable, "-m", "gateway.imports.reader", str(path), "far.xlsx", str(out)),
+            *("1000", "10000", str(os.getpid())),
+        ],
         capture_output=True,
         check=False,
         timeout=120,
