@@ -33,7 +33,7 @@ from gateway.index.crawl import Crawler
 from gateway.index.store import SqliteStore, Store
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
-from gateway.journal.owner import Owner
+from gateway.journal.owner import NotOurs, Owner
 from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.model.caller import Scope
 from gateway.model.source import Source
@@ -118,7 +118,7 @@ class Gateway:
         self.config = config
         folder = _data_dir(config)
         self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
-        own = Owner(folder)
+        own = _owner(folder)
         self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self._journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
@@ -178,8 +178,8 @@ class Gateway:
         return None if self.replicas is None else self.replicas.state.here
 
     @property
-    def scratch(self) -> Path | None:
-        """Where files lie that came with a request; None for the system's own place."""
+    def scratch(self) -> Path:
+        """Where files lie that came with a request."""
         return self._owner.scratch
 
     @property
@@ -400,6 +400,13 @@ def _data_dir(config: Config) -> Path | None:
     except OSError as error:
         raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error.strerror}.") from None
     return config.data_dir
+
+
+def _owner(folder: Path | None) -> Owner:
+    try:
+        return Owner(folder)
+    except NotOurs as error:
+        raise BadSetting(f"{error} Take it away, or set TMPDIR or GATEWAY_DATA_DIR.") from None
 
 
 def _journal(folder: Path | None) -> Journal:

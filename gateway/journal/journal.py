@@ -71,8 +71,8 @@ class Owning(Protocol):
     name: str
 
     @property
-    def scratch(self) -> Path | None:
-        """Where files lie that must not outlive the process; None for the system's own place."""
+    def scratch(self) -> Path:
+        """Where files lie that must not outlive the process."""
         ...
 
     async def lives(self, name: str) -> bool:

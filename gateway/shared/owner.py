@@ -25,7 +25,7 @@ class SharedOwner:
         state.beat.append(self._say)
 
     @property
-    def scratch(self) -> Path | None:
+    def scratch(self) -> Path:
         """Where files lie that must not outlive the process."""
         return self._own.scratch
 
