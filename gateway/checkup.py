@@ -12,6 +12,7 @@ from gateway.config import Config
 from gateway.errors import GatewayError
 from gateway.model.caller import DEFAULT_ACCOUNT
 from gateway.model.source import Source
+from gateway.model.text import printable
 from gateway.ports import Upstream
 from gateway.resilience.budget import Budget
 from gateway.upstreams import UPSTREAMS, build
@@ -85,5 +86,5 @@ async def _tried(name: str, what: str, call: Callable[[], Awaitable[Any]]) -> Ro
     try:
         await call()
     except GatewayError as error:
-        return Row(name, what, False, f"{error.code}: {error.message}")
+        return Row(name, what, False, f"{error.code}: {printable(error.message)}")
     return Row(name, what, True, f"{(time.perf_counter() - started) * 1000:.0f} ms")

@@ -24,7 +24,7 @@ from gateway.model import ids
 from gateway.model.caller import Caller, Scope
 from gateway.model.importing import ImportJob, JobState, RowStatus, Upload
 from gateway.model.source import Source
-from gateway.model.text import folded
+from gateway.model.text import folded, printable
 
 LOOK_SECONDS: Final = 0.2
 FOLLOW_SECONDS: Final = 1.0
@@ -66,7 +66,7 @@ async def run(config: Config, wish: Wish) -> int:
                 return await _follow(imports, wish)
             return await _import(imports, wish)
     except GatewayError as error:
-        print(f"gateway: {error.message}", file=sys.stderr)
+        print(f"gateway: {printable(error.message)}", file=sys.stderr)
         return 2
     except asyncio.CancelledError:
         return STOPPED
@@ -87,7 +87,7 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
     try:
         upload = await asyncio.to_thread(_own, file, folder)
     except OSError as unreadable:
-        print(f"gateway: {wish.file}: {unreadable.strerror}", file=sys.stderr)
+        print(f"gateway: {printable(str(wish.file))}: {unreadable.strerror}", file=sys.stderr)
         return 2
     if wish.rejects is not None:  # before anything is sent
         try:
@@ -95,12 +95,13 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
                 print("gateway: --rejects names the file itself.", file=sys.stderr)
                 return 2
         except OSError as unwritable:
-            print(f"gateway: {wish.rejects}: {unwritable.strerror}", file=sys.stderr)
+            print(f"gateway: {printable(wish.rejects)}: {unwritable.strerror}", file=sys.stderr)
             return 2
     caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
     payload = await imports.begin(caller, {**given, "file": upload})
     for error in payload["userErrors"]:
-        print(f"gateway: {'.'.join(error['field'] or [])}: {error['message']}", file=sys.stderr)
+        said = f"{'.'.join(error['field'] or [])}: {error['message']}"
+        print(f"gateway: {printable(said)}", file=sys.stderr)
     if payload["job"] is None:
         return 2
     number = ids.expect_own(payload["job"], "ImportJob", wish.account)
@@ -118,7 +119,7 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
             scratch=imports.scratch,
         )
         count = await asyncio.to_thread(_write_rejects, Path(wish.rejects), read, job)
-        print(f"{count} rows that failed are in {wish.rejects}.")
+        print(f"{count} rows that failed are in {printable(wish.rejects)}.")
     return status
 
 
@@ -173,6 +174,7 @@ def _own(path: Path, folder: Path) -> Upload:
 
 def _writable(path: Path, file: Path) -> bool:
     """Whether rejects would go over the file itself. Raises OSError where nothing can be written."""
+    path.touch(mode=0o600)  # rows of people
     with path.open("a"):
         return path.samefile(file)
 
@@ -210,7 +212,7 @@ def _told(job: ImportJob) -> int:
     mapped = [f"{each['column']} → {each['field'] or '(left out)'}" for each in job["mapping"]]
     print(f"Job {job['id']}: {job['state'].lower()}{', dry run' if job['dryRun'] else ''}")
     if mapped:
-        print(f"Columns: {'; '.join(mapped)}")
+        print(printable(f"Columns: {'; '.join(mapped)}"))
     for report in job["reports"]:
         counts = ", ".join(
             f"{name} {report[name]}"
@@ -219,11 +221,11 @@ def _told(job: ImportJob) -> int:
         )
         print(f"{report['source']}: {report['status']} ({counts})")
         if report["message"]:
-            print(f"  {report['message']}")
+            print(printable(f"  {report['message']}"))
         bad = [row for row in report["rows"] if row["status"] in BAD]
         for row in bad[:SHOWN_ROWS]:
             place = ", ".join([f"row {row['index'] + 1}", *row["fields"]])  # counted below the headers
-            print(f"  {place}: {row['reason']}")
+            print(printable(f"  {place}: {row['reason']}"))
         if len(bad) > SHOWN_ROWS:
             print(f"  … and {len(bad) - SHOWN_ROWS} more rows that failed")
     if job["confirmation"] and any(report["deleted"] is not None for report in job["reports"]):
@@ -243,7 +245,7 @@ def _write_rejects(path: Path, read: table.Table, job: ImportJob) -> int:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)  # whatever parts cells where it is opened
         writer.writerow([*_texts(read.columns), REASON])
         for index, said in sorted(reasons.items()):
-            writer.writerow([*_texts(read.rows[index]), *_texts([" ".join(said)])])
+            writer.writerow([*_texts(read.rows[index]), *_texts([printable(" ".join(said))])])
     return len(reasons)
 
 

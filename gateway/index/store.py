@@ -278,6 +278,8 @@ def _opened(path: Path | None) -> sqlite3.Connection:
 
 def _connect(path: Path | None) -> sqlite3.Connection:
     name = MEMORY if path is None else str(path)
+    if path is not None:
+        path.touch(mode=0o600)  # what lies beside it gets the same rights
     db = sqlite3.connect(name, check_same_thread=False, timeout=5)
     db.create_function(
         "folded", 1, lambda text: None if text is None else folded(str(text)), deterministic=True

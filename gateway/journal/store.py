@@ -348,6 +348,8 @@ class SqliteJournal:
 
 def _opened(path: Path | None) -> sqlite3.Connection:
     name = MEMORY if path is None else str(path)
+    if path is not None:
+        path.touch(mode=0o600)  # what lies beside it gets the same rights
     db = sqlite3.connect(name, check_same_thread=False, timeout=5)
     try:
         db.execute("PRAGMA journal_mode = WAL")

@@ -4,12 +4,14 @@ import json
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import phonenumbers
 
 _SPACE = re.compile(r"\s+")
 _STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
+
+UNSHOWN: Final = "\ufffd"  # in place of a sign that cannot be printed
 
 
 @lru_cache(maxsize=65_536)
@@ -40,6 +42,11 @@ def e164(text: str, region: str) -> str | None:
         if phonenumbers.is_possible_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return None
+
+
+def printable(text: str) -> str:
+    """A text on one line, without what a terminal would carry out; for what comes from files and vendors."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else UNSHOWN for sign in text)
 
 
 def as_text(value: Any) -> str:

@@ -124,6 +124,26 @@ def test_rejects_never_go_over_the_file_itself(tmp_path: Path) -> None:
     assert (done.returncode, "the file itself" in done.stderr, people.read_text()) == (2, True, CSV)
 
 
+def test_names_of_files_steer_no_terminal(tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("Quantity\x1b[2J,\x1b]0;evil\x07\n1,2\n")
+    settings = {
+        "GATEWAY_DATA_DIR": ":memory:",
+        "PACKAGEX_URL": "http://127.0.0.1:9",
+        "PACKAGEX_API_KEY": "any",
+    }
+    to = ("--to", "packagex", "--dry-run")
+    for arguments in (
+        (str(tmp_path / "no\x1b[2J.csv"), *to),
+        (str(people), *to, "--rejects", str(tmp_path / "no\x1b[2J" / "x.csv")),
+        (str(people), *to),
+    ):
+        done = command("import", *arguments, settings=settings)
+        assert done.returncode == 2
+        assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+        assert "[2J" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
