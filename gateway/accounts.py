@@ -22,6 +22,7 @@ from gateway.federation.directory import Directory
 from gateway.federation.health import HealthBoard
 from gateway.imports.jobs import Imports
 from gateway.imports.jobs import Limits as ImportLimits
+from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
 from gateway.index.reader import Index
 from gateway.index.store import Store
@@ -69,6 +70,7 @@ class Parts:
     media: Media
     cache: Cache
     replicas: Replicas | None
+    room: Room
     voice: Voice
 
 
@@ -282,6 +284,7 @@ class Accounts:
             now=parts.now,
             listeners=(directory.health, *parts.voice.listeners("import", background=True)),
             report=lambda error: logs.failure(error, "import"),
+            room=parts.room,
             scratch=parts.owner.scratch,
         )
         return Ledger(

@@ -29,6 +29,7 @@ from gateway.engine import access
 from gateway.engine import schema as engine_schema
 from gateway.engine.documents import Documents
 from gateway.federation.directory import Directory
+from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
 from gateway.index.store import SqliteStore, Store
 from gateway.journal.journal import Journal, Owning
@@ -126,9 +127,8 @@ class Gateway:
         self.shelf = MemoryShelf(config.cache_bytes)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
-        self.admission = Admission(
-            most=config.operations, of_one=config.fair.share if config.several_callers else 1.0
-        )
+        of_one = config.fair.share if config.several_callers else 1.0
+        self.admission = Admission(most=config.operations, of_one=of_one)
         self.accounts = Accounts(
             config,
             Parts(
@@ -142,6 +142,7 @@ class Gateway:
                 media=Media(resolve, config.media_hosts),
                 cache=Cache(shelf=shelf, times=config.cache_times),
                 replicas=self.replicas,
+                room=Room(of_one=of_one),
                 voice=self.voice,
             ),
         )

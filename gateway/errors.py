@@ -8,6 +8,7 @@
     ├── Forbidden                  FORBIDDEN: the caller lacks a scope
     ├── DeadlineExceeded           DEADLINE_EXCEEDED: the operation's own time is up
     ├── StateUnavailable           STATE_UNAVAILABLE: what replicas share is away; nothing was carried out
+    ├── ImportsCrowded             OVERLOADED: not begun, as too many imports are under way already
     └── UpstreamError              a source did not do what it was asked to
         ├── UpstreamTimeout        UPSTREAM_TIMEOUT: no answer in time
         ├── UpstreamUnavailable    UPSTREAM_UNAVAILABLE: refused, broken connection, 5xx
@@ -99,6 +100,15 @@ class StateUnavailable(GatewayError):
     """What replicas share is away, and it was needed before anything could be sent."""
 
     code = "STATE_UNAVAILABLE"
+    retryable = True
+    uncertain = False
+    unsent = True
+
+
+class ImportsCrowded(GatewayError):
+    """Not begun: too many imports are under way already."""
+
+    code = "OVERLOADED"
     retryable = True
     uncertain = False
     unsent = True

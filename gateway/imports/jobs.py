@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from contextvars import Context as Variables
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.federation.directory import Directory
 from gateway.imports import columns, reports, table
 from gateway.imports.confirmations import Confirmations, mark
 from gateway.imports.delivery import Delivery, Target
+from gateway.imports.room import Room
 from gateway.imports.table import BadFile, Table
 from gateway.journal import once
 from gateway.journal.journal import Journal, Owning
@@ -32,7 +34,6 @@ from gateway.writing.inputs import Complaints, Given
 
 ACTION: Final = "importContacts"
 STEP: Final = "job"
-READERS: Final = 2  # processes at once, as each may take much memory
 MARGIN: Final = 1.0  # seconds of the deadline that are left for the answer
 SHORT: Final = 0.1  # of the deadline, where that is less
 
@@ -88,11 +89,12 @@ class Imports:
         now: Callable[[], str],
         listeners: Sequence[events.Listener] = (),
         report: Report = lambda _: None,
-        scratch: Path | None = None,
+        room: Room,
+        scratch: Path,
     ) -> None:
         self.limits = limits
         self.scratch = scratch  # where files lie while they are worked on
-        self._readers = asyncio.Semaphore(READERS)
+        self._room = room
         self._directory = directory
         self._journal = journal
         self._owner = owner
@@ -133,19 +135,26 @@ class Imports:
         self._check_size(targets, given["file"], wrong)
         if wrong:
             return {"job": None, "userErrors": wrong.found + unable.found}
-        storing = asyncio.ensure_future(self._store(caller, given, targets, refused, entry))
-        try:
-            return await self._begun(await asyncio.shield(storing), targets, given, unable)
-        except BaseException:  # also when the caller went away: nothing may run that nobody knows of
-            await asyncio.shield(self._abandon(storing))
-            raise
+        with ExitStack() as place:
+            place.enter_context(self._room.one(f"{caller.account}:{caller.name}"))
+            storing = asyncio.ensure_future(self._store(caller, given, targets, refused, entry))
+            try:
+                return await self._begun(await asyncio.shield(storing), targets, given, unable, place)
+            except BaseException:  # also when the caller went away: nothing may run that nobody knows of
+                await asyncio.shield(self._abandon(storing))
+                raise
 
     async def _begun(
-        self, running: Running, targets: Sequence[Target], given: Given, unable: Complaints
+        self,
+        running: Running,
+        targets: Sequence[Target],
+        given: Given,
+        unable: Complaints,
+        place: ExitStack,
     ) -> Payload:
         steps = once.current()
         if targets:
-            self._launch(running, targets, given)
+            self._launch(running, targets, given, place.pop_all())
             left = deadline.seconds_left(float("inf"))
             patience = None if left == float("inf") else max(left - min(MARGIN, left * SHORT), 0.0)
             await asyncio.wait((running.prepared,), timeout=patience)
@@ -327,13 +336,21 @@ class Imports:
 
     # While it runs.
 
-    def _launch(self, running: Running, targets: Sequence[Target], given: Given) -> None:
-        """Let a job run apart from whoever began it: with its own deadline, heard by nobody else."""
-        folder = tempfile.TemporaryDirectory(prefix="import-", dir=self.scratch)
-        upload = _own_copy(given["file"], Path(folder.name))
+    def _launch(self, running: Running, targets: Sequence[Target], given: Given, place: ExitStack) -> None:
+        """Let a job run apart from whoever began it: with its own deadline, heard by nobody else.
+
+        `place` is what it holds, and given up when it has ended.
+        """
+        try:
+            folder = place.enter_context(tempfile.TemporaryDirectory(prefix="import-", dir=self.scratch))
+            upload = _own_copy(given["file"], Path(folder))
+        except BaseException:
+            place.close()
+            raise
         running.task = asyncio.get_running_loop().create_task(
-            self._run(running, targets, given, upload, folder), context=Variables()
+            self._run(running, targets, given, upload), context=Variables()
         )
+        running.task.add_done_callback(lambda _: place.close())  # also of one that was never begun
 
     async def _run(
         self,
@@ -341,11 +358,10 @@ class Imports:
         targets: Sequence[Target],
         given: Given,
         upload: Upload,
-        folder: "tempfile.TemporaryDirectory[str]",
     ) -> None:
         job = running.job
         try:
-            with folder, deadline.within(self.limits.seconds), events.heard_by(*self._listeners):
+            with deadline.within(self.limits.seconds), events.heard_by(*self._listeners):
                 wrong = Complaints()
                 sheets = await self._prepare(running, targets, given, upload, wrong)
                 running.prepared.set_result(wrong.found)
@@ -392,7 +408,7 @@ class Imports:
     ) -> list[Sheet]:
         """Read the file and map its columns: a sheet for each target, unless there are complaints."""
         try:
-            async with self._readers:
+            async with self._room.readers:
                 read = await table.read(
                     upload,
                     most_rows=self.limits.rows,
