@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -139,13 +139,13 @@ class Endpoint:
         request = exchange.request
         if not multipart.is_form(request):
             return await self._admitted(await self._parameters(request), caller, exchange)
-        form = multipart.received(
-            request,
-            self.intake,
-            scratch=self.scratch,
-            check=lambda asked: self._check_before_files(asked, caller),
-        )
-        with self.admission.upload(caller.who):
+        with ExitStack() as place:
+            form = multipart.received(
+                request,
+                self.intake,
+                scratch=self.scratch,
+                check=lambda asked: self._check_before_files(asked, caller, place),
+            )
             async with form as asked:
                 return await self._admitted(asked, caller, exchange)
 
@@ -156,14 +156,15 @@ class Endpoint:
             return await parameters.from_body(request, self.intake)
         raise MethodNotAllowed("Send queries with GET or POST.", headers=ALLOW)
 
-    def _check_before_files(self, asked: Parameters, caller: Caller) -> None:
-        """Refuse an operation that the caller may not send, before its files are taken."""
+    def _check_before_files(self, asked: Parameters, caller: Caller, place: ExitStack) -> None:
+        """Refuse an operation that the caller may not send, or take a place for its files."""
         try:
             document = self.documents.get(asked.query)
         except InvalidDocument:
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
         self._check_operation(document, asked, caller, "POST")
         self._check_cost(document, asked)
+        place.enter_context(self.admission.upload(caller.who))
 
     def _check_operation(self, document: Document, asked: Parameters, caller: Caller, method: str) -> None:
         """Refuse an operation of which the caller may do nothing. Else each field says so itself."""

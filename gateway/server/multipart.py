@@ -20,7 +20,8 @@ from gateway.server.parameters import Parameters, checked
 from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow
 
 FORM: Final = "multipart/form-data"
-CHUNK_SECONDS: Final = 15.0  # without any byte
+CHUNK_SECONDS: Final = 15.0  # for so much of a body, or its end: who trickles keeps a place from others
+CHUNK_BYTES: Final = 64 * 1024
 WHOLE_SECONDS: Final = 600.0
 MOST_FILES: Final = 5
 MOST_PARTS: Final = 20
@@ -29,6 +30,7 @@ DEEPEST: Final = 16  # steps to one of them
 LONGEST_HEADER: Final = 8 * 1024
 LONGEST_NAME: Final = 255
 LONGEST_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
+LONGEST_EPILOGUE: Final = 8 * 1024  # behind the form: nobody reads it
 SPEC: Final = "See the GraphQL multipart request specification."
 
 
@@ -48,14 +50,13 @@ async def received(
 ) -> AsyncIterator[Parameters]:
     """The parameters of a multipart request, its files in their places; they lie on disk until this ends.
 
-    `check` is asked about the operation before any file is taken; what it raises ends the request.
+    `check` is asked about the operation when the first file begins; what it raises ends the request.
     """
     with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as folder:
         form = _Form(Path(folder), _boundary(request), intake, check)
         length = request.headers.get("content-length", "")
-        most = 2 * intake.body_bytes + intake.file_bytes
-        if length.isdecimal() and int(length) > most:
-            raise PayloadTooLarge(f"The body has {length} bytes; at most {most} are taken.")
+        if length.isdecimal():
+            form.check_size(int(length))
         try:
             await _read(request, form)
             yield form.parameters()
@@ -67,12 +68,10 @@ async def _read(request: Request, form: "_Form") -> None:
     chunks = request.stream().__aiter__()
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
-            while True:
+            more = True
+            while more:
                 async with asyncio.timeout(CHUNK_SECONDS):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    break
-                form.feed(chunk)
+                    more = await _fed(chunks, form)
         form.finish()
     except TimeoutError as error:
         raise TooSlow("The body did not arrive in time.") from error
@@ -80,6 +79,18 @@ async def _read(request: Request, form: "_Form") -> None:
         raise NotJson("The body ended early.") from error
     except MultipartParseError as error:
         raise NotJson(f"The body is no multipart form. {SPEC}") from error
+
+
+async def _fed(chunks: AsyncIterator[bytes], form: "_Form") -> bool:
+    """Feed the form with the next piece of a body; False where that has ended."""
+    fed = 0
+    while fed < CHUNK_BYTES:
+        chunk = await anext(chunks, None)
+        if chunk is None:
+            return False
+        form.feed(chunk)
+        fed += len(chunk)
+    return True
 
 
 def _boundary(request: Request) -> bytes:
@@ -104,6 +115,8 @@ class _Form:
         self._intake = intake
         self._check = check
         self._of_files = 0  # bytes of all files together
+        self._most = 2 * intake.body_bytes + intake.file_bytes
+        self._fed = self._behind = 0  # bytes of the whole body, and behind its end
         self._places: dict[str, Any] | None = None
         self._texts: dict[str, bytearray] = {}
         self._files: dict[str, Upload] = {}
@@ -132,8 +145,21 @@ class _Form:
         )
 
     def feed(self, chunk: bytes) -> None:
-        """Take a piece of the body."""
-        self._parser.write(chunk)
+        """Take a piece of the body, whatever of it is read by nobody."""
+        self._fed += len(chunk)
+        self.check_size(self._fed)
+        for start in range(0, len(chunk), LONGEST_EPILOGUE):
+            piece = chunk[start : start + LONGEST_EPILOGUE]
+            if self._ended:
+                self._behind += len(piece)
+            if self._behind > LONGEST_EPILOGUE:
+                raise PayloadTooLarge("There are too many bytes behind the end of the form.")
+            self._parser.write(piece)
+
+    def check_size(self, size: int) -> None:
+        """Refuse a body that is larger than all that may be in one."""
+        if size > self._most:
+            raise PayloadTooLarge(f"The body has {size} bytes or more; at most {self._most} are taken.")
 
     def finish(self) -> None:
         """The body has come to its end."""

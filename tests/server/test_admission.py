@@ -90,6 +90,20 @@ def test_uploads_are_counted_apart() -> None:
             admission.upload().__enter__()
 
 
+@pytest.mark.parametrize(("of_one", "most"), [(0.75, 6), (0.01, 1), (1.0, UPLOADS)])
+def test_one_caller_gets_its_part_of_the_uploads(of_one: float, most: int) -> None:
+    admission = Admission(of_one=of_one)
+    with ExitStack() as held:
+        for _ in range(most):
+            held.enter_context(admission.upload("ada"))
+        with pytest.raises(Overloaded):
+            admission.upload("ada").__enter__()
+        if most < UPLOADS:
+            held.enter_context(admission.upload("bob"))
+    with admission.upload("ada"):
+        assert admission.uploads == 1
+
+
 async def test_what_does_not_fit_meets_503_with_a_time(new_world: Build) -> None:
     world = new_world(GATEWAY_CONCURRENCY="1")
     hold = asyncio.Event()
