@@ -136,7 +136,7 @@ class Imports:
         if wrong:
             return {"job": None, "userErrors": wrong.found + unable.found}
         with ExitStack() as place:
-            place.enter_context(self._room.one(f"{caller.account}:{caller.name}"))
+            place.enter_context(self._room.one(caller.who))
             storing = asyncio.ensure_future(self._store(caller, given, targets, refused, entry))
             try:
                 return await self._begun(await asyncio.shield(storing), targets, given, unable, place)
