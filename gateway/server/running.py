@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import resource
 import signal
@@ -114,6 +115,7 @@ async def _run(
             break
         await asyncio.sleep(0.01)
     else:
+        gc.freeze()  # what is there now stays; a body with many lists must not have it looked through again
         ready()
         await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
