@@ -96,15 +96,14 @@ def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
 
 def _too_deep(value: Any, most: int) -> bool:
     """Whether a JSON value nests deeper than allowed; looked at level by level, without recursion."""
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(most):
+        if not level:
+            return False
         level = [
             below
             for each in level
-            if isinstance(each, dict | list)
-            for below in (each.values() if isinstance(each, dict) else each)
-            if isinstance(below, dict | list)
+            for below in (each.values() if type(each) is dict else each)
+            if type(below) is dict or type(below) is list  # as JSON makes them
         ]
-        if not level:
-            return False
-    return True
+    return bool(level)
