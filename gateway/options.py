@@ -80,6 +80,7 @@ LIMITS: Final = (
     ("introspection", "INTROSPECTION_DEPTH", "How often lists of introspection may lie in one another."),
     ("points", "QUERY_POINTS", "Highest cost of an operation in points: see `@cost` in the schema."),
     ("calls", "QUERY_CALLS", "Most calls of sources that an operation may need: see `@upstream`."),
+    ("values", "QUERY_VALUES", "Most values that an answer could hold; those with long aliases count more."),
 )
 
 OWN: Final = (

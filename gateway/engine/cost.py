@@ -4,7 +4,8 @@
 a field costs the weight of its type, once for each item of a list, and what lies below it as often. Composite
 types weigh 1, leaves nothing; a weight of a field or an argument is added once. Two things go beyond it: a
 slicing argument may hold a list, of which the length counts, and lie within another one (`input.ids`).
-`@upstream` counts calls of sources in the same way.
+`@upstream` counts calls of sources in the same way. As leaves weigh nothing, the values of an answer are
+counted beside the points; one with a long alias, which stands in the answer as often, counts as several.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ EDGES: Final = "edges"
 EDGE_NODE: Final = "node"
 INTROSPECTION: Final = "__"
 INTROSPECTION_POINTS: Final = 500  # the whole schema at most
+LONG_KEY: Final = 64  # signs of a key in the answer that count as one value more
 MOST_ITEMS: Final = 100  # in a page; of one that asks for more, the field itself says what is wrong
 UNKNOWN_LIST: Final = 10  # items of a list of which the schema says nothing
 
@@ -49,10 +51,14 @@ Variables = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Points, and calls of sources, at most."""
+    """Points, calls of sources, and values of the answer, at most."""
 
     points: int
     calls: int
+    values: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.points + other.points, self.calls + other.calls, self.values + other.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,8 @@ ONE: Final = Length([1])
 class Node:
     """A field of an operation: its key in the answer, and what it costs.
 
-    `length` is how many things it is, `items` how many it lists, itself or in a field below.
+    `length` is how many things it is, `items` how many it lists, itself or in a field below; `values` are
+    those of a thing, those of what lies below it aside.
     """
 
     key: str
@@ -102,19 +109,19 @@ class Node:
     weight: int = 0
     calls: int = 0
     calls_per_item: int = 0
+    values: int = 0
     length: Length = ONE
     items: Length = ONE
     below: tuple["Node", ...] = ()
 
-    def cost(self, variables: Variables) -> tuple[int, int]:
-        """Points and calls."""
-        points, calls = self.weight, 0
+    def cost(self, variables: Variables) -> Cost:
+        """What it costs at most."""
+        thing = Cost(self.weight, 0, self.values)
         for each in self.below:
-            more, asked = each.cost(variables)
-            points, calls = points + more, calls + asked
+            thing += each.cost(variables)
         here = self.calls + (self.calls_per_item and self.calls_per_item * self.items.of(variables))
         count = self.length.of(variables)
-        return self.own + count * points, here + count * calls
+        return Cost(self.own + count * thing.points, here + count * thing.calls, count * thing.values)
 
     @property
     def fixed(self) -> bool:
@@ -154,8 +161,7 @@ def price(
 
 
 def _expected(nodes: Sequence[Node], variables: Variables) -> Cost:
-    costs = [each.cost(variables) for each in nodes]
-    return Cost(sum(points for points, _ in costs), sum(calls for _, calls in costs))
+    return sum((each.cost(variables) for each in nodes), Cost(0, 0))
 
 
 def _actual(nodes: Sequence[Node], data: Mapping[str, Any]) -> int:
@@ -191,6 +197,10 @@ class _Compiler:
         self._collect(parent, sets, found, set())
         nodes = (self._node(type_name, nodes, sized) for (_, type_name), nodes in found.items())
         return tuple(node for node in nodes if node.own or node.weight or node.calls or node.below)
+
+    def _values(self, sets: Sequence[SelectionSetNode]) -> int:
+        """How many values stand in one thing."""
+        return sum(1 + len(key) // LONG_KEY for key in merged(sets, self._fragments))
 
     def _collect(
         self,
@@ -244,6 +254,7 @@ class _Compiler:
             weight=(weight(kind.ast_node) or 1) if composite else 0,
             calls=rates.calls,
             calls_per_item=rates.calls_per_item if self._wants_more(rates, sets) else 0,
+            values=self._values(sets) if composite else 0,
             length=sized.get(name) or (length if listed else ONE),
             items=length,
             below=self.below(kind, sets, dict.fromkeys(rates.sized, length))

@@ -43,6 +43,7 @@ SAID: Final = {
     "list_size": "A list has {} items",
     "points": "The operation costs {} points",
     "calls": "The operation costs {} calls of sources",
+    "values": "The answer could hold {} values",
 }
 TOKEN: Final = re.compile(
     r'"""(?:\\"""|[^"]|"(?!""))*"""|"(?:\\.|[^"\\\n\r])*"|#[^\n\r]*|\.\.\.|[A-Za-z_]\w*|-?\d[\w.+-]*|[^\s,\ufeff]'
@@ -88,6 +89,7 @@ class Limits:
     introspection: int = 3
     points: int = 20_000
     calls: int = 2_000
+    values: int = 100_000
 
 
 @dataclass(slots=True)

@@ -192,6 +192,7 @@ class Endpoint:
         for what, value, most in (
             ("points", cost.points, self.limits.points),
             ("calls", cost.calls, self.limits.calls),
+            ("values", cost.values, self.limits.values),
         ):
             if value > most:
                 raise too_complex(what, value, most)
