@@ -125,7 +125,7 @@ def check_open_mode(headers: Headers, origins: Collection[str] = ()) -> None:
     """A page in a browser, or a proxy in front, must not make a gateway without keys public."""
     if any(name == "forwarded" or name.startswith("x-forwarded-") for name in headers):
         raise NotAllowed("The gateway has no keys, so it takes no requests through a proxy.")
-    if _name(headers.get("host", "")) not in LOOPBACK:
+    if any(_name(host) not in LOOPBACK for host in headers.getlist("host") or [""]):
         raise NotAllowed("The gateway has no keys, so it answers to loopback names only.")
     if _foreign(headers) and headers.get("origin", "").lower() not in origins:
         raise NotAllowed("The gateway has no keys, so it takes no requests from pages of other origins.")
