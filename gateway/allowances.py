@@ -7,13 +7,19 @@ from gateway.setting import Rate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """Largest body, head and file of a request in bytes, seconds to send them, levels of JSON."""
+    """Largest body, head and file of a request in bytes, seconds to send them, levels of JSON.
+
+    `linger_seconds` is how long a body may go on after its answer, so that its sender can read that,
+    `answer_seconds` how long an answer may wait to be read.
+    """
 
     body_bytes: int = 1024 * 1024
     header_bytes: int = 64 * 1024
     head_seconds: float = 10.0
     body_seconds: float = 15.0
     json_depth: int = 64
+    linger_seconds: float = 5.0
+    answer_seconds: float = 120.0
     file_bytes: int = 50_000_000
 
 
