@@ -95,7 +95,7 @@ def origins(value: str) -> tuple[str, ...]:
     for origin in found:
         parts = urlsplit(origin)
         bare = f"{parts.scheme}://{parts.netloc}"
-        if parts.scheme not in {"http", "https"} or not parts.netloc or origin != bare:
+        if parts.scheme not in {"http", "https"} or not parts.netloc or origin != bare or "*" in origin:
             raise ValueError("is no list of origins such as https://app.example.com")
     return found
 
