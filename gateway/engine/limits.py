@@ -130,10 +130,11 @@ def check_document(document: DocumentNode, limits: Limits) -> bool:
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     _check("operations", len(operations), limits.operations)
     sizes = _Sizes(fragments, limits)
-    _check("fields", sum(sizes.of(each.selection_set).fields for each in operations), limits.fields)
     for each in (*operations, *fragments.values()):
         sizes.directives(each.directives)
-        size = sizes.of(each.selection_set)
+    measured = [sizes.of(each.selection_set) for each in operations]
+    _check("fields", sum(size.fields for size in measured), limits.fields)
+    for size in (*measured, *(sizes.fragment(name) for name in fragments)):
         _check("depth", size.depth, limits.depth)
         _check("fields", size.fields, limits.fields)
         _check("aliases", size.aliases, limits.aliases)
@@ -230,10 +231,11 @@ class _Sizes:
             elif isinstance(each, InlineFragmentNode):
                 found.add(self.of(each.selection_set))
             elif isinstance(each, FragmentSpreadNode):
-                found.add(self._fragment(each.name.value))
+                found.add(self.fragment(each.name.value))
         return found
 
-    def _fragment(self, name: str) -> Size:
+    def fragment(self, name: str) -> Size:
+        """The size of a fragment; nothing of one that is not there."""
         self.cyclic = self.cyclic or name in self._open
         if name not in self._measured:
             self._measured[name] = Size()
