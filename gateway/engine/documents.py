@@ -23,6 +23,7 @@ from gateway.engine.cost import Price, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
 
 MOST_ERRORS = 10
+SUGGESTION = " Did you mean"  # also where a selection lacks, which `hide_suggestions` leaves as it is
 TOO_MANY_TOKENS = "contains more than"  # words of graphql-core; it has no class for this
 LARGEST_KEPT = 64 * 1024  # signs of one document; larger ones are parsed each time
 
@@ -141,6 +142,8 @@ class Documents:
         except RecursionError as error:
             raise too_complex("depth", self._limits.depth + 1, self._limits.depth) from error
         if errors:
+            for each in () if self._suggestions else errors:
+                each.message = each.message.partition(SUGGESTION)[0]
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
         operations = {
             each.name.value if each.name else "": each.operation.value
