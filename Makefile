@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults lock clean
+.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults attack lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -63,6 +63,15 @@ endurance: $(VENV)/.test
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults --write docs/faults.md
 
+# Tools that attack GraphQL, against a sandbox of their own: a minute, and large tools, so not part of `make check`.
+attack: $(VENV)/.test $(VENV)-attack/.done
+	$(BIN)/python -m tests.attack
+
+$(VENV)-attack/.done: requirements/attack.txt
+	@test -x $(VENV)-attack/bin/python || $(PYTHON) -m venv $(VENV)-attack
+	@$(VENV)-attack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/attack.txt
+	@touch $@
+
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies …"
@@ -80,7 +89,7 @@ $(VENV)/.deploy: $(VENV)/.test requirements/deploy.txt
 
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
-	for set in run node; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	for set in run node attack; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/test.in -o requirements/test.txt
@@ -88,4 +97,4 @@ lock:
 	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
 
 clean:
-	rm -rf $(VENV) $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-attack $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
