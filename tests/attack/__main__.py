@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.app import read_schema
@@ -63,11 +64,17 @@ def guesses() -> list[str]:
     return [f"clairvoyance learned `{word}`" for word in sorted(fields & words)]
 
 
-def run(command: list[str | Path], folder: str, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def run(command: Sequence[object], folder: str, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run a tool in a folder of its own."""
     environment = {**os.environ, **more}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [str(part) for part in command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 
