@@ -64,6 +64,7 @@ LIMITS: Final = (
     ("bytes", "QUERY_BYTES", "Largest document, in bytes."),
     ("tokens", "QUERY_TOKENS", "Largest document, in tokens; comments count as one each."),
     ("operations", "QUERY_OPERATIONS", "Most operations in a document."),
+    ("fragments", "QUERY_FRAGMENTS", "Most fragments in a document."),
     ("depth", "QUERY_DEPTH", "Deepest document, in fields; GraphiQL asks for 15."),
     ("height", "QUERY_HEIGHT", "Most different fields of an operation, aliases and repeats aside."),
     ("fields", "QUERY_FIELDS", "Most fields of an operation, with its fragments put in their places."),

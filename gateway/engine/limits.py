@@ -27,6 +27,7 @@ from graphql import (
 from gateway.errors import GatewayError
 
 INTROSPECTION_LISTS: Final = frozenset({"fields", "interfaces", "possibleTypes", "inputFields", "args"})
+MOST_TEXT: Final = 64 * 1024  # signs of one text in variables: no field takes as many
 MOST_TOLD: Final = 10**9  # fragments within fragments grow without end
 MOST_DIGITS: Final = 400  # of one number: any double can be written with fewer
 PLACE_SHARE: Final = 10  # of all directives may stand in one place
@@ -39,6 +40,7 @@ SAID: Final = {
     "introspection": "The document has {} lists of introspection in one another",
     "place": "The document has {} directives in one place",
     "variables": "The variables hold {} values",
+    "text": "A text has {} signs",
     "digits": "A number has {} signs",
     "list_size": "A list has {} items",
     "points": "The operation costs {} points",
@@ -77,6 +79,7 @@ class Limits:
     bytes: int = 64 * 1024
     tokens: int = 2_000
     operations: int = 20
+    fragments: int = 100
     depth: int = 20
     height: int = 500
     fields: int = 1_000
@@ -129,6 +132,7 @@ def check_document(document: DocumentNode, limits: Limits) -> bool:
     }
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     _check("operations", len(operations), limits.operations)
+    _check("fragments", len(fragments), limits.fragments)
     sizes = _Sizes(fragments, limits)
     for each in (*operations, *fragments.values()):
         sizes.directives(each.directives)
@@ -170,8 +174,11 @@ def check_variables(variables: Mapping[str, Any] | None, limits: Limits) -> None
                 raise too_complex("variables", count, limits.variables)
             if isinstance(each, list):
                 _check("list_size", len(each), limits.list_size)
-            held = each if isinstance(each, list) else each.values()
-            below.extend(inner for inner in held if isinstance(inner, dict | list))
+            for inner in each if isinstance(each, list) else each.values():
+                if isinstance(inner, dict | list):
+                    below.append(inner)
+                elif isinstance(inner, str):
+                    _check("text", len(inner), MOST_TEXT)
         level = below
 
 

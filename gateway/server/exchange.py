@@ -25,6 +25,7 @@ LONGEST_NAME: Final = 100  # signs of an operation name in logs, metrics and tra
 MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.IGNORECASE)
 MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+MOST_ERRORS: Final = 10  # of what is invalid; graphql-core counts up to 50 for variables
 NOTHING: Final = object()
 PLAN: Final = "plan"
 RUN: Final = "run"
@@ -156,7 +157,7 @@ class Exchange:
 
     def invalid(self, entries: list[dict[str, Any]]) -> Response:
         """The answer to a document or to variables that are not valid."""
-        return self.answer(entries, status_of_invalid(self.kind or JSON))
+        return self.answer(entries[:MOST_ERRORS], status_of_invalid(self.kind or JSON))
 
     def answer(
         self,

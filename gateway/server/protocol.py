@@ -4,6 +4,7 @@ may wait to be read, and how many connections are open.
 """
 
 import asyncio
+import logging
 import resource
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,6 +18,9 @@ from gateway.server.middleware import SECURITY_HEADERS
 FILES_WANTED: Final = 65_536
 HEADERS: Final = "".join(f"{name}: {value}\r\n" for name, value in SECURITY_HEADERS.items()).encode()
 SPARE_FILES: Final = 0.25  # of all that may be open, for connections to sources and files
+
+QUIET: Final = logging.getLogger("uvicorn.protocol")  # callers must not fill the log; metrics count them
+QUIET.setLevel(logging.ERROR)
 
 Told = Callable[[str], None]
 
@@ -50,6 +54,7 @@ class Guarded(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.logger = QUIET
         self._taken = False
         self._in_head = False
         self._whole = True  # the body of the latest request has come to its end
@@ -139,6 +144,7 @@ class Guarded(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is not HTTP, in the form of all other answers."""
+        self.told("malformed")
         self._refuse(b"400 Bad Request", "BAD_REQUEST", "This is no request of HTTP/1.1.")
 
     @property

@@ -36,6 +36,9 @@ CASES: dict[str, list[Case]] = {
     "operations": [
         (2, "query a { __typename } query b { __typename }", "query a{x} query b{x} query c{x}", 3),
     ],
+    "fragments": [
+        (1, FRAGMENTS, FRAGMENTS + " fragment g on SourceInfo { name }", 2),
+    ],
     "depth": [
         (2, "{ sources { name } }", "{ contacts { nodes { id } } }", 3),
         (2, "{ sources { ... { ... { name } } } }", "{ ...f } fragment f on Query { a { b { c } } }", 3),

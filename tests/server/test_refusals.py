@@ -68,6 +68,18 @@ async def test_a_message_says_what_is_wrong_without_the_value(
     assert message in " ".join(error["message"] for error in found["errors"])
 
 
+async def test_what_is_wrong_with_variables_is_told_ten_times_at_most(fresh: World) -> None:
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    found = await ask(fresh, query=query, variables={"ids": [{}] * 500})
+    assert len(found["errors"]) == 10
+
+
+async def test_a_text_longer_than_any_field_takes_is_refused(fresh: World) -> None:
+    query = "query ($of: [Source!]) { contacts(sources: $of) { nodes { id } } }"
+    (error,) = (await ask(fresh, query=query, variables={"of": ["a" * 100_000]}))["errors"]
+    assert (error["extensions"]["exceeded"], error["extensions"]["cost"]) == ("text", 100_000)
+
+
 async def test_an_error_names_a_bounded_number_of_places(fresh: World) -> None:
     found = await ask(fresh, query="{ contact(" + "id: 1 " * 30 + ") { id } }")
     assert max(len(error.get("locations", ())) for error in found["errors"]) == MOST_LOCATIONS
