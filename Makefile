@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 
-.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults attack lock clean
+.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults attack vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -66,6 +66,10 @@ faults: $(VENV)/.test
 # Tools that attack GraphQL, against a sandbox of their own: a minute, and large tools, so not part of `make check`.
 attack: $(VENV)/.test $(VENV)-attack/.done
 	$(BIN)/python -m tests.attack
+
+# Asks the public advisories about what is locked: needs the internet.
+vulnerabilities: $(VENV)-attack/.done
+	$(VENV)-attack/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/run.txt
 
 $(VENV)-attack/.done: requirements/attack.txt
 	@test -x $(VENV)-attack/bin/python || $(PYTHON) -m venv $(VENV)-attack

@@ -13,7 +13,9 @@ from gateway.errors import GatewayError
 from tests.support.world import World
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
+)
 MASKED = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "STALE", "INTERNAL"}
 
 
@@ -43,6 +45,12 @@ def test_every_error_code_has_its_line_and_no_line_is_superfluous() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_what_shows_a_defence_is_there() -> None:
+    shown = set(re.findall(r"`((?:tests|docs)/[^`]+)`", (ROOT / "SECURITY.md").read_text()))
+    assert len(shown) > 15
+    assert [path for path in sorted(shown) if not (ROOT / path).exists()] == []
 
 
 async def test_the_examples_for_callers_run(world: World) -> None:

@@ -27,6 +27,7 @@ from graphql import (
 from gateway.errors import GatewayError
 
 INTROSPECTION_LISTS: Final = frozenset({"fields", "interfaces", "possibleTypes", "inputFields", "args"})
+MOST_MEMBERS: Final = 100  # of one object: each one that is not known is told with the whole of it
 MOST_TEXT: Final = 64 * 1024  # signs of one text in variables: no field takes as many
 MOST_TOLD: Final = 10**9  # fragments within fragments grow without end
 MOST_DIGITS: Final = 400  # of one number: any double can be written with fewer
@@ -40,6 +41,7 @@ SAID: Final = {
     "introspection": "The document has {} lists of introspection in one another",
     "place": "The document has {} directives in one place",
     "variables": "The variables hold {} values",
+    "members": "An object has {} members",
     "text": "A text has {} signs",
     "digits": "A number has {} signs",
     "list_size": "A list has {} items",
@@ -174,6 +176,8 @@ def check_variables(variables: Mapping[str, Any] | None, limits: Limits) -> None
                 raise too_complex("variables", count, limits.variables)
             if isinstance(each, list):
                 _check("list_size", len(each), limits.list_size)
+            elif each is not variables:
+                _check("members", len(each), MOST_MEMBERS)
             for inner in each if isinstance(each, list) else each.values():
                 if isinstance(inner, dict | list):
                     below.append(inner)
@@ -262,6 +266,7 @@ class _Sizes:
             for each in node.values:
                 self.value(each)
         elif isinstance(node, ObjectValueNode):
+            _check("members", len(node.fields), MOST_MEMBERS)
             for member in node.fields:
                 self.value(member.value)
 

@@ -80,6 +80,17 @@ async def test_a_text_longer_than_any_field_takes_is_refused(fresh: World) -> No
     assert (error["extensions"]["exceeded"], error["extensions"]["cost"]) == ("text", 100_000)
 
 
+@pytest.mark.parametrize("written", [True, False])
+async def test_an_object_of_more_members_than_any_input_has_is_refused(fresh: World, written: bool) -> None:
+    members = {f"m{n}": 1 for n in range(200)}
+    literal = "{" + " ".join(f"{name}: 1" for name in members) + "}"
+    query = "query ($f: ContactFilter) { contacts(filter: $f) { nodes { id } } }"
+    if written:
+        query = query.replace("($f: ContactFilter)", "").replace("$f", literal)
+    (error,) = (await ask(fresh, query=query, variables={} if written else {"f": members}))["errors"]
+    assert (error["extensions"]["exceeded"], error["extensions"]["cost"]) == ("members", 200)
+
+
 async def test_an_error_names_a_bounded_number_of_places(fresh: World) -> None:
     found = await ask(fresh, query="{ contact(" + "id: 1 " * 30 + ") { id } }")
     assert max(len(error.get("locations", ())) for error in found["errors"]) == MOST_LOCATIONS

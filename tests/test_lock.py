@@ -1,0 +1,48 @@
+"""What is installed is what was looked at: every dependency is locked with its hashes, of no named index."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "requirements"
+LOCKS = sorted(FOLDER.glob("*.txt"))
+PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,-]+\])?==[^\s;]+( ; .+)?")
+
+
+def entries(lock: Path) -> list[str]:
+    return lock.read_text().replace(" \\\n", "\n").split("\n")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_dependency_has_a_version_and_hashes(lock: Path) -> None:
+    packages, hashes = 0, 0
+    for line in entries(lock):
+        if line.startswith("    --hash=sha256:"):
+            hashes += 1
+            continue
+        assert packages == 0 or line or hashes >= packages, line
+        if line:
+            assert hashes >= packages, f"{line}: the one before it has no hash"
+            assert PINNED.fullmatch(line), line
+            packages += 1
+    assert 0 < packages <= hashes
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_no_index_and_no_address_is_named(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_what_is_asked_for_is_locked(lock: Path) -> None:
+    wanted = {
+        re.split(r"[\[<>=!; ]", line)[0].lower()
+        for line in lock.with_suffix(".in").read_text().splitlines()
+        if line and not line.startswith(("#", "-"))
+    }
+    locked = {match["name"].lower() for line in entries(lock) if (match := PINNED.fullmatch(line))}
+    assert wanted <= locked
