@@ -28,7 +28,7 @@ from gateway.errors import GatewayError
 
 INTROSPECTION_LISTS: Final = frozenset({"fields", "interfaces", "possibleTypes", "inputFields", "args"})
 MOST_MEMBERS: Final = 100  # of one object: each one that is not known is told with the whole of it
-MOST_TEXT: Final = 64 * 1024  # signs of one text in variables: no field takes as many
+MOST_TEXT: Final = 100_000  # signs of one text in variables: no field takes as many
 MOST_TOLD: Final = 10**9  # fragments within fragments grow without end
 MOST_DIGITS: Final = 400  # of one number: any double can be written with fewer
 PLACE_SHARE: Final = 10  # of all directives may stand in one place

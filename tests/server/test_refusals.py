@@ -76,8 +76,8 @@ async def test_what_is_wrong_with_variables_is_told_ten_times_at_most(fresh: Wor
 
 async def test_a_text_longer_than_any_field_takes_is_refused(fresh: World) -> None:
     query = "query ($of: [Source!]) { contacts(sources: $of) { nodes { id } } }"
-    (error,) = (await ask(fresh, query=query, variables={"of": ["a" * 100_000]}))["errors"]
-    assert (error["extensions"]["exceeded"], error["extensions"]["cost"]) == ("text", 100_000)
+    (error,) = (await ask(fresh, query=query, variables={"of": ["a" * 100_001]}))["errors"]
+    assert (error["extensions"]["exceeded"], error["extensions"]["cost"]) == ("text", 100_001)
 
 
 @pytest.mark.parametrize("written", [True, False])
