@@ -26,6 +26,7 @@ from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
 from gateway.index.reader import Index
 from gateway.index.store import Store
+from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
@@ -65,6 +66,7 @@ class Parts:
     sleep: Sleep
     store: Store
     journal: Journal
+    feed: Feed
     owner: Owning
     once: Once
     media: Media
@@ -289,6 +291,7 @@ class Accounts:
         )
         return Ledger(
             journal=parts.journal,
+            feed=parts.feed,
             owner=parts.owner,
             once=parts.once,
             locks=Locks(),

@@ -25,10 +25,15 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """Origins of pages that may call, besides our own; networks of proxies that are believed."""
+    """Origins of pages that may call, besides our own; networks of proxies that are believed.
+
+    `packed`: answers are, for those who accept that; `strict_status`: statuses are those of the newer draft.
+    """
 
     origins: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    packed: bool = True
+    strict_status: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette_compress import CompressMiddleware, add_compress_type
 
 from gateway import events, gauges
 from gateway.accounts import Accounts, Parts, Transports
@@ -32,6 +33,7 @@ from gateway.federation.directory import Directory
 from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
 from gateway.index.store import SqliteStore, Store
+from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.journal.owner import NotOurs, Owner
@@ -47,9 +49,12 @@ from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
 from gateway.server.middleware import AccessLog, Audited, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
+from gateway.server.negotiation import GRAPHQL, MIXED
+from gateway.server.operations import Operations
 from gateway.server.problems import Refusal, answer, told
 from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
+from gateway.server.websocket import Sockets
 from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
@@ -70,11 +75,21 @@ CORS_HEADERS: Final = (
     *("X-Deadline-Ms", "Cache-Control", "X-Explain", "X-Partial", "X-Requested-With"),
     *("GraphQL-Require-Preflight", "Apollo-Require-Preflight"),
 )
+PACKING: Final[dict[str, Any]] = {
+    "minimum_size": 1_024,
+    "zstd_level": 1,
+    "brotli_quality": 2,
+    "gzip_level": 2,
+}
 RENEW_SECONDS: Final = 5.0  # between two looks at the files with keys
 LAST_WRITES: Final = 5.0  # seconds that keyed writes have to come to their end when the process ends
 OPEN_CONNECTIONS: Final = 100
 KEPT_CONNECTIONS: Final = 32
 KEPT_SECONDS: Final = 20.0
+
+
+add_compress_type(GRAPHQL)
+add_compress_type(MIXED, streaming=True)  # each part leaves at once
 
 
 def sdl() -> str:
@@ -123,12 +138,13 @@ class Gateway:
         self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self._journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
+        self.feed = Feed(self._journal)
         self._once = Once(self._journal, self._owner, now)
         self.shelf = MemoryShelf(config.cache_bytes)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
         of_one = config.fair.share if config.several_callers else 1.0
-        self.admission = Admission(most=config.operations, of_one=of_one)
+        self.admission = Admission(most=config.operations, most_followers=config.subscriptions, of_one=of_one)
         self.accounts = Accounts(
             config,
             Parts(
@@ -137,6 +153,7 @@ class Gateway:
                 sleep=sleep,
                 store=self._store,
                 journal=self._journal,
+                feed=self.feed,
                 owner=self._owner,
                 once=self._once,
                 media=Media(resolve, config.media_hosts),
@@ -238,7 +255,12 @@ class Gateway:
 def guard(config: Config, app: Starlette) -> Guard:
     """What the outside is held to before the application sees it."""
     gateway: Gateway = app.state.gateway
-    return Guard(intake=config.intake, proxies=config.web.proxies, told=gateway.voice.metrics.limit)
+    return Guard(
+        intake=config.intake,
+        proxies=config.web.proxies,
+        told=gateway.voice.metrics.limit,
+        closing=gateway.feed.close,
+    )
 
 
 def create_app(
@@ -258,7 +280,7 @@ def create_app(
     """
     schema = schema or read_schema()
     gateway = Gateway(config, transports, now, sleep, resolve=resolve)
-    endpoint = Endpoint(
+    operations = Operations(
         schema=schema,
         documents=Documents(
             schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
@@ -273,14 +295,26 @@ def create_app(
         admission=gateway.admission,
         voice=gateway.voice,
         seconds=config.deadline_seconds,
+        suggestions=config.suggestions,
+    )
+    endpoint = Endpoint(
+        operations=operations,
         intake=config.intake,
         web=config.web,
         scratch=gateway.scratch,
-        suggestions=config.suggestions,
         explorer=view.explore if config.explorer else None,
     )
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
+        WebSocketRoute(
+            "/graphql",
+            Sockets(
+                operations=operations,
+                refusals=gateway.refusals,
+                intake=config.intake,
+                brought=config.headers,
+            ),
+        ),
         Route("/healthz", probes.alive),
         Route("/metrics", Exposition(gateway.authority, gateway.voice.metrics.text, CONTENT_TYPE).answer),
         Route("/readyz", probes.Ready(lambda: gateway.accounts.configured, gateway.shared_state).answer),
@@ -299,6 +333,7 @@ def create_app(
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
             *([_cors(config)] if config.web.origins else []),
+            *([Middleware(CompressMiddleware, **PACKING)] if config.web.packed else []),
         ],
         exception_handlers={HTTPException: told},
         lifespan=_open_and_close(gateway, crawling=crawling, reread=reread, sleep=sleep),

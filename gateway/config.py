@@ -69,6 +69,7 @@ class Config:
     fair: Fair
     web: Web
     media_hosts: tuple[str, ...]
+    subscriptions: int
     data_dir: Path | None
     state_url: Secret
     replicas: int
@@ -149,7 +150,13 @@ def read(environment: Mapping[str, str]) -> Config:
             calls=values["GATEWAY_CALLER_CALLS"],
             share=values["GATEWAY_CALLER_SHARE"],
         ),
-        web=Web(origins=values["GATEWAY_CORS_ORIGINS"], proxies=values["GATEWAY_TRUSTED_PROXIES"]),
+        web=Web(
+            origins=values["GATEWAY_CORS_ORIGINS"],
+            proxies=values["GATEWAY_TRUSTED_PROXIES"],
+            packed=values["GATEWAY_COMPRESSION"],
+            strict_status=values["GATEWAY_STRICT_STATUS"],
+        ),
+        subscriptions=values["GATEWAY_SUBSCRIPTIONS"],
         media_hosts=values["GATEWAY_MEDIA_HOSTS"],
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
         state_url=values["GATEWAY_STATE_URL"],

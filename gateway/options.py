@@ -170,6 +170,22 @@ OWN: Final = (
         "Origins of pages that may call from browsers, as in `https://app.example.com`; empty: only our own.",
     ),
     Setting(
+        "GATEWAY_COMPRESSION",
+        setting.yes_no,
+        "true",
+        "Whether answers are packed (zstd, br, gzip) for those who accept that.",
+    ),
+    Setting(
+        "GATEWAY_STRICT_STATUS",
+        setting.yes_no,
+        "false",
+        "Statuses of the newer draft for `application/graphql-response+json`: 294 for data beside errors, "
+        "422 for documents and variables that are not valid.",
+    ),
+    Setting(
+        "GATEWAY_SUBSCRIPTIONS", setting.count, "1000", "Subscriptions that are followed at once at most."
+    ),
+    Setting(
         "GATEWAY_TRUSTED_PROXIES",
         setting.networks,
         "",

@@ -1,15 +1,16 @@
 """Events: what has happened through the gateway."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Any
 
-from ariadne import ObjectType, QueryType
+from ariadne import ObjectType, QueryType, SubscriptionType
 
 from gateway.context import Info
 from gateway.model.contact import Contact
 from gateway.model.event import Event
 
 query = QueryType()
+subscription = SubscriptionType()
 contact = ObjectType("Contact")
 event = ObjectType("Event")
 connection = ObjectType("EventConnection")
@@ -19,6 +20,18 @@ connection = ObjectType("EventConnection")
 def resolve_events(_: object, info: Info, **arguments: Any) -> Awaitable[dict[str, Any]]:
     """What has happened, oldest first."""
     return info.context.events.page(arguments)
+
+
+@subscription.source("events")
+def follow_events(_: object, info: Info, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
+    """Each thing that happens, from now on or from a cursor."""
+    return info.context.events.follow(arguments)
+
+
+@subscription.field("events")
+def resolve_followed(edge: dict[str, Any], _: Info, **__: Any) -> dict[str, Any]:
+    """What the source has yielded."""
+    return edge
 
 
 @contact.field("events")
@@ -39,4 +52,4 @@ def resolve_edges(page: dict[str, Any], info: Info) -> list[dict[str, Any]]:
     return info.context.events.edges(page)
 
 
-BINDABLES = (query, contact, event, connection)
+BINDABLES = (query, subscription, contact, event, connection)

@@ -1,6 +1,7 @@
 """The log of what has happened through this gateway."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from gateway.errors import BadInput
 from gateway.federation import asking, paging
 from gateway.federation.asking import Arguments
 from gateway.index.rows import instant
+from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Noted
 from gateway.model import ids
 from gateway.model.contact import Contact
@@ -26,9 +28,27 @@ class Events:
     asked: Asked
     contacts: Contacts
     journal: Journal
+    feed: Feed
 
     async def page(self, arguments: Arguments) -> dict[str, Any]:
         """A page of events, oldest first."""
+        return await self._page(arguments, self._query(arguments))
+
+    async def follow(self, arguments: Arguments) -> AsyncGenerator[dict[str, Any], None]:
+        """An edge for each event behind a cursor, or from now on, for as long as anybody listens."""
+        query = self._query(arguments)
+        mark = paging.fingerprint("events", self._account, query)
+        after = arguments.get("after")
+        start = None if after is None else paging.number(after, mark)
+
+        async def read(number: int, count: int) -> list[Noted]:
+            return await self._found(self._allowed(query), number, count)
+
+        async with aclosing(self.feed.follow(self._account, start, read)) as found:
+            async for number, noted in found:
+                yield {"cursor": self._cursor(number, mark), "node": self._event(noted)}
+
+    def _query(self, arguments: Arguments) -> EventQuery:
         given = {k: v for k, v in (arguments.get("filter") or {}).items() if v is not None}
         contact = given.get("contactId")
         if contact is not None:
@@ -36,14 +56,11 @@ class Events:
         for name in ("types", "sources"):
             if given.get(name) == []:
                 raise BadInput(f"filter.{name} is empty: name at least one, or leave it out for all.")
-        return await self._page(
-            arguments,
-            EventQuery(
-                types=tuple(EventType(each) for each in given["types"]) if "types" in given else None,
-                sources=tuple(Source(each) for each in given["sources"]) if "sources" in given else None,
-                contact=contact,
-                since=instant(given.get("since")),
-            ),
+        return EventQuery(
+            types=tuple(EventType(each) for each in given["types"]) if "types" in given else None,
+            sources=tuple(Source(each) for each in given["sources"]) if "sources" in given else None,
+            contact=contact,
+            since=instant(given.get("since")),
         )
 
     async def of_contact(self, contact: Contact, arguments: Arguments) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Context:
         self.groups = Groups(self.asked)
         self.chats = Chats(self.asked)
         self.definitions = Definitions(self.asked)
-        self.events = Events(self.asked, self.contacts, ledger.journal)
+        self.events = Events(self.asked, self.contacts, ledger.journal, ledger.feed)
         self.audit = Audit(self.asked, ledger.journal)
         self.writes = Writes(self.asked, ledger)
         self.imports = Imports(self.asked, self.writes, ledger.imports)

@@ -13,6 +13,7 @@ from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports.jobs import Imports
 from gateway.journal import once
+from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, KeyedAs, Owning
 from gateway.journal.once import LONGEST_KEY, Once
 from gateway.model import ids
@@ -38,6 +39,7 @@ class Ledger:
     """What writes of one account are kept in; lives as long as the process."""
 
     journal: Journal
+    feed: Feed
     owner: Owning
     once: Once
     locks: Locks

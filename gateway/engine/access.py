@@ -84,3 +84,12 @@ def _guard(field: GraphQLField, scopes: Scopes) -> None:
         return empty
 
     field.resolve = guarded
+    follow: Callable[..., Any] | None = field.subscribe
+    if follow is not None:
+
+        def guarded_source(source: Any, info: Any, /, **arguments: Any) -> Any:
+            if not info.context.allows(scopes):
+                info.context.refuse(scopes, info, nullable=True)
+            return follow(source, info, **arguments)
+
+        field.subscribe = guarded_source

@@ -3,8 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
+    REMOVE,
+    DirectiveNode,
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -13,15 +16,18 @@ from graphql import (
     NoFragmentCyclesRule,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    Visitor,
     parse,
     specified_rules,
     validate,
+    visit,
 )
 
 from gateway.engine import selection
 from gateway.engine.cost import Price, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
 
+INCREMENTAL = frozenset({"defer", "stream"})
 MOST_ERRORS = 10
 SUGGESTION = " Did you mean"  # also where a selection lacks, which `hide_suggestions` leaves as it is
 TOO_MANY_TOKENS = "contains more than"  # words of graphql-core; it has no class for this
@@ -41,14 +47,21 @@ class InvalidDocument(Exception):
 class Document:
     """A valid document, and the kind of each of its operations by name ("" for one without).
 
-    `roots` are the names of the fields at the root of each operation, aliases counted one by one; `prices`
-    what each of them costs.
+    `whole` is the same without `@defer` and `@stream`, for those who take an answer as a whole. `roots` are
+    the names of the fields at the root of each operation, aliases counted one by one; `prices` what each of
+    them costs.
     """
 
     node: DocumentNode
+    whole: DocumentNode
     operations: dict[str, str]
     roots: dict[str, tuple[str, ...]]
     prices: dict[str, Price]
+
+    @property
+    def incremental(self) -> bool:
+        """Whether it asks for an answer in parts."""
+        return self.whole is not self.node
 
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
@@ -150,7 +163,22 @@ class Documents:
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
-        return Document(node, operations, _roots(node), _prices(self._schema, node))
+        whole = _whole(node) if any(f"@{name}" in text for name in INCREMENTAL) else node
+        return Document(node, whole, operations, _roots(node), _prices(self._schema, node))
+
+
+def _whole(node: DocumentNode) -> DocumentNode:
+    """A document without what asks for an answer in parts; the same one where nothing does."""
+    found: DocumentNode = visit(node, _Whole())
+    return found
+
+
+class _Whole(Visitor):
+    """Takes directives of incremental delivery out."""
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
+        """Take one out, or leave it."""
+        return REMOVE if node.name.value in INCREMENTAL else None
 
 
 def _prices(schema: GraphQLSchema, node: DocumentNode) -> dict[str, Price]:

@@ -85,7 +85,9 @@ class Owning(Protocol):
 
 
 class Journal(Protocol):
-    """Keeps what cannot be filled anew."""
+    """Keeps what cannot be filled anew. `listeners` hear of the account in which events were noted."""
+
+    listeners: list[Callable[[str], None]]
 
     async def note(
         self,
@@ -112,6 +114,10 @@ class Journal(Protocol):
 
     async def event(self, account: str, number: int) -> Noted | None:
         """One event."""
+        ...
+
+    async def latest(self, account: str) -> int:
+        """The number of the newest event; 0 where there is none."""
         ...
 
     async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:

@@ -65,6 +65,7 @@ class SqliteJournal:
     def __init__(self, path: Path | None) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._db = _opened(path)
+        self.listeners: list[Callable[[str], None]] = []
 
     # Events.
 
@@ -96,7 +97,10 @@ class SqliteJournal:
                     trail.append(db, account, at, [entry], closes)
                 return made
 
-        return await self._run(run) if happenings or place or entry else answer([])
+        made = await self._run(run) if happenings or place or entry else answer([])
+        for listener in self.listeners if happenings else ():
+            listener(account)
+        return made
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -119,6 +123,11 @@ class SqliteJournal:
         """One event."""
         found = await self.events(account, EventQuery(), number - 1, 1)
         return found[0] if found and found[0].number == number else None
+
+    async def latest(self, account: str) -> int:
+        """The number of the newest event; 0 where there is none."""
+        sql = "SELECT max(number) FROM event WHERE account = ?"
+        return await self._run(lambda: self._db.execute(sql, (account,)).fetchone()[0] or 0)
 
     # Keyed writes.
 

@@ -39,10 +39,13 @@ class Admission:
     limit: float = field(init=False)
     under_way: int = 0
     uploads: int = 0
+    most_followers: int = 1_000
+    followers: int = 0
     refused: int = 0
     lag: float = 0.0
     _held: dict[str, int] = field(default_factory=dict)
     _uploads: dict[str, int] = field(default_factory=dict)
+    _following: dict[str, int] = field(default_factory=dict)
     _refused: int = 0
 
     def __post_init__(self) -> None:
@@ -95,6 +98,18 @@ class Admission:
             held[caller] -= 1
             if not held[caller]:
                 del held[caller]
+
+    @contextmanager
+    def following(self, caller: str = "") -> Iterator[None]:
+        """Follow events for a caller, or raise Overloaded."""
+        if self.followers >= self.most_followers:
+            self._refuse("subscriptions")
+        with self._part(self._following, caller, self.most_followers, "subscriptions of yours"):
+            self.followers += 1
+            try:
+                yield
+            finally:
+                self.followers -= 1
 
     def _refuse(self, what: str) -> None:
         self.refused += 1

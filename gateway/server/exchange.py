@@ -1,23 +1,22 @@
-"""One GraphQL request over HTTP: what it asks for, what becomes known of it, and its answer."""
+"""One GraphQL request, whatever it came by: what it asks for, what becomes known of it, and its answer."""
 
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import Headers
 
 from gateway.context import CostMeter
 from gateway.engine import errors as graphql_errors
 from gateway.engine.cost import Cost, Price
 from gateway.errors import GatewayError
 from gateway.model.caller import Caller
-from gateway.server.negotiation import JSON, media_type, status_of_invalid
-from gateway.server.problems import REQUEST_ID, NotJson, Refusal
+from gateway.server.negotiation import GRAPHQL, JSON, status_of_invalid
+from gateway.server.problems import NotJson, Refusal
 from gateway.server.refusals import CODES, Refused
 from gateway.telemetry import logs
 
@@ -26,23 +25,62 @@ MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*(\d{1,9})\s*(?:,|$)", re.I
 MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 MOST_ERRORS: Final = 10  # of what is invalid; graphql-core counts up to 50 for variables
+OK: Final = 200
+PARTIAL: Final = 294  # "partial success", as the draft has it
+UNPROCESSABLE: Final = 422
+NOT_VALID: Final = frozenset({"GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT", "QUERY_TOO_COMPLEX"})
 NOTHING: Final = object()
 PLAN: Final = "plan"
 RUN: Final = "run"
 
 
+Gone = Callable[[], Awaitable[None]]
+"""Comes to its end when whoever asked has gone away."""
+
+
+class Stream(Protocol):
+    """Where an answer of several parts goes. `incremental` and `subscriptions` say what it can carry."""
+
+    incremental: bool
+    subscriptions: bool
+
+    async def begin(self) -> None:
+        """Tell whoever waits that parts will come, before there is one."""
+        ...
+
+    async def emit(self, body: dict[str, Any]) -> None:
+        """Send one part; done once it is on its way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of one part."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request. `kind` is the media type of its answer, None where nothing acceptable can be given.
+    """One request. `kind` is the media type of its answer, None where nothing acceptable can be given;
+    `stream` takes answers of several parts, `gone` tells when nobody waits any more, where that is known;
+    `stopping`: it ended as the gateway is being stopped.
 
     `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
     `gone` (nobody waited for it any more); `code` is the first one of the answer, `bound` names a limit
     that it met. `expected` is what the operation costs at most, `points` what it has cost.
     """
 
-    request: Request
-    id: str = field(init=False)
-    kind: str | None = field(init=False)
+    headers: Headers
+    id: str
+    method: str = "POST"
+    kind: str | None = JSON
+    strict_status: bool = False
+    stream: Stream | None = None
+    stopping: bool = False
+    gone: Gone | None = None
     started: float = field(default_factory=time.perf_counter)
     caller: Caller | None = None
     operation: str = ""
@@ -53,18 +91,14 @@ class Exchange:
     fields: tuple[str, ...] = ()
     _refused: dict[str, Any] | None = None
     meter: CostMeter = field(default_factory=CostMeter)
-    plan: Any = None
+    plan: Callable[[], Any] | None = None
     price: Price | None = None
     expected: Cost | None = None
     points: int = 0
 
-    def __post_init__(self) -> None:
-        self.id = self.request.scope["state"][REQUEST_ID]
-        self.kind = media_type(self.request.headers.get("accept"))
-
     def header(self, name: str) -> str:
         """A header, or the empty text."""
-        return self.request.headers.get(name, "")
+        return self.headers.get(name, "")
 
     def explains(self, extensions: Mapping[str, Any]) -> str | None:
         """`run` where the caller wants to see what sources were asked, `plan` what they would be."""
@@ -87,7 +121,7 @@ class Exchange:
 
     def seconds(self, most: float) -> float:
         """The time that the operation gets: what the caller gives, and never more than the setting."""
-        asked = self.request.headers.get("x-deadline-ms")
+        asked = self.headers.get("x-deadline-ms")
         if asked is None:
             return most
         if not MILLISECONDS.fullmatch(asked) or int(asked) == 0:
@@ -114,6 +148,20 @@ class Exchange:
             "cacheHits": cost["cacheHits"],
             **({"traceId": traced[1]} if traced else {}),
         }
+
+    def extensions(self, warnings: list[dict[str, Any]]) -> dict[str, Any]:
+        """What stands beside the data."""
+        found: dict[str, Any] = {"requestId": self.id, "cost": self._cost()}
+        if warnings:
+            found["warnings"] = warnings
+        if self.plan is not None:
+            found["plan"] = self.plan()
+        return found
+
+    def partly(self, entries: list[dict[str, Any]]) -> None:
+        """Note how one part of an answer went."""
+        self.outcome = "partial" if entries or self.outcome == "partial" else "ok"
+        self.code = self.code or _first_code(entries)
 
     @property
     def refusal(self) -> Refused | None:
@@ -144,20 +192,20 @@ class Exchange:
         """Note in the log what was raised and is not ours."""
         logs.failure(error, self.id)
 
-    def refused(self, refusal: Refusal) -> Response:
+    def refused(self, refusal: Refusal) -> Answer:
         """The answer to a request that is not carried out."""
         self.bound = refusal.bound
         entry = graphql_errors.plain(refusal, self.id)
         return self.answer([entry], refusal.status, refusal.headers)
 
-    def unfit(self, error: GatewayError) -> Response:
+    def unfit(self, error: GatewayError) -> Answer:
         """The answer to an operation that is at fault as a whole: too complex, or with odd variables."""
         self.bound = getattr(error, "bound", "")
         return self.invalid([graphql_errors.plain(error, self.id)])
 
-    def invalid(self, entries: list[dict[str, Any]]) -> Response:
+    def invalid(self, entries: list[dict[str, Any]]) -> Answer:
         """The answer to a document or to variables that are not valid."""
-        return self.answer(entries[:MOST_ERRORS], status_of_invalid(self.kind or JSON))
+        return self.answer(entries[:MOST_ERRORS], status_of_invalid(self.kind))
 
     def answer(
         self,
@@ -167,8 +215,20 @@ class Exchange:
         *,
         data: Any = NOTHING,
         warnings: list[dict[str, Any]] | None = None,
-    ) -> Response:
+    ) -> Answer:
         """An answer. `data` is left out of those that come before execution."""
+        if self.strict_status and self.kind == GRAPHQL:
+            status = _strict(status, entries, executed=data is not NOTHING)
+        return Answer(status, self.body(entries, data=data, warnings=warnings), headers or {})
+
+    def body(
+        self,
+        entries: list[dict[str, Any]],
+        *,
+        data: Any = NOTHING,
+        warnings: list[dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """The body of an answer, or of one part of it; how it went is noted."""
         body: dict[str, Any] = {}
         told = [as_error(each, self.id) for each in warnings or () if "source" not in each]
         self._refused = next((each for each in [*entries, *told] if _code(each) in CODES), None)
@@ -176,18 +236,12 @@ class Exchange:
             body["errors"] = entries
         if data is not NOTHING:
             body["data"] = data
-        extensions: dict[str, Any] = {"requestId": self.id, "cost": self._cost()}
-        if warnings:
-            extensions["warnings"] = warnings
-        if self.plan is not None:
-            extensions["plan"] = self.plan
-        body["extensions"] = extensions
+        body["extensions"] = self.extensions(warnings or [])
         if data is not NOTHING:
             nothing = data is None or bool(entries and all(value is None for value in data.values()))
             self.outcome = "failed" if nothing else "partial" if entries or warnings else "ok"
         self.code = _first_code(entries) or _first_code(warnings or [])
-        sent = {"vary": "Accept", "cache-control": "private, no-store", **(headers or {})}
-        return Response(_encoded(body), status, sent, media_type=f"{self.kind or JSON}; charset=utf-8")
+        return body
 
 
 def max_age(cache_control: str) -> float | None:
@@ -206,6 +260,13 @@ def as_error(warning: dict[str, Any], request_id: str) -> dict[str, Any]:
     return entry
 
 
+def _strict(status: int, entries: list[dict[str, Any]], *, executed: bool) -> int:
+    """The status by the newer draft of GraphQL over HTTP."""
+    if executed:
+        return PARTIAL if entries and status == OK else status
+    return UNPROCESSABLE if entries and _code(entries[0]) in NOT_VALID else status
+
+
 def _code(entry: dict[str, Any]) -> str | None:
     code: str | None = entry["extensions"].get("code")
     return code
@@ -218,7 +279,7 @@ def _first_code(entries: list[dict[str, Any]]) -> str:
     return str(entries[0].get("code") or entries[0].get("extensions", {}).get("code") or "")
 
 
-def _encoded(body: dict[str, Any]) -> bytes:
+def encoded(body: dict[str, Any]) -> bytes:
     """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
     try:
         return orjson.dumps(body)

@@ -1,28 +1,27 @@
 """Ends work whose caller has gone away, and with it the calls to sources that nobody else waits for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, cast
-
-from starlette.requests import Request
 
 from gateway.server.problems import Gone
 
 T = TypeVar("T")
 
 
-async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def while_there(gone: Callable[[], Awaitable[None]] | None, work: Coroutine[Any, Any, T]) -> T:
     """The result of some work, unless the caller goes away: then the work is cancelled, and Gone raised.
 
-    To be called when the body has been read.
+    `gone` comes to its end when the caller has; None where nobody can tell.
     """
+    if gone is None:
+        return await work
     task = cast("asyncio.Task[Any]", asyncio.current_task())
     has_gone = False
 
     async def watch() -> None:
         nonlocal has_gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+        await gone()
         has_gone = True
         task.cancel()
 

@@ -5,6 +5,8 @@ from typing import Final
 GRAPHQL: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 HTML: Final = "text/html"
+EVENT_STREAM: Final = "text/event-stream"
+MIXED: Final = "multipart/mixed"
 
 # Between equals the older type wins: that is what clients that accept anything expect.
 OFFERED: Final = (JSON, GRAPHQL)
@@ -30,9 +32,26 @@ def prefers_html(accept: str | None) -> bool:
     return media_type(accept, (HTML, JSON, GRAPHQL)) == HTML
 
 
-def status_of_invalid(kind: str) -> int:
+def wants(accept: str | None, kind: str) -> bool:
+    """Whether a type is named, and preferred to JSON."""
+    if accept is None or parameters_of(accept, kind) is None:
+        return False
+    return media_type(accept, (*OFFERED, kind)) == kind
+
+
+def parameters_of(accept: str | None, kind: str) -> dict[str, str] | None:
+    """The parameters of a type that is named itself, in lower case; None where it is not, or not wanted."""
+    for part in (accept or "").lower().split(","):
+        wanted, *parameters = (piece.strip() for piece in part.split(";"))
+        if wanted == kind and _weight(parameters) > 0:
+            pairs = (each.partition("=") for each in parameters)
+            return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+    return None
+
+
+def status_of_invalid(kind: str | None) -> int:
     """The status of a document or variables that are at fault: 400, but 200 for the older type."""
-    return 400 if kind == GRAPHQL else 200
+    return 200 if kind == JSON else 400
 
 
 def _quality(accept: str, kind: str) -> tuple[float, int]:

@@ -20,6 +20,7 @@ from gateway.server.protocol import guarded
 EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
+WS_BYTES: Final = 1024 * 1024  # of one message
 BACKLOG: Final = 2_048
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,12 +28,14 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """What the outside is held to: sizes and times of requests, and the proxies whose word on the address of
-    a client is taken. `told` hears the name of each bound that was met.
+    a client is taken. `told` hears the name of each bound that was met, `closing` is called when the end
+    begins.
     """
 
     intake: Intake
     proxies: tuple[str, ...] = ()
     told: Callable[[str], None] = lambda _: None
+    closing: Callable[[], None] = lambda: None
 
 
 class Server(uvicorn.Server):
@@ -92,14 +95,16 @@ async def _run(
         *([EMULATOR_SECONDS] * len(behind)),
         grace,
     )  # nobody waits for an emulator that hangs on purpose
-    servers = [Server(_config(app, each)) for (app, _), each in zip(apps, graces, strict=True)]
+    servers = [Server(chosen(app, each)) for (app, _), each in zip(apps, graces, strict=True)]
     if guard is not None:
-        servers[-1] = Server(_config(apps[-1][0], grace, guard))
+        servers[-1] = Server(chosen(apps[-1][0], grace, guard))
 
     def signalled() -> None:
         for server in servers if stop.is_set() else ():
             server.force_exit = True
         stop.set()
+        if guard is not None:
+            guard.closing()
 
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, signalled)
@@ -127,11 +132,14 @@ async def _run(
     return all(server.started for server in servers)
 
 
-def _config(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Config:
+def chosen(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Config:
+    """How uvicorn serves an application."""
     proxies = list(guard.proxies) if guard is not None else []
     return uvicorn.Config(
         app,
         http="httptools" if guard is None else guarded(guard.intake, guard.told),
+        ws="none" if guard is None else "websockets-sansio",
+        ws_max_size=WS_BYTES if guard is None else guard.intake.body_bytes,
         loop="none",
         lifespan="on",
         log_config=None,

@@ -39,6 +39,7 @@ class RedisJournal:
     def __init__(self, state: State) -> None:
         self._state = state
         self._untold: deque[Change] = deque(maxlen=MOST_UNTOLD)
+        self.listeners: list[Callable[[str], None]] = []
         self._begun: dict[int, str] = {}  # jobs of this process that have not ended
         state.returned.append(self._tell_all)
 
@@ -97,7 +98,10 @@ class RedisJournal:
 
         if not self._untold:  # else it has to wait for its turn
             with suppress(StateUnavailable):
-                return await self._state.use(write)
+                made = await self._state.use(write)
+                for listener in self.listeners if happenings else ():
+                    listener(account)
+                return made
         self._untold.append(write)
         return answer([])
 
@@ -124,6 +128,11 @@ class RedisJournal:
         """One event."""
         found = await self.events(account, EventQuery(), number - 1, 1)
         return found[0] if found and found[0].number == number else None
+
+    async def latest(self, account: str) -> int:
+        """The number of the newest event; 0 where there is none."""
+        newest = await self._state.use(lambda redis: redis.xrevrange(_stream(account), count=1))
+        return int(newest[0][0].partition(b"-")[0]) if newest else 0
 
     # Keyed writes.
 

@@ -1,0 +1,383 @@
+"""Carries out operations, whatever they came by: one answer, or parts of it one after another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, Final, cast
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+
+from gateway import deadline, events, freshness
+from gateway.context import Context, CostMeter, Estimate, Ledger, Plan
+from gateway.engine import errors as graphql_errors
+from gateway.engine import executor, walking
+from gateway.engine.access import META, Scopes
+from gateway.engine.cost import Cost
+from gateway.engine.documents import Document, Documents, InvalidDocument
+from gateway.engine.executor import Call, Parts
+from gateway.engine.limits import Limits, check_variables, too_complex
+from gateway.errors import BadInput, DeadlineExceeded, GatewayError
+from gateway.federation.directory import Directory
+from gateway.journal.feed import FeedClosed
+from gateway.model.caller import Caller
+from gateway.server.admission import Admission
+from gateway.server.auth import Authority
+from gateway.server.exchange import LONGEST_NAME, PLAN, RUN, Answer, Exchange, Stream, as_error
+from gateway.server.fairness import Fairness
+from gateway.server.gone import while_there
+from gateway.server.parameters import Parameters
+from gateway.server.problems import (
+    CutOff,
+    Failed,
+    Gone,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotAllowed,
+    NotJson,
+    Refusal,
+    Stopped,
+)
+from gateway.telemetry.voice import Voice
+
+GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
+MOST_FIELDS: Final = 10  # of an operation, named in the audit trail
+MUTATION: Final = "mutation"
+QUERY: Final = "query"
+SUBSCRIPTION: Final = "subscription"
+
+Work = Callable[[Caller], Awaitable[Answer | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Everything that carrying out operations takes."""
+
+    schema: GraphQLSchema
+    rights: Mapping[tuple[str, str], Scopes]
+    documents: Documents
+    authority: Authority
+    fairness: Fairness
+    limits: Limits
+    directories: Callable[[str], Directory]
+    ledgers: Callable[[str], Ledger]
+    at_work: Callable[[str], AbstractContextManager[None]]
+    admission: Admission
+    voice: Voice
+    seconds: float
+    suggestions: bool
+
+    async def guarded(self, exchange: Exchange, work: Work) -> Answer | None:
+        """What comes of some work for a caller who is known now; whatever goes wrong becomes an answer.
+
+        None where the answer has gone to the stream of the exchange.
+        """
+        try:
+            caller = exchange.caller = await self.authority.caller(exchange.headers)
+            await self.fairness.admit(caller)
+            if exchange.kind is None and exchange.stream is None:
+                raise NotAcceptable("Accept application/graphql-response+json or application/json.")
+            caller = exchange.caller = await self.authority.placed(caller, exchange.headers)
+            with self.at_work(caller.account):
+                return await work(caller)
+        except Gone as gone:
+            answer = exchange.refused(gone)
+            exchange.outcome, exchange.code = "gone", ""
+            return answer
+        except Refusal as refusal:
+            return exchange.refused(refusal)
+        except InvalidDocument as invalid:
+            return exchange.invalid(graphql_errors.invalid(invalid.errors, invalid.code, exchange.id))
+        except FeedClosed:
+            exchange.stopping = True
+            return exchange.refused(_stopped(exchange))
+        except GatewayError as error:
+            return exchange.unfit(error)
+        except asyncio.CancelledError:  # uvicorn cancels what is under way when the grace is over
+            return exchange.refused(_stopped(exchange))
+        except Exception as error:
+            exchange.failed(error)
+            return exchange.refused(Failed(graphql_errors.MASKED))
+
+    @contextmanager
+    def told(self, exchange: Exchange) -> Iterator[None]:
+        """Have a request in traces and metrics, with what has become known of it by the end."""
+        with self.voice.request(exchange.headers, exchange.id) as known:
+            yield
+            known(
+                operation=exchange.operation,
+                kind=exchange.operation_kind,
+                outcome=exchange.outcome,
+                code=exchange.code,
+            )
+        self.voice.metrics.request(
+            operation=exchange.operation,
+            kind=exchange.operation_kind,
+            outcome=exchange.outcome,
+            code=exchange.code,
+            seconds=exchange.lasted,
+        )
+        if exchange.bound:
+            self.voice.metrics.limit(exchange.bound)
+
+    def check(self, document: Document, asked: Parameters, caller: Caller, method: str) -> Cost:
+        """Refuse an operation of which the caller may do nothing (else each field says so itself), or that is
+        too complex. What it costs at most.
+        """
+        kind = document.kind(asked.operation) or QUERY
+        if kind == MUTATION and method == "GET":
+            raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
+        needed = [
+            self.rights[kind, field]
+            for field in document.fields(asked.operation)
+            if (kind, field) in self.rights
+        ]
+        held = {scope.name for scope in caller.scopes}
+        lacking = [scopes for scopes in needed if scopes and not scopes & held]
+        if lacking and (len(lacking) == len(needed) or not META.isdisjoint(document.fields(asked.operation))):
+            words = " or ".join(f"`{scope.lower()}`" for scope in sorted(lacking[0], reverse=True))
+            raise NotAllowed(f"Your key lacks the scope {words}.")
+        check_variables(asked.variables, self.limits)
+        price = document.price(asked.operation)
+        if price is None:
+            return Cost(0, 0)
+        cost = price.expected(asked.variables)
+        for what, value, most in (
+            ("points", cost.points, self.limits.points),
+            ("calls", cost.calls, self.limits.calls),
+            ("values", cost.values, self.limits.values),
+        ):
+            if value > most:
+                raise too_complex(what, value, most)
+        return cost
+
+    async def carry_out(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Answer | None:
+        """The answer to an operation, where there is room for it; None where it has gone to the stream."""
+        with self.admission.one(caller.who):
+            document = self.documents.get(asked.query)
+            if document.kind(asked.operation) != SUBSCRIPTION:
+                return await self._answer(document, asked, caller, exchange)
+        with self.admission.following(caller.who):  # they last, and cost little as long as nothing happens
+            return await self._answer(document, asked, caller, exchange)
+
+    async def _answer(
+        self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
+    ) -> Answer | None:
+        exchange.operation_kind = kind = document.kind(asked.operation) or ""
+        exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
+        exchange.fields = document.fields(asked.operation)[:MOST_FIELDS]
+        exchange.price = document.price(asked.operation)
+        exchange.expected = self.check(document, asked, caller, exchange.method)
+        context = Context(
+            self.directories(caller.account),
+            self.ledgers(caller.account),
+            caller,
+            max_age=exchange.max_age,
+            meter=exchange.meter,
+            request_id=exchange.id,
+        )
+        run = _Run(self, document, asked, context, exchange)
+        if kind == SUBSCRIPTION:
+            return await run.follow()
+        await self.fairness.charge(caller, exchange.expected.points)
+        explained = exchange.explains(asked.extensions)
+        if explained == PLAN:
+            return self._planned(document, asked, context, exchange)
+        if explained == RUN:
+            run.plan = Plan()
+            exchange.plan = run.plan.report
+        key = exchange.headers.get("idempotency-key")
+        if key is not None and kind == MUTATION:
+            context.keyed(key, document.fields(asked.operation))
+        try:
+            if kind == MUTATION:  # what has begun to write comes to its end
+                return await run.once()
+            with freshness.allowed(exchange.max_age):
+                return await while_there(exchange.gone, run.once())
+        finally:  # what was asked counts, also where nobody waits for the answer any more
+            await self.fairness.spent(caller, exchange.meter.calls)
+
+    def _planned(self, document: Document, asked: Parameters, context: Context, exchange: Exchange) -> Answer:
+        """What an operation would ask of the sources; nothing is asked."""
+        if exchange.operation_kind != QUERY:
+            raise NotJson("Only queries can be planned without being carried out.")
+        try:
+            fields = walking.walk(self.schema, document, asked.operation, asked.variables)
+        except walking.BadVariables as bad:
+            return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
+        report = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
+        exchange.plan = lambda: report
+        answer = exchange.answer([], 200, data=None)
+        exchange.outcome = "ok"
+        return answer
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One operation while it is carried out."""
+
+    operations: Operations
+    document: Document
+    asked: Parameters
+    context: Context
+    exchange: Exchange
+    plan: Plan | None = None
+
+    async def once(self) -> Answer | None:
+        """Answer a query or a mutation; in parts, where it asks for that and they can be taken."""
+        stream = self.exchange.stream
+        incremental = self.document.incremental and stream is not None and stream.incremental
+        parts: Parts | None = None
+        try:
+            async with self._within():
+                start = executor.run_in_parts if incremental else executor.run
+                result = await start(self.operations.schema, self.document, self._call)
+                if isinstance(result, Parts):
+                    parts = result
+                    await self._send(parts, cast("Stream", stream))
+                    return None
+        except asyncio.CancelledError:
+            self.context.asked.abandon()
+            raise
+        except TimeoutError:
+            self.context.asked.abandon()
+            late = self._late()
+            if parts is None:
+                return self.exchange.answer([late], 200, data=None)
+            await self._emit(cast("Stream", stream), parts.given_up([late]), has_next=False)
+            return None
+        return self._finished(result)
+
+    async def follow(self) -> Answer | None:
+        """Send an answer for each event of a subscription, until it ends or nobody listens any more."""
+        exchange, stream = self.exchange, self.exchange.stream
+        if stream is None or not stream.subscriptions:
+            raise NotAcceptable(
+                "Subscriptions are answered over a WebSocket, or to those who accept text/event-stream."
+            )
+        followed = await executor.follow(self.operations.schema, self.document, self._call, self._each)
+        if isinstance(followed, ExecutionResult):
+            return self._finished(followed)
+
+        async def send() -> None:
+            await stream.begin()
+            async with aclosing(followed):
+                async for body in followed:
+                    await stream.emit(body)
+
+        await while_there(exchange.gone, send())
+        exchange.outcome = "ok"
+        return None
+
+    async def _each(self, execute: Callable[[], Any]) -> dict[str, Any]:
+        """Answer one event: with its own deadline, cost and rights, as if it had been asked for by itself."""
+        operations, exchange, asked = self.operations, self.exchange, self.context.asked
+        caller = await operations.authority.caller(exchange.headers)  # a key may have been withdrawn
+        if (caller.name, caller.scopes) != (asked.caller.name, asked.caller.scopes):
+            raise NotAllowed("The rights of your key have changed. Subscribe again.")
+        exchange.meter = asked.meter = CostMeter()
+        asked.renew()
+        asked.warnings.clear()
+        if exchange.expected is not None:
+            await operations.fairness.charge(asked.caller, exchange.expected.points)
+        try:
+            async with self._within():
+                with freshness.allowed(exchange.max_age):
+                    found = execute()
+                    result = await found if isawaitable(found) else found
+        except TimeoutError:
+            asked.abandon()
+            return exchange.body([self._late()], data=None)
+        finally:
+            await operations.fairness.spent(asked.caller, exchange.meter.calls)
+        return self._finished(result).body
+
+    async def _send(self, parts: Parts, stream: Stream) -> None:
+        """Send the parts of an answer as they come; the last one says what it cost."""
+        async with aclosing(parts.bodies(self._formatted)) as bodies:
+            async for body, has_next in bodies:
+                if "data" in body:
+                    self.exchange.points = self._points(body["data"])
+                await self._emit(stream, body, has_next=has_next)
+
+    async def _emit(self, stream: Stream, body: dict[str, Any], *, has_next: bool) -> None:
+        exchange = self.exchange
+        exchange.partly(list(executor.errors_of(body)))
+        extensions = {} if has_next else exchange.extensions(self._warnings())
+        told = {"extensions": extensions} if extensions else {}
+        await stream.emit({**body, "hasNext": has_next, **told})
+
+    def _finished(self, result: ExecutionResult) -> Answer:
+        exchange = self.exchange
+        entries = [self._entry(error) for error in result.errors or ()]
+        if result.data is None and entries and not any("path" in entry for entry in entries):
+            return exchange.invalid(entries)
+        exchange.points = self._points(result.data)
+        if not exchange.strict:
+            entries = self._kept(entries)
+            return exchange.answer(entries, 200, data=result.data, warnings=self._warnings())
+        entries += [as_error(warning, exchange.id) for warning in self._warnings()]
+        return exchange.answer(entries, 200, data=result.data)
+
+    def _formatted(self, errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+        """Errors of a part; those below items of lists are told as warnings in the end."""
+        entries = [self._entry(error) for error in errors]
+        return entries if self.exchange.strict else self._kept(entries)
+
+    def _kept(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        kept, warnings = graphql_errors.parted(entries)
+        self.context.asked.warnings += warnings
+        return kept
+
+    def _entry(self, error: GraphQLError) -> dict[str, Any]:
+        return graphql_errors.formatted(error, self.exchange.id, self.exchange.failed)
+
+    def _warnings(self) -> list[dict[str, Any]]:
+        return [*self.context.asked.warnings, *self.exchange.meter.warnings()]
+
+    def _points(self, data: Any) -> int:
+        price = self.exchange.price
+        return 0 if price is None else price.actual(data)
+
+    def _late(self) -> dict[str, Any]:
+        seconds = self.exchange.seconds(self.operations.seconds)
+        late = DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
+        return graphql_errors.plain(late, self.exchange.id)
+
+    @asynccontextmanager
+    async def _within(self) -> AsyncIterator[None]:
+        """With the deadline of an operation, heard by everybody who listens to it."""
+        asked = self.context.asked
+        seconds = self.exchange.seconds(self.operations.seconds)
+        listeners: list[events.Listener] = [
+            asked.meter,
+            asked.directory.health,
+            *self.operations.voice.listeners(self.exchange.id),
+        ]
+        if self.plan is not None:
+            listeners.append(self.plan.hear)
+        with deadline.within(seconds, caller=asked.caller.who), events.heard_by(*listeners):
+            async with asyncio.timeout(seconds + GRACE):
+                yield
+
+    @property
+    def _call(self) -> Call:
+        middleware: tuple[executor.Middleware, ...] = self.operations.voice.middleware
+        return Call(
+            operation=self.asked.operation,
+            variables=self.asked.variables,
+            context=self.context,
+            suggestions=self.operations.suggestions,
+            middleware=middleware if self.plan is None else (*middleware, self.plan),
+        )
+
+
+def _stopped(exchange: Exchange) -> Refusal:
+    if exchange.operation_kind != MUTATION:
+        text = "The gateway is being stopped. Try again."
+        return Stopped(text, retry_after=1.0, headers={"retry-after": "1"})
+    return CutOff(
+        "The gateway was stopped in the middle of this: it may have been carried out, or a part of it. "
+        "Look before you repeat it; with an idempotency key a repeat tells."
+    )

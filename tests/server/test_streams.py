@@ -1,0 +1,264 @@
+"""Answers in parts over HTTP: event streams, and multipart for incremental delivery and for routers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.model.source import Source
+from tests.conftest import Build
+from tests.support.serving import serving
+from tests.support.waiting import until
+from tests.support.world import World
+
+SSE = "text/event-stream"
+FOLLOW = "subscription ($after: String, $filter: EventFilter) { events(after: $after, filter: $filter) { cursor node { type contactId contact { displayName } } } }"
+CREATE = 'mutation { createContact(input: { contact: { firstName: "%s" }, targets: [{ source: PACKAGEX }] }) { contacts { id } } }'
+SLOW = '{ sources { source } ... @defer(label: "slow") { contacts(first: 1, sources: [SMART_SENDER]) { nodes { displayName } } } }'
+
+
+class Parts:
+    """The parts of an answer as they arrive."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._chunks = response.aiter_text()
+        self._held = ""
+
+    async def until(self, mark: str) -> str:
+        """What comes before a mark, which is taken as well."""
+        async with asyncio.timeout(20):
+            while mark not in self._held:
+                self._held += await anext(self._chunks)
+        found, _, self._held = self._held.partition(mark)
+        return found
+
+    async def event(self) -> tuple[str, Any]:
+        """The next event that is no comment."""
+        while (text := await self.until("\n\n")).startswith(":"):
+            pass
+        kind, data = text.split("\n", 1)
+        body = data.removeprefix("data: ")
+        return kind.removeprefix("event: "), json.loads(body) if body.strip() else None
+
+    async def part(self) -> Any:
+        """The next part of a multipart body."""
+        text = await self.until("\r\n---")
+        while not text:
+            text = await self.until("\r\n---")
+        head, _, body = text.partition("\r\n\r\n")
+        assert head.strip() == "content-type: application/json; charset=utf-8"
+        return json.loads(body)
+
+    async def rest(self) -> str:
+        """What is left, to the end."""
+        return self._held + "".join([each async for each in self._chunks])
+
+
+@asynccontextmanager
+async def streamed(
+    place: str, query: str, accept: str, variables: dict[str, Any] | None = None, **headers: str
+) -> AsyncIterator[Parts]:
+    async with (
+        httpx.AsyncClient(base_url=f"http://{place}", timeout=20) as client,
+        client.stream(
+            "POST",
+            "/graphql",
+            json={"query": query, "variables": variables},
+            headers={"accept": accept, **headers},
+        ) as response,
+    ):
+        yield Parts(response)
+
+
+@pytest.fixture
+async def place(fresh: World) -> AsyncIterator[str]:
+    async with serving(fresh) as found:
+        yield found
+
+
+async def following(world: World, parts: Parts) -> None:
+    """Until a subscription is live."""
+    assert parts.response.status_code == 200
+    await until(lambda: world.gateway.feed.followers("default") > 0)
+
+
+async def test_each_event_is_answered_as_it_happens(fresh: World, place: str) -> None:
+    async with streamed(place, FOLLOW, SSE) as parts:
+        await following(fresh, parts)
+        assert parts.response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        for name in ("Ada", "Bob"):
+            made = await fresh.data(CREATE % name)
+            kind, body = await parts.event()
+            node = body["data"]["events"]["node"]
+            assert kind == "next"
+            assert node["type"] == "CONTACT_CREATED"
+            assert node["contactId"] == made["createContact"]["contacts"][0]["id"]
+            assert node["contact"] == {"displayName": name}
+            assert body["extensions"]["cost"]["upstreamCalls"] <= 1
+
+
+async def test_resuming_from_a_cursor_loses_and_repeats_nothing(fresh: World, place: str) -> None:
+    for name in ("a", "b", "c"):
+        await fresh.data(CREATE % name)
+    page = (await fresh.data("{ events { edges { cursor node { contactId } } } }"))["events"]["edges"]
+    async with streamed(place, FOLLOW, SSE, {"after": page[0]["cursor"]}) as parts:
+        missed = [(await parts.event())[1]["data"]["events"] for _ in range(2)]
+        assert [each["cursor"] for each in missed] == [each["cursor"] for each in page[1:]]
+        await fresh.data(CREATE % "d")
+        live = (await parts.event())[1]["data"]["events"]
+    async with streamed(place, FOLLOW, SSE, {"after": missed[-1]["cursor"]}) as parts:
+        assert (await parts.event())[1]["data"]["events"]["cursor"] == live["cursor"]
+
+
+async def test_only_what_fits_the_filter_is_told(fresh: World, place: str) -> None:
+    async with streamed(place, FOLLOW, SSE, {"filter": {"types": ["GROUP_CREATED"]}}) as parts:
+        await following(fresh, parts)
+        await fresh.data(CREATE % "unseen")
+        await fresh.data('mutation { createGroup(input: { name: "Seen" }) { group { id } } }')
+        _, body = await parts.event()
+        assert body["data"]["events"]["node"]["type"] == "GROUP_CREATED"
+
+
+async def test_a_cursor_of_another_list_is_refused_before_anything_is_streamed(
+    fresh: World, place: str
+) -> None:
+    async with streamed(place, FOLLOW, SSE, {"after": "nonsense"}) as parts:
+        text = await parts.rest()
+    assert "CURSOR_INVALID" in text
+
+
+async def test_a_query_over_an_event_stream_is_answered_and_ends(place: str) -> None:
+    async with streamed(place, "{ sources { source } }", SSE) as parts:
+        kind, body = await parts.event()
+        assert kind == "next"
+        assert len(body["data"]["sources"]) == 3
+        assert await parts.event() == ("complete", None)
+        assert await parts.rest() == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [("{ nope }", 400, "GRAPHQL_VALIDATION_FAILED"), ("subscription {", 400, "GRAPHQL_PARSE_FAILED")],
+)
+async def test_what_is_not_valid_has_a_status_of_its_own(
+    place: str, query: str, status: int, code: str
+) -> None:
+    async with streamed(place, query, SSE) as parts:
+        assert parts.response.status_code == status
+        assert code in await parts.rest()
+
+
+async def test_a_subscription_needs_somewhere_to_go(place: str) -> None:
+    async with streamed(place, FOLLOW, "application/json") as parts:
+        assert parts.response.status_code == 406
+
+
+async def test_json_is_preferred_where_an_event_stream_is_only_the_last_choice(place: str) -> None:
+    async with streamed(place, "{ sources { source } }", f"application/json, {SSE};q=0.5") as parts:
+        assert parts.response.headers["content-type"].startswith("application/json")
+
+
+async def test_who_goes_away_is_followed_no_longer(fresh: World, place: str) -> None:
+    async with streamed(place, FOLLOW, SSE) as parts:
+        await following(fresh, parts)
+    await until(lambda: fresh.gateway.feed.followers("default") == 0)
+    assert fresh.gateway.admission.followers == 0
+
+
+async def test_a_gateway_that_is_stopped_ends_the_stream_without_saying_it_is_complete(
+    fresh: World, place: str
+) -> None:
+    async with streamed(place, FOLLOW, SSE) as parts:
+        await following(fresh, parts)
+        fresh.gateway.feed.close()
+        assert "complete" not in await parts.rest()
+
+
+async def test_subscriptions_are_bounded(new_world: Build) -> None:
+    world = new_world(GATEWAY_SUBSCRIPTIONS="1")
+    async with serving(world) as place, streamed(place, FOLLOW, SSE) as first:
+        await following(world, first)
+        async with streamed(place, FOLLOW, SSE) as second:
+            assert second.response.status_code == 503
+            assert "OVERLOADED" in await second.rest()
+
+
+async def test_what_is_fast_arrives_before_what_is_slow(fresh: World, place: str) -> None:
+    gate = asyncio.Event()
+    fresh.smartsender.switches.sleep = lambda _: gate.wait()
+    fresh.smartsender.switches.fail("listContacts", latency=1.0)
+    async with streamed(place, SLOW, "multipart/mixed") as parts:
+        assert parts.response.headers["content-type"].startswith('multipart/mixed; boundary="-"')
+        first = await parts.part()
+        assert len(first["data"]["sources"]) == 3
+        assert first["hasNext"]
+        assert [each["label"] for each in first["pending"]] == ["slow"]
+        gate.set()
+        last = await parts.part()
+        assert len(last["incremental"][0]["data"]["contacts"]["nodes"]) == 1
+        assert last["completed"] == [{"id": first["pending"][0]["id"]}]
+        assert not last["hasNext"]
+        assert last["extensions"]["cost"]["perSource"]["SMART_SENDER"]["calls"] == 1
+        assert await parts.rest() == "--\r\n"
+
+
+async def test_items_of_a_list_can_come_one_after_another(place: str) -> None:
+    query = "{ contacts(first: 3, sources: [PACKAGEX]) { nodes @stream(initialCount: 1) { id } } }"
+    async with streamed(place, query, "multipart/mixed") as parts:
+        first = await parts.part()
+        assert len(first["data"]["contacts"]["nodes"]) == 1
+        more: list[Any] = []
+        part = first
+        while part["hasNext"]:
+            part = await parts.part()
+            more += [item for each in part.get("incremental", ()) for item in each["items"]]
+        assert len(more) == 2
+
+
+async def test_a_deferred_part_that_fails_says_so_and_the_rest_stands(fresh: World, place: str) -> None:
+    fresh.transports[Source.SMART_SENDER].down = httpx.ConnectError
+    query = "{ sources { source } ... @defer { channels(first: 1) { nodes { id } } } }"
+    async with streamed(place, query, "multipart/mixed") as parts:
+        first, last = await parts.part(), await parts.part()
+        assert "errors" not in first
+        (failed,) = last["incremental"]
+        assert failed["data"] == {"channels": None}
+        assert failed["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "*/*",
+        "multipart/mixed;deferSpec=20220824, application/json",
+        "multipart/mixed;q=0, */*",
+    ],
+)
+async def test_who_takes_no_parts_gets_all_of_it_at_once(place: str, accept: str) -> None:
+    async with streamed(place, SLOW, accept) as parts:
+        assert parts.response.headers["content-type"].startswith("application/json")
+        body = json.loads(await parts.rest())
+        assert body["data"].keys() == {"sources", "contacts"}
+
+
+async def test_parts_leave_at_once_also_where_they_are_packed(place: str) -> None:
+    async with streamed(place, SLOW, "multipart/mixed", **{"accept-encoding": "gzip"}) as parts:
+        assert parts.response.headers["content-encoding"] == "gzip"
+        assert (await parts.part())["hasNext"]
+        assert not (await parts.part())["hasNext"]
+
+
+async def test_a_router_takes_subscriptions_as_multipart(fresh: World, place: str) -> None:
+    accept = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0", application/json'
+    async with streamed(place, FOLLOW, accept) as parts:
+        await following(fresh, parts)
+        assert "subscriptionSpec=1.0" in parts.response.headers["content-type"]
+        await fresh.data(CREATE % "Ada")
+        body = await parts.part()
+        assert body["payload"]["data"]["events"]["node"]["type"] == "CONTACT_CREATED"
