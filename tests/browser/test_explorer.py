@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
@@ -168,3 +169,23 @@ def test_the_plan_is_shown_under_the_answer(page: Page, address: str) -> None:
     page.get_by_label("Plan", exact=True).select_option("off")
     run(page)
     expect(page.locator(".plan table")).to_have_count(0)
+
+
+def test_live_events_appear_as_they_happen(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    type_query(page, "subscription { events { node { type } } }")
+    run(page)
+    create = 'mutation { createGroup(input: { name: "Live" }) { group { id } } }'
+    response = page.locator(".result-window")
+    for _ in range(50):  # what happens before the stream is open is none of its
+        httpx.post(f"{address}/graphql", json={"query": create}).raise_for_status()
+        if "GROUP_CREATED" in response.inner_text():
+            break
+    expect(response).to_contain_text("GROUP_CREATED")
+
+
+def test_what_is_deferred_is_put_in_its_place(page: Page, address: str) -> None:
+    page.goto(f"{address}/graphql")
+    type_query(page, "{ __typename ... @defer { sources { source } } }")
+    run(page)
+    expect(page.locator(".result-window")).to_contain_text("SMART_SENDER")

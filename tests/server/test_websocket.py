@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,12 +50,10 @@ class Talk:
 
     async def closed(self) -> int:
         """The code with which the connection is closed, once everything was read."""
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 await self.told()
-        except ConnectionClosed as ended:
-            assert ended.rcvd is not None
-            return int(ended.rcvd.code)
+        return int(self.socket.close_code or 0)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@ import { markdown } from "@graphiql/react";
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { Kind, parse } from "graphql";
+import { createClient } from "graphql-sse";
 import { createRoot } from "react-dom/client";
 import { explained, PlanPanel, show } from "./plan.jsx";
 
@@ -49,11 +50,28 @@ const send = createGraphiQLFetcher({ url: element.dataset.endpoint });
 const fetcher = async (request, options) => {
   const asked = { ...request, operationName: neededName(request) };
   if (request.operationName === "IntrospectionQuery") return send(asked, options);
+  if (isSubscription(request)) return follow(asked, options);
   const answer = await send(explained(asked), options);
   if (answer?.[Symbol.asyncIterator]) return shown(answer);
   show(answer);
   return answer;
 };
+
+// Live events come over an event stream, which takes the headers of the editor as any other request does.
+function follow(request, options) {
+  const client = createClient({ url: element.dataset.endpoint, headers: options?.headers ?? {} });
+  return client.iterate(request);
+}
+
+function isSubscription({ query, operationName }) {
+  try {
+    const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+    const chosen = operations.length > 1 ? operations.find(({ name }) => name?.value === operationName) : operations[0];
+    return chosen?.operation === "subscription";
+  } catch {
+    return false;
+  }
+}
 
 // Answers may come in parts.
 async function* shown(answers) {
