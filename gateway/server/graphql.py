@@ -24,7 +24,8 @@ from gateway.server.problems import REQUEST_ID, MethodNotAllowed, NotJson, Refus
 from gateway.server.refusals import STATE
 from gateway.server.streams import EventStream, Mixed
 
-ALLOW: Final = {"allow": "GET, HEAD, POST, OPTIONS"}
+ALLOW: Final = {"allow": "GET, POST"}
+OPTIONS: Final = {"allow": "GET, HEAD, POST, OPTIONS"}
 READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -42,7 +43,7 @@ class Endpoint:
         """Serve one request of any method."""
         request = Request(scope, receive)
         if request.method == "OPTIONS":
-            await Response(None, 204, ALLOW)(scope, receive, send)
+            await Response(None, 204, OPTIONS)(scope, receive, send)
             return
         accept = request.headers.get("accept")
         if request.method in READING and self.explorer and prefers_html(accept):

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import Build
 from tests.support.world import World
 
 GRAPHQL = "application/graphql-response+json"
@@ -134,13 +135,12 @@ async def test_a_caller_who_takes_neither_type_gets_406(fresh: World, accept: st
     assert code(response) == "NOT_ACCEPTABLE"
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE"])
 async def test_other_methods_are_told_which_ones_there_are(fresh: World, method: str) -> None:
     response = await fresh.client.request(method, "/graphql")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, POST"
-    if method != "HEAD":
-        assert code(response) == "METHOD_NOT_ALLOWED"
+    assert code(response) == "METHOD_NOT_ALLOWED"
 
 
 async def test_a_body_that_is_too_large_is_refused(new_world: Any) -> None:
@@ -312,3 +312,49 @@ async def test_a_dead_source_does_not_take_a_replica_out(fresh: World) -> None:
     response = await fresh.client.get("/readyz")
     assert response.status_code == 200
     assert "DOWN" in response.text
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+async def test_a_long_answer_is_packed_for_those_who_take_it(fresh: World, encoding: str) -> None:
+    query = {"query": "{ __schema { types { name description } } }"}
+    packed = await fresh.client.post("/graphql", json=query, headers={"accept-encoding": encoding})
+    plain = await fresh.client.post("/graphql", json=query, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == encoding
+    assert "content-encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["vary"]
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+
+
+async def test_packing_can_be_switched_off(new_world: Build) -> None:
+    world = new_world(GATEWAY_COMPRESSION="false")
+    query = {"query": "{ __schema { types { name description } } }"}
+    response = await world.client.post("/graphql", json=query, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in response.headers
+
+
+async def test_head_is_get_without_a_body_and_options_say_what_is_taken(fresh: World) -> None:
+    head = await fresh.client.head("/graphql", params={"query": SOURCES})
+    assert (head.status_code, head.headers["content-type"]) == (200, f"{JSON}; charset=utf-8")
+    assert (await fresh.client.head("/graphql", params={"query": "mutation { nope }"})).status_code != 500
+    options = await fresh.client.request("OPTIONS", "/graphql")
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, POST, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        (SOURCES, 200),
+        ("{", 400),
+        ("{ nope }", 422),
+        ("query ($a: Int!) { contacts(first: $a) { nodes { id } } }", 422),
+        ('{ sources { source } contact(by: { id: "x" }) { id } }', 294),
+    ],
+)
+async def test_the_statuses_of_the_newer_draft_are_a_setting(
+    new_world: Build, query: str, status: int
+) -> None:
+    world = new_world(GATEWAY_STRICT_STATUS="true")
+    response = await world.client.post("/graphql", json={"query": query}, headers={"accept": GRAPHQL})
+    assert response.status_code == status
+    older = await world.client.post("/graphql", json={"query": query}, headers={"accept": JSON})
+    assert older.status_code == 200

@@ -509,5 +509,5 @@ async def test_no_other_method_leads_past_the_key(guarded: World, method: str) -
     response = await guarded.client.request(
         method, "/graphql", params={"query": "{ sources { source } }"}, headers={"x-requested-with": "1"}
     )
-    assert response.status_code in (401, 405)
+    assert response.status_code in (204, 401, 405)
     assert "SAMESPACE" not in response.text
