@@ -5,17 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
+CLIENTS := tests/clients
+STRANGERS := $(VENV)-clients/.done $(CLIENTS)/node_modules/.done
 
 .PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults attack vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
 
-test: $(VENV)/.test $(ASSETS) packages
+test: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
 	$(BIN)/pytest -n auto
 
 # Twice as slow as `make test`, so not part of `make check`.
-coverage: $(VENV)/.test $(ASSETS) packages
+coverage: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.test
@@ -76,6 +78,15 @@ $(VENV)-attack/.done: requirements/attack.txt
 	@$(VENV)-attack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/attack.txt
 	@touch $@
 
+# Clients of GraphQL that the tests put to the gateway: those in Python want an older graphql-core.
+$(VENV)-clients/.done: requirements/clients.txt
+	@test -x $(VENV)-clients/bin/python || $(PYTHON) -m venv $(VENV)-clients
+	@$(VENV)-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	@touch $@
+
+$(CLIENTS)/node_modules/.done: $(CLIENTS)/package-lock.json | $(VENV)/.run
+	@$(BIN)/python tools/clients.py
+
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies …"
@@ -93,7 +104,7 @@ $(VENV)/.deploy: $(VENV)/.test requirements/deploy.txt
 
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
-	for set in run node attack; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	for set in run node attack clients; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/test.in -o requirements/test.txt
@@ -101,4 +112,4 @@ lock:
 	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-attack $(EXPLORER)/assets $(EXPLORER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

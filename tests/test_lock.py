@@ -1,12 +1,14 @@
 """What is installed is what was looked at: every dependency is locked with its hashes, of no named index."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "requirements"
-LOCKS = sorted(FOLDER.glob("*.txt"))
+ROOT = Path(__file__).parent.parent
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+NPM_LOCKS = [ROOT / "gateway/server/explorer/package-lock.json", ROOT / "tests/clients/package-lock.json"]
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,-]+\])?==[^\s;]+( ; .+)?")
 
 
@@ -46,3 +48,12 @@ def test_what_is_asked_for_is_locked(lock: Path) -> None:
     }
     locked = {match["name"].lower() for line in entries(lock) if (match := PINNED.fullmatch(line))}
     assert wanted <= locked
+
+
+@pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: lock.parent.name)
+def test_packages_of_npm_have_hashes_and_name_no_registry(lock: Path) -> None:
+    text = lock.read_text()
+    packages = [package for name, package in json.loads(text)["packages"].items() if name]
+    assert len(packages) > 50
+    assert [package for package in packages if not package.get("integrity", "").startswith("sha512-")] == []
+    assert '"resolved"' not in text

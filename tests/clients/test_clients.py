@@ -1,0 +1,122 @@
+"""Clients that people use, put to a real gateway: each script below this folder is a program of its own.
+
+`make test` installs them, locked, into an environment and a `node_modules` of their own.
+"""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import running
+from tools import node
+
+HERE = Path(__file__).parent
+PYTHON = HERE.parent.parent / ".venv-clients" / "bin" / "python"
+NODE = node.found()
+PATIENCE = 120
+KEY = "client-key"
+KEYS = f"clients:{hashlib.sha256(KEY.encode()).hexdigest()}:read,write,import"
+SETTINGS = {"SMART_SENDER_RATE_LIMIT": "off"}
+
+in_javascript = pytest.mark.skipif(
+    (NODE is None or not (HERE / "node_modules" / ".done").exists()) and not os.environ.get("CI"),
+    reason="needs Node and `make test`",
+)
+in_python = pytest.mark.skipif(
+    not PYTHON.exists() and not os.environ.get("CI"), reason="needs .venv-clients of `make test`"
+)
+Places = Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Places]:
+    """A gateway that wants a key, as variables for the scripts."""
+    with running("sandbox", "--contacts", "40", settings={**SETTINGS, "GATEWAY_API_KEYS": KEYS}) as found:
+        yield {
+            "CLIENTS_PACKAGEX": found.line(r"PACKAGEX_URL=(\S+)")[1],
+            "CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1],
+            "CLIENTS_KEY": KEY,
+        }
+
+
+@pytest.fixture(scope="module")
+def open_to_all() -> Iterator[Places]:
+    """A gateway without keys."""
+    with running("sandbox", "--contacts", "40", settings=SETTINGS) as found:
+        yield {"CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1]}
+
+
+def run(command: list[str], environment: Mapping[str, str]) -> str:
+    """Run a script to its end; what it printed is shown where it fails."""
+    done = subprocess.run(
+        command,
+        cwd=HERE,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def passed(script: str, places: Places) -> int:
+    """How many tests of a script in JavaScript passed; none of them failed or was left out."""
+    assert NODE is not None
+    told = run([NODE.node, "--test-reporter=tap", script], {**NODE.environment, **places})
+    counts = dict(
+        line[2:].split() for line in told.splitlines() if line.startswith("# ") and "Sub" not in line
+    )
+    assert counts["tests"] == counts["pass"], told
+    return int(counts["pass"])
+
+
+@in_javascript
+def test_the_public_audits_of_graphql_over_http_pass_in_open_mode(open_to_all: Places) -> None:
+    assert passed("audits.mjs", open_to_all) == 62
+
+
+@in_javascript
+def test_the_public_audits_of_graphql_over_http_pass_with_a_key(guarded: Places) -> None:
+    assert passed("audits.mjs", guarded) == 62
+
+
+@in_javascript
+def test_apollo_client_keeps_its_cache(guarded: Places) -> None:
+    assert passed("apollo.mjs", guarded) == 5
+
+
+@in_javascript
+def test_urql_keeps_its_caches(guarded: Places) -> None:
+    assert passed("urql.mjs", guarded) == 6
+
+
+@in_javascript
+def test_graphql_request_asks_and_is_told(guarded: Places) -> None:
+    assert passed("graphql_request.mjs", guarded) == 5
+
+
+@in_javascript
+def test_relay_compiles_the_schema_and_pages(guarded: Places) -> None:
+    assert passed("relay.mjs", guarded) == 4
+
+
+@in_javascript
+def test_a_program_with_generated_types_compiles_and_runs(guarded: Places) -> None:
+    assert passed("typed.mjs", guarded) == 2
+
+
+@in_python
+def test_gql_asks_by_the_schema_that_it_read(guarded: Places) -> None:
+    assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_gql.py"], guarded)
+
+
+@in_python
+def test_a_client_made_by_ariadne_codegen_runs(guarded: Places) -> None:
+    assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_ariadne_codegen.py"], guarded)
