@@ -1,28 +1,18 @@
 """GraphiQL in a real browser: type a query, run it, see the answer; and nothing leaves our origin."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from gateway.server.explorer.page import assets_built
+from tests.browser.conftest import CHROMIUM
 from tests.support.process import sandbox
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 TELL = "addEventListener('securitypolicyviolation', (event) => refused(event.effectiveDirective))"
 NAMES = (
     *("query People", "query Find", "query Groups", "query Chats", "query Sources"),
@@ -43,14 +33,6 @@ pytestmark = [
 def address() -> Iterator[str]:
     with sandbox() as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
 
 
 @pytest.fixture
