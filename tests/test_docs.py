@@ -15,7 +15,10 @@ from tests.support.world import World, schema
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
+    [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
 )
 MASKED = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "STALE", "INTERNAL"}
 

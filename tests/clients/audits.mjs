@@ -1,4 +1,4 @@
-// The public audits of GraphQL over HTTP, by level. Each MUST and SHOULD is a test; MAYs are, too, as all hold.
+// The public audits of GraphQL over HTTP. What it calls MAY is held to as well, as all of it holds.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { serverAudits } from "graphql-http";
@@ -10,7 +10,10 @@ const audits = serverAudits({
   fetchFn: (url, options = {}) => fetch(url, { ...options, headers: { ...headers, ...options.headers } }),
 });
 
-test("the suite is whole", () => assert.equal(audits.length, 61));
+test("the suite is whole", () => {
+  const of = (level) => audits.filter(({ name }) => name.startsWith(level)).length;
+  assert.deepEqual([of("MUST"), of("SHOULD"), of("MAY"), audits.length], [13, 23, 25, 61]);
+});
 
 for (const audit of audits) {
   test(audit.name, async () => {

@@ -4,7 +4,9 @@
 """
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +17,8 @@ from tests.support.process import running
 from tools import node
 
 HERE = Path(__file__).parent
-PYTHON = HERE.parent.parent / ".venv-clients" / "bin" / "python"
+ROOT = HERE.parent.parent
+PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 NODE = node.found()
 PATIENCE = 120
 KEY = "client-key"
@@ -120,3 +123,31 @@ def test_gql_asks_by_the_schema_that_it_read(guarded: Places) -> None:
 @in_python
 def test_a_client_made_by_ariadne_codegen_runs(guarded: Places) -> None:
     assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_ariadne_codegen.py"], guarded)
+
+
+@in_javascript
+def test_the_example_for_browsers_reads_streams_in_any_pieces(guarded: Places) -> None:
+    assert passed("example.mjs", guarded) == 7
+
+
+def locked() -> dict[str, str]:
+    """Every client that is installed by name, with its version, but for what comes along with them."""
+    packages = json.loads((HERE / "package-lock.json").read_text())["packages"]
+    wanted = set(packages[""]["dependencies"]) - {
+        *("graphql", "rxjs", "typescript", "@types/node", "@graphql-typed-document-node/core")
+    }
+    found = {name: packages[f"node_modules/{name}"]["version"] for name in wanted}
+    lock = (ROOT / "requirements" / "clients.txt").read_text()
+    for name in re.findall(r"^[a-z-]+", (ROOT / "requirements" / "clients.in").read_text(), re.MULTILINE):
+        [found[name]] = re.findall(rf"^{name}(?:\[\w+\])?==(\S+)", lock, re.MULTILINE)
+    return found
+
+
+def test_the_documented_versions_are_those_that_are_locked_and_run() -> None:
+    page = (ROOT / "docs" / "clients.md").read_text()
+    rows = re.findall(r"^\| `(\S+)` \| (\S+) \| .+ \| `(\S+)` \|$", page, re.MULTILINE)
+    assert {name: version for name, version, _ in rows} == locked()
+    scripts = {path.name for path in HERE.iterdir() if path.suffix in {".mjs", ".py"}}
+    assert {script for *_, script in rows} == scripts - {
+        *("support.mjs", "example.mjs", "__init__.py", "test_clients.py")
+    }
