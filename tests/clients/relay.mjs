@@ -4,12 +4,13 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
 import { commitMutation, createOperationDescriptor, Environment, fetchQuery, getSingularSelector, Network, RecordSource, Store } from "relay-runtime";
 import { everybody, HEADERS, somebody, URL_ } from "./support.mjs";
 
-const here = import.meta.dirname;
+const here = dirname(fileURLToPath(import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "relay-"));
 const artifact = createRequire(join(folder, "index.js"));
 const made = (name) => artifact(`./artifacts/${name}.graphql.js`);
