@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import running
+from tests.support.process import Running, running
 from tools import node
 
 HERE = Path(__file__).parent
@@ -35,22 +35,27 @@ in_python = pytest.mark.skipif(
 Places = Mapping[str, str]
 
 
+def places(found: Running, key: str) -> Places:
+    """Where a sandbox is, as variables for the scripts."""
+    return {
+        "CLIENTS_PACKAGEX": found.line(r"PACKAGEX_URL=(\S+)")[1],
+        "CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1],
+        "CLIENTS_KEY": key,
+    }
+
+
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Places]:
-    """A gateway that wants a key, as variables for the scripts."""
+    """A gateway that wants a key."""
     with running("sandbox", "--contacts", "40", settings={**SETTINGS, "GATEWAY_API_KEYS": KEYS}) as found:
-        yield {
-            "CLIENTS_PACKAGEX": found.line(r"PACKAGEX_URL=(\S+)")[1],
-            "CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1],
-            "CLIENTS_KEY": KEY,
-        }
+        yield places(found, KEY)
 
 
 @pytest.fixture(scope="module")
 def open_to_all() -> Iterator[Places]:
     """A gateway without keys."""
     with running("sandbox", "--contacts", "40", settings=SETTINGS) as found:
-        yield {"CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1]}
+        yield places(found, "")
 
 
 def run(command: list[str], environment: Mapping[str, str]) -> str:
@@ -69,10 +74,10 @@ def run(command: list[str], environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def passed(script: str, places: Places) -> int:
+def passed(script: str, where: Places) -> int:
     """How many tests of a script in JavaScript passed; none of them failed or was left out."""
     assert NODE is not None
-    told = run([NODE.node, "--test-reporter=tap", script], {**NODE.environment, **places})
+    told = run([NODE.node, "--test-reporter=tap", script], {**NODE.environment, **where})
     counts = {word: int(count) for word, count in re.findall(r"^# (tests|pass) (\d+)$", told, re.MULTILINE)}
     assert counts["tests"] == counts["pass"], told
     return counts["pass"]
