@@ -35,7 +35,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from gateway.engine.limits import merged
+from gateway.engine.limits import Limits, merged, too_complex
 
 EDGES: Final = "edges"
 EDGE_NODE: Final = "node"
@@ -141,6 +141,11 @@ class Price:
         """What it costs at most."""
         return self._fixed or _expected(self._nodes, variables or {})
 
+    @property
+    def fixed(self) -> Cost | None:
+        """What it costs at most, whatever its variables are; None where they count."""
+        return self._fixed
+
     def actual(self, data: Mapping[str, Any] | None) -> int:
         """The points of an answer."""
         return _actual(self._nodes, data or {})
@@ -158,6 +163,17 @@ def price(
     }
     compiler = _Compiler(schema, fragments, defaults)
     return Price(compiler.below(root, [operation.selection_set], {}) if root else ())
+
+
+def check_cost(cost: Cost, limits: Limits) -> None:
+    """Raise TooComplex where something costs more than is allowed."""
+    for what, value, most in (
+        ("points", cost.points, limits.points),
+        ("calls", cost.calls, limits.calls),
+        ("values", cost.values, limits.values),
+    ):
+        if value > most:
+            raise too_complex(what, value, most)
 
 
 def _expected(nodes: Sequence[Node], variables: Variables) -> Cost:

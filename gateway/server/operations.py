@@ -14,10 +14,10 @@ from gateway.context import Context, CostMeter, Estimate, Ledger, Plan
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
 from gateway.engine.access import META, Scopes
-from gateway.engine.cost import Cost
+from gateway.engine.cost import Cost, check_cost
 from gateway.engine.documents import Document, Documents, InvalidDocument
 from gateway.engine.executor import Call, Parts
-from gateway.engine.limits import Limits, check_variables, too_complex
+from gateway.engine.limits import Limits, check_variables
 from gateway.errors import BadInput, DeadlineExceeded, GatewayError
 from gateway.federation.directory import Directory
 from gateway.journal.feed import FeedClosed
@@ -143,13 +143,7 @@ class Operations:
         if price is None:
             return Cost(0, 0)
         cost = price.expected(asked.variables)
-        for what, value, most in (
-            ("points", cost.points, self.limits.points),
-            ("calls", cost.calls, self.limits.calls),
-            ("values", cost.values, self.limits.values),
-        ):
-            if value > most:
-                raise too_complex(what, value, most)
+        check_cost(cost, self.limits)
         return cost
 
     async def carry_out(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Answer | None:
