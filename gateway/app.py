@@ -27,8 +27,10 @@ from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
 from gateway.engine import access
+from gateway.engine import persisted as engine_persisted
 from gateway.engine import schema as engine_schema
 from gateway.engine.documents import Documents
+from gateway.engine.persisted import NOTHING, BadManifest, Manifest, Registered
 from gateway.federation.directory import Directory
 from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
@@ -51,6 +53,7 @@ from gateway.server.metrics import Exposition
 from gateway.server.middleware import AccessLog, Audited, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
 from gateway.server.negotiation import GRAPHQL, MIXED
 from gateway.server.operations import Operations
+from gateway.server.persisted import Persisted, Watch
 from gateway.server.problems import Refusal, answer, told
 from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
@@ -279,12 +282,21 @@ def create_app(
     Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema`.
     """
     schema = schema or read_schema()
+    of_schema = Documents(
+        schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
+    )
+    manifest = _manifest(config, of_schema)
     gateway = Gateway(config, transports, now, sleep, resolve=resolve)
+    documents = Persisted(
+        documents=of_schema,
+        metrics=gateway.voice.metrics,
+        mode=config.documents_mode,
+        manifest=manifest,
+        registered=Registered() if config.apq else None,
+    )
     operations = Operations(
         schema=schema,
-        documents=Documents(
-            schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
-        ),
+        documents=documents,
         rights=access.roots(schema),
         authority=gateway.authority,
         fairness=gateway.fairness,
@@ -336,10 +348,11 @@ def create_app(
             *([Middleware(CompressMiddleware, **PACKING)] if config.web.packed else []),
         ],
         exception_handlers={HTTPException: told},
-        lifespan=_open_and_close(gateway, crawling=crawling, reread=reread, sleep=sleep),
+        lifespan=_open_and_close(gateway, documents, crawling=crawling, reread=reread, sleep=sleep),
     )
     app.router.redirect_slashes = False
     app.state.gateway = gateway
+    app.state.documents = documents
     return app
 
 
@@ -388,7 +401,12 @@ class Renewal:
 
 
 def _open_and_close(
-    gateway: Gateway, *, crawling: bool, reread: Callable[[], Config] | None, sleep: Sleep
+    gateway: Gateway,
+    documents: Persisted,
+    *,
+    crawling: bool,
+    reread: Callable[[], Config] | None,
+    sleep: Sleep,
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -402,6 +420,9 @@ def _open_and_close(
             tasks.append(asyncio.create_task(gateway.refusals.run()))
             if reread is not None:
                 tasks.append(asyncio.create_task(Renewal(gateway, reread, sleep).run()))
+            if gateway.config.documents is not None:
+                watch = Watch(documents, gateway.config.documents, sleep)
+                tasks.append(asyncio.create_task(watch.run()))
             if crawling:
                 tasks.append(asyncio.create_task(gateway.accounts.crawl()))
             try:
@@ -413,6 +434,16 @@ def _open_and_close(
                 await gateway.aclose()
 
     return lifespan
+
+
+def _manifest(config: Config, documents: Documents) -> Manifest:
+    """The documents that the operator has listed, each looked at."""
+    if config.documents is None:
+        return NOTHING
+    try:
+        return engine_persisted.read(config.documents, documents)
+    except BadManifest as odd:
+        raise BadSetting(f"GATEWAY_DOCUMENTS {odd}") from None
 
 
 def _published(text: str, authority: Authority) -> Callable[[Request], Awaitable[Response]]:

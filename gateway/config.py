@@ -13,6 +13,7 @@ from gateway import setting
 from gateway.allowances import Fair, Intake, Web
 from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
+from gateway.engine.persisted import Mode
 from gateway.keys import Keys
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
@@ -76,6 +77,9 @@ class Config:
     introspection: bool
     explorer: bool
     suggestions: bool
+    documents: Path | None
+    documents_mode: Mode
+    apq: bool
     intake: Intake
     import_bytes: int
     import_rows: int
@@ -164,6 +168,9 @@ def read(environment: Mapping[str, str]) -> Config:
         introspection=introspection,
         explorer=on("GATEWAY_EXPLORER"),
         suggestions=on("GATEWAY_SUGGESTIONS", introspection and not production),
+        documents=Path(values["GATEWAY_DOCUMENTS"]) if values["GATEWAY_DOCUMENTS"] else None,
+        documents_mode=values["GATEWAY_DOCUMENTS_MODE"],
+        apq=values["GATEWAY_APQ"] and values["GATEWAY_DOCUMENTS_MODE"] is not Mode.ENFORCE,
         intake=Intake(
             body_bytes=values["GATEWAY_BODY_BYTES"],
             header_bytes=values["GATEWAY_HEADER_BYTES"],
@@ -195,6 +202,8 @@ def read(environment: Mapping[str, str]) -> Config:
     )
     _check_open_mode(config, allowed=on("GATEWAY_OPEN_ACCESS"))
     _check_accounts(config)
+    if config.documents is None and config.documents_mode is not Mode.OFF:
+        raise BadSetting("GATEWAY_DOCUMENTS is empty, while GATEWAY_DOCUMENTS_MODE needs a file.")
     return config
 
 

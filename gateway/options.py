@@ -8,6 +8,7 @@ from typing import Final
 from gateway import setting, tokens
 from gateway.cache.reads import Keep
 from gateway.engine.limits import Limits
+from gateway.engine.persisted import Mode
 from gateway.keys import read_keys
 from gateway.setting import Setting
 from gateway.telemetry.logs import FORMATS, LEVELS
@@ -49,6 +50,13 @@ def _level(value: str) -> str:
     if level not in LEVELS:
         raise ValueError(f"is none of {', '.join(LEVELS)}")
     return level
+
+
+def _mode(value: str) -> Mode:
+    word = value.strip().lower()
+    if word not in set(Mode):
+        raise ValueError(f"is none of {', '.join(Mode)}")
+    return Mode(word)
 
 
 KEPT: Final = (
@@ -239,6 +247,26 @@ OWN: Final = (
     ),
     Setting(
         "GATEWAY_OPEN_ACCESS", _switch, AUTO, "Serving without keys, on loopback; auto: not in production."
+    ),
+    Setting(
+        "GATEWAY_DOCUMENTS",
+        setting.text,
+        "",
+        "File with the documents that callers name by id: a manifest of Apollo's, or JSON of ids to "
+        "texts, as Relay and GraphQL Code Generator write it. Looked at every five seconds. Empty: none.",
+    ),
+    Setting(
+        "GATEWAY_DOCUMENTS_MODE",
+        _mode,
+        Mode.OFF,
+        "What runs besides GATEWAY_DOCUMENTS: `off`, everything; `audit`, everything, logged and counted; "
+        "`enforce`, nothing.",
+    ),
+    Setting(
+        "GATEWAY_APQ",
+        setting.yes_no,
+        "true",
+        "Automatic persisted queries: callers register documents and name them by hash; not with `enforce`.",
     ),
     Setting("GATEWAY_BODY_BYTES", setting.count, str(1024 * 1024), "Largest request body."),
     Setting("GATEWAY_HEADER_BYTES", setting.count, str(64 * 1024), "Largest request line and headers."),

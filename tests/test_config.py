@@ -134,6 +134,8 @@ ODD = [
     ("GATEWAY_EXPLORER", "ja"),
     ("GATEWAY_SUGGESTIONS", "truee"),
     ("GATEWAY_OPEN_ACCESS", "-"),
+    ("GATEWAY_DOCUMENTS_MODE", "safelist"),
+    ("GATEWAY_APQ", "perhaps"),
     ("GATEWAY_BODY_BYTES", "0"),
     ("GATEWAY_BODY_BYTES", "1 MB"),
     ("GATEWAY_QUERY_TOKENS", "-5"),
@@ -213,6 +215,8 @@ TOGETHER = [
     ("GATEWAY_JWT_ISSUER", "https://id.example.com"),  # without whom it is for
     ("GATEWAY_JWT_AUDIENCE", "contacts"),  # without an issuer
     ("GATEWAY_CREDENTIAL_HEADERS", "PACKAGEX_URL"),
+    ("GATEWAY_DOCUMENTS_MODE", "enforce"),  # without a manifest
+    ("GATEWAY_DOCUMENTS_MODE", "audit"),
     ("GATEWAY_ACCOUNTS", '{"acme": {"PACKAGEX_URL": "http://packagex.example.com"}}'),
     ("GATEWAY_ACCOUNTS", '{"acme": {"X": "y"}}'),
     ("GATEWAY_CREDENTIAL_HEADERS", "PACKAGEX_API_KEY"),  # without callers that are known
@@ -279,7 +283,8 @@ def test_an_odd_file_is_refused_without_quoting_it(tmp_path: Path, content: byte
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
     prefixes = {"GATEWAY_JWT_SCOPE_PREFIX", "GATEWAY_JWT_CLAIM_PREFIX"}
-    free = {*config.TRACES, *prefixes, "GATEWAY_HOST", "GATEWAY_DATA_DIR", "SAMESPACE_IMPORT_MERGE_KEYS"}
+    paths = {"GATEWAY_DATA_DIR", "GATEWAY_DOCUMENTS"}
+    free = {*config.TRACES, *prefixes, *paths, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
     assert name in free or name in {odd for odd, _ in (*ODD, *TOGETHER)}
 
 

@@ -24,7 +24,7 @@ from graphql import (
 )
 
 from gateway.engine import selection
-from gateway.engine.cost import Price, price
+from gateway.engine.cost import Price, check_cost, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
 
 INCREMENTAL = frozenset({"defer", "stream"})
@@ -133,6 +133,14 @@ class Documents:
             self._signs += len(text)
             while len(self._kept) > self._most or self._signs > self._most_signs:
                 self._signs -= len(self._kept.popitem(last=False)[0])
+        return found
+
+    def checked(self, text: str) -> Document:
+        """The same for one that somebody else keeps; refused where it costs too much with any variables."""
+        found = self._read(text)
+        for each in found.prices.values():
+            if each.fixed is not None:
+                check_cost(each.fixed, self._limits)
         return found
 
     def _read(self, text: str) -> Document:

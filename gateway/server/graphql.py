@@ -108,7 +108,7 @@ class Endpoint:
     def _check_before_files(self, asked: Parameters, caller: Caller, place: ExitStack) -> None:
         """Refuse an operation that the caller may not send, or take a place for its files."""
         try:
-            document = self.operations.documents.get(asked.query)
+            document, _ = self.operations.documents.find(asked, caller)
         except InvalidDocument:
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
         self.operations.check(document, asked, caller, "POST")

@@ -15,7 +15,7 @@ from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
 from gateway.engine.access import META, Scopes
 from gateway.engine.cost import Cost, check_cost
-from gateway.engine.documents import Document, Documents, InvalidDocument
+from gateway.engine.documents import Document, InvalidDocument
 from gateway.engine.executor import Call, Parts
 from gateway.engine.limits import Limits, check_variables
 from gateway.errors import BadInput, DeadlineExceeded, GatewayError
@@ -28,6 +28,7 @@ from gateway.server.exchange import LONGEST_NAME, PLAN, RUN, Answer, Exchange, S
 from gateway.server.fairness import Fairness
 from gateway.server.gone import while_there
 from gateway.server.parameters import Parameters
+from gateway.server.persisted import Persisted
 from gateway.server.problems import (
     CutOff,
     Failed,
@@ -56,7 +57,7 @@ class Operations:
 
     schema: GraphQLSchema
     rights: Mapping[tuple[str, str], Scopes]
-    documents: Documents
+    documents: Persisted
     authority: Authority
     fairness: Fairness
     limits: Limits
@@ -149,7 +150,7 @@ class Operations:
     async def carry_out(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Answer | None:
         """The answer to an operation, where there is room for it; None where it has gone to the stream."""
         with self.admission.one(caller.who):
-            document = self.documents.get(asked.query)
+            document = self.documents.of(asked, caller, exchange.id)
             if document.kind(asked.operation) != SUBSCRIPTION:
                 return await self._answer(document, asked, caller, exchange)
         with self.admission.following(caller.who):  # they last, and cost little as long as nothing happens

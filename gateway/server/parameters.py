@@ -14,18 +14,24 @@ from gateway.server.problems import NotJson, PayloadTooLarge, TooDeep, TooSlow, 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of a GraphQL request."""
+    """The parameters of a GraphQL request.
 
-    query: str
+    Its document is sent (`query`), or named: by `document_id`, or by the hash of Apollo's persisted queries.
+    """
+
+    query: str | None
     operation: str | None
     variables: dict[str, Any] | None
     extensions: dict[str, Any]
+    document_id: str | None = None
+    hash: str | None = None
 
 
 def from_query(query: Mapping[str, str], intake: Intake) -> Parameters:
     """The parameters of a GET request."""
     members: dict[str, Any] = {
         "query": query.get("query"),
+        "documentId": query.get("documentId"),
         "operationName": query.get("operationName") or None,
     }
     for name in ("variables", "extensions"):
@@ -79,9 +85,6 @@ async def body(request: Request, intake: Intake) -> bytes:
 
 def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
     """The parameters, each of the type that it has to be."""
-    query = members.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise NotJson("There is no `query`: send the document as a text.")
     operation = members.get("operationName")
     if operation is not None and not isinstance(operation, str):
         raise NotJson("`operationName` has to be a text.")
@@ -91,7 +94,27 @@ def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
     for name in ("variables", "extensions"):
         if _too_deep(members.get(name), intake.json_depth):
             raise TooDeep(f"`{name}` nests deeper than {intake.json_depth}.")
-    return Parameters(query, operation or None, members.get("variables"), members.get("extensions") or {})
+    extensions = members.get("extensions") or {}
+    document_id, hashed = members.get("documentId"), _hash(extensions.get("persistedQuery"))
+    if document_id is not None and (not isinstance(document_id, str) or not document_id):
+        raise NotJson("`documentId` has to be a text.")
+    query = members.get("query")
+    if query in (None, "") and (document_id is not None or hashed is not None):
+        query = None
+    elif not isinstance(query, str) or not query.strip():
+        raise NotJson("There is no `query`: send the document as a text, or name one that is known here.")
+    return Parameters(query, operation or None, members.get("variables"), extensions, document_id, hashed)
+
+
+def _hash(persisted: Any) -> str | None:
+    """The hash in `extensions.persistedQuery`, where there is one."""
+    if persisted is None:
+        return None
+    said = persisted if isinstance(persisted, dict) else {}
+    hashed = said.get("sha256Hash")
+    if said.get("version") != 1 or not isinstance(hashed, str) or not hashed:
+        raise NotJson("`extensions.persistedQuery` has to be `{version: 1, sha256Hash: …}`.")
+    return hashed
 
 
 def _too_deep(value: Any, most: int) -> bool:

@@ -10,7 +10,10 @@ from gateway.model.caller import DEFAULT_ACCOUNT
 from gateway.telemetry import logs
 
 CODES: Final = frozenset(
-    {"UNAUTHENTICATED", "FORBIDDEN", "CSRF_BLOCKED", "RATE_LIMITED", "QUERY_TOO_COMPLEX", "PAYLOAD_TOO_LARGE"}
+    {
+        *("UNAUTHENTICATED", "FORBIDDEN", "CSRF_BLOCKED", "RATE_LIMITED", "QUERY_TOO_COMPLEX"),
+        *("PAYLOAD_TOO_LARGE", "PERSISTED_QUERY_REQUIRED"),
+    }
 )
 MOST: Final = 1_000  # refusals that differ, before the rest are counted together
 OTHER: Final = "(other)"

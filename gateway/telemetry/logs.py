@@ -76,6 +76,22 @@ def keys_refused(why: str) -> None:
     _write(logging.ERROR, "keys refused", {"message": why})
 
 
+def documents_renewed(count: int) -> None:
+    """The manifest of documents has changed, and its new content is in use."""
+    _write(logging.INFO, "documents renewed", {"documents": count})
+
+
+def documents_refused(why: str) -> None:
+    """The manifest of documents has changed, and its new content is not taken."""
+    _write(logging.ERROR, "documents refused", {"message": why})
+
+
+def unlisted(request_id: str, operation: str, caller: str, hashed: str | None) -> None:
+    """A document has run that does not stand in the manifest; its text may hold values of contacts."""
+    details = {"operation": operation or None, "caller": caller, "sha256": hashed}
+    _write(logging.INFO, "unlisted document", {"requestId": request_id, **details})
+
+
 def toggle(level: str) -> None:
     """Write everything from now on, or again what the settings say: for SIGHUP, while the gateway runs."""
     quiet = LOGGER.level == logging.DEBUG

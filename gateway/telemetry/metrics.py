@@ -127,6 +127,18 @@ class Metrics(Collector):
             ["limit"],
             registry=self.registry,
         )
+        self._documents = Counter(
+            "gateway_documents",
+            "Documents of requests, by where they are from: manifest, registered (and only named), text.",
+            ["origin"],
+            registry=self.registry,
+        )
+        self._unlisted = Counter(
+            "gateway_unlisted_documents",
+            "Documents that do not stand in the manifest, while it is audited.",
+            ["operation"],
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
@@ -153,6 +165,14 @@ class Metrics(Collector):
     def limit(self, limit: str) -> None:
         """A request has met a bound."""
         self._limits.labels(limit).inc()
+
+    def document(self, origin: str) -> None:
+        """The document of a request has been found."""
+        self._documents.labels(origin).inc()
+
+    def unlisted(self, operation: str) -> None:
+        """A document has run that does not stand in the manifest."""
+        self._unlisted.labels(self._name(operation)).inc()
 
     def gauge(self, *gauges: Gauge) -> None:
         """Read these too when metrics are asked for."""
