@@ -53,7 +53,7 @@ OTHERWISE = {
     ("query", "audit"): {"ADMIN"},
     ("mutation", "importContacts"): {"IMPORT"},
 }
-USUAL = {"query": {"READ"}, "mutation": {"WRITE"}}
+USUAL = {"query": {"READ"}, "mutation": {"WRITE"}, "subscription": {"READ"}}
 # A payload shows these to whoever could write, as they are what was sent.
 OPEN = {("SendMessagePayload", "message")}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from gateway.config import BadSetting
 from tests.conftest import Build
@@ -256,8 +257,35 @@ async def test_a_socket_of_a_page_of_another_origin_is_refused(guarded: World, o
 
 @pytest.mark.parametrize("headers", [{}, {"origin": OURS}, {"host": "rebound.example.com"}], ids=str)
 async def test_a_socket_says_nothing_without_a_key(guarded: World, headers: dict[str, str]) -> None:
-    heard = await socket(guarded, {"host": "gateway.example.com", **headers})
-    assert heard["type"] == "websocket.close"
+    """It is taken, as a browser can send its key in the first message only; nothing is told before."""
+    messages = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": '{"type": "connection_init"}'},
+    ]
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    raw = [
+        (b"host", b"gateway.example.com"),
+        *((name.encode(), value.encode()) for name, value in headers.items()),
+    ]
+    scope = {
+        "type": "websocket",
+        "path": "/graphql",
+        "raw_path": b"/graphql",
+        "query_string": b"",
+        "headers": raw,
+    }
+    await guarded.app(
+        {**scope, "subprotocols": ["graphql-transport-ws"], "client": ("127.0.0.1", 1)}, receive, send
+    )
+    assert [each["type"] for each in told] == ["websocket.accept", "websocket.close"]
+    assert told[-1]["code"] == 4403
 
 
 # ---- headers of answers
