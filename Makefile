@@ -112,4 +112,5 @@ lock:
 	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules tests/*/node_modules \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
