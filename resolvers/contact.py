@@ -43,7 +43,7 @@ def resolve_phone_e164(contact: Contact, info: Info) -> str | None:
 @contact.field("funnels")
 def resolve_funnels(contact: Contact, info: Info) -> Awaitable[list[Funnel]] | list[Funnel]:
     """The funnels of a contact."""
-    return info.context.contacts.funnels(contact)
+    return info.context.contacts.funnels(contact, info)
 
 
 @contact.field("properties")
@@ -51,7 +51,7 @@ def resolve_properties(
     contact: Contact, info: Info, *, keys: Sequence[str] | None = None
 ) -> Awaitable[list[ContactProperty]] | list[ContactProperty]:
     """The properties of a contact."""
-    return info.context.contacts.properties(contact, keys)
+    return info.context.contacts.properties(contact, keys, info)
 
 
 @contact.field("property")

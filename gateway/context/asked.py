@@ -1,14 +1,14 @@
 """What the verbs of one request share: who asks, how fresh answers have to be, what is known already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import GraphQLResolveInfo
 
 from gateway.context.cost import CostMeter
 from gateway.context.loaders import Loaders
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from gateway.federation import asking
 from gateway.federation.asking import Arguments, ModuleRef
 from gateway.federation.directory import Directory
@@ -19,6 +19,8 @@ from gateway.model.group import Group, GroupKey
 from gateway.model.outcome import Connection
 from gateway.model.source import Source
 from gateway.ports import Upstream
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -111,6 +113,18 @@ class Asked:
                     warning["retryAfterSeconds"] = outcome["retryAfterSeconds"]
                 self.warnings.append(warning)
         return page
+
+    async def or_empty(self, found: Awaitable[list[T]], info: GraphQLResolveInfo[Any]) -> list[T]:
+        """A list that cannot be null. Where its source fails it is empty, and the warnings say so: a failure
+        would take everything around it along, other sources' data too.
+        """
+        try:
+            return await found
+        except GatewayError as error:
+            told = {"code", "source", "retryAfterSeconds"}
+            known = {key: value for key, value in error.extensions.items() if key in told}
+            self.warnings.append({"message": error.message, "path": info.path.as_list(), **known})
+            return []
 
     def _marked(self, contact: Contact | None) -> Contact | None:
         if contact is not None and contact.get("_stale"):

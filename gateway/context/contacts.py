@@ -64,11 +64,13 @@ class Contacts:
         return asked.told(page, info)
 
     def properties(
-        self, contact: Contact, keys: Sequence[str] | None
+        self, contact: Contact, keys: Sequence[str] | None, info: GraphQLResolveInfo[Any]
     ) -> Awaitable[list[ContactProperty]] | list[ContactProperty]:
         """The properties of a contact, all or those named, in the order named."""
         held = contact["_properties"]
-        return self._read_properties(contact, keys) if held is None else chosen(held, keys)
+        if held is not None:
+            return chosen(held, keys)
+        return self.asked.or_empty(self._read_properties(contact, keys), info)
 
     async def property(self, contact: Contact, key: str) -> ContactProperty | None:
         """One property of a contact."""
@@ -87,13 +89,15 @@ class Contacts:
         """The record of a contact."""
         return contact["_raw"]
 
-    def funnels(self, contact: Contact) -> Awaitable[list[Funnel]] | list[Funnel]:
+    def funnels(
+        self, contact: Contact, info: GraphQLResolveInfo[Any]
+    ) -> Awaitable[list[Funnel]] | list[Funnel]:
         """The funnels of a contact; asked for only where its record does not carry them."""
         if contact["funnels"] or "funnels" in contact["_raw"]:
             return contact["funnels"]
         if not self.asked.directory.traits[contact["source"]].can("Contact.funnels"):
             return []
-        return self._read_funnels(contact)
+        return self.asked.or_empty(self._read_funnels(contact), info)
 
     async def _read_funnels(self, contact: Contact) -> list[Funnel]:
         return await self.asked.loaders.funnels.load(contact["_key"]) or []

@@ -1,5 +1,7 @@
 """A source that fails costs its own part of an answer and nothing else."""
 
+import json
+
 import httpx
 import pytest
 
@@ -89,6 +91,38 @@ async def test_a_failure_below_an_item_of_a_list_is_a_warning(world: World) -> N
         ["contacts", "nodes", place, "chat"] for place in range(3)
     ]
     assert {warning["code"] for warning in answer.warnings} == {"UPSTREAM_UNAVAILABLE"}
+
+
+class WithoutFunnels(httpx.AsyncBaseTransport):
+    """An older deployment, whose contacts do not carry their funnels and do not answer for them either."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/funnels"):
+            return httpx.Response(503)
+        response = await self._inner.handle_async_request(request)
+        body = json.loads(await response.aread())
+        for contact in body["collection"]:
+            del contact["funnels"]
+        return httpx.Response(response.status_code, json=body)
+
+
+async def test_a_list_that_cannot_be_null_is_empty_where_its_source_fails(world: World) -> None:
+    way = world.transports[Source.SMART_SENDER]
+    way._inner = WithoutFunnels(way._inner)  # type: ignore[assignment]
+    answer = await world.ask("{ contacts(first: 6) { nodes { source displayName funnels { id } } } }")
+    assert answer.errors == []
+    nodes = answer.data["contacts"]["nodes"]
+    assert len(nodes) == 6
+    assert all(node["displayName"] and node["funnels"] == [] for node in nodes)
+    assert [(told["path"], told["code"], told["source"]) for told in answer.warnings] == [
+        (["contacts", "nodes", place, "funnels"], "UPSTREAM_UNAVAILABLE", "SMART_SENDER")
+        for place, node in enumerate(nodes)
+        if node["source"] == "SMART_SENDER"
+    ]
+    assert len(answer.warnings) == 2
 
 
 async def test_callers_may_ask_for_warnings_as_errors(world: World) -> None:
