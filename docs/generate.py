@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graphql import (
+    GraphQLDirective,
     GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     is_introspection_type,
+    is_specified_directive,
     is_specified_scalar_type,
+    print_ast,
 )
 
 from gateway.app import read_schema
@@ -90,16 +95,35 @@ def _schema(schema: GraphQLSchema) -> Iterator[str]:
     yield ""
     yield NOTE
     yield "The SDL itself is printed by `gateway schema` and served at `/schema.graphql`."
+    yield ""
+    yield "## Directives"
+    yield ""
+    yield "| directive | on | |"
+    yield "|---|---|---|"
+    for directive in schema.directives:
+        if not is_specified_directive(directive):
+            yield _directive(directive)
     for type_ in schema.type_map.values():
         if not is_introspection_type(type_) and not is_specified_scalar_type(type_):
             yield from _type(type_)
+
+
+def _directive(directive: GraphQLDirective) -> str:
+    arguments = ", ".join(f"{name}: {each.type}" for name, each in directive.args.items())
+    shown = f"@{directive.name}({arguments})" if arguments else f"@{directive.name}"
+    places = ", ".join(place.value for place in directive.locations)
+    told = [
+        directive.description,
+        *(f"`{name}`: {each.description}" for name, each in directive.args.items()),
+    ]
+    return f"| `{shown}` | {places} | {' '.join(_line(text) for text in told)} |"
 
 
 def _type(type_: GraphQLNamedType) -> Iterator[str]:
     yield ""
     yield f"## {type_.name}"
     yield ""
-    yield _line(type_.description)
+    yield " ".join(part for part in (_line(type_.description), _applied(type_)) if part)
     if isinstance(type_, GraphQLEnumType):
         yield ""
         yield "| value | |"
@@ -115,7 +139,14 @@ def _type(type_: GraphQLNamedType) -> Iterator[str]:
                 f"{argument}: {each.type}" for argument, each in getattr(field, "args", {}).items()
             )
             shown = f"{name}({arguments})" if arguments else name
-            yield f"| `{shown}` | `{field.type}` | {_line(field.description)} |"
+            told = " ".join(part for part in (_line(field.description), _applied(field)) if part)
+            yield f"| `{shown}` | `{field.type}` | {told} |"
+
+
+def _applied(held: GraphQLNamedType | GraphQLField | GraphQLInputField) -> str:
+    """The directives that stand at a definition, as they stand there."""
+    directives = held.ast_node.directives if held.ast_node else None
+    return " ".join(f"`{print_ast(each)}`" for each in directives or ())
 
 
 def _line(text: str | None) -> str:
