@@ -8,7 +8,7 @@ ASSETS := $(EXPLORER)/assets/explorer.js
 CLIENTS := tests/clients
 STRANGERS := $(VENV)-clients/.done $(CLIENTS)/node_modules/.done
 
-.PHONY: run test coverage check deploy-check format lint types imports docs explorer packages benchmark endurance faults attack vulnerabilities lock clean
+.PHONY: run test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -26,6 +26,7 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m tools.snapshot --check
 	$(MAKE) test
 
 # The schemas of what lies in deploy/, and examples for its alerts. The tools are large, so not part of `make check`.
@@ -43,6 +44,10 @@ format: $(VENV)/.test
 # Generated pages: settings, command line, schema.
 docs: $(VENV)/.test
 	$(BIN)/python -m docs.generate
+
+# Accepts the schema as it is now. What breaks callers needs its line in the changelog first.
+snapshot: $(VENV)/.test
+	$(BIN)/python -m tools.snapshot
 
 explorer: $(ASSETS)
 
