@@ -40,7 +40,6 @@ NOT_SERVED_YET = {
     *("Query.drift", "Mutation.syncPerson", "SyncPersonInput", "SyncPersonPayload", "FieldChange"),
     *("Query.exportPerson", "Mutation.erasePerson", "ErasePersonInput", "ErasePersonPayload"),
     # Real time.
-    "Subscription",
 }
 
 
