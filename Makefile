@@ -8,10 +8,13 @@ ASSETS := $(EXPLORER)/assets/explorer.js
 CLIENTS := tests/clients
 STRANGERS := $(VENV)-clients/.done $(CLIENTS)/node_modules/.done
 
-.PHONY: run test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack vulnerabilities lock clean
+.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
+
+# What `gateway mcp` needs: not part of `make run`, as the gateway itself does without.
+mcp: $(VENV)/.mcp
 
 test: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
 	$(BIN)/pytest -n auto
@@ -99,6 +102,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(VENV)/.mcp: $(VENV)/.run requirements/mcp.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mcp.txt
+	@touch $@
+
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
@@ -109,10 +116,10 @@ $(VENV)/.deploy: $(VENV)/.test requirements/deploy.txt
 
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
-	for set in run node attack clients; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	for set in run mcp node attack clients; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/test.in -o requirements/test.txt
+	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/mcp.in requirements/test.in -o requirements/test.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
 
