@@ -14,6 +14,7 @@ from gateway.server.problems import REQUEST_ID, HeadersTooLarge, Refusal, answer
 from gateway.server.refusals import CODES, STATE, Refusals
 from gateway.telemetry.logs import access
 
+AGENT: Final = re.compile(rb"[0-9A-Za-z_.-]{1,40}(?:/[0-9A-Za-z_.-]{1,20})?(?= |$)")
 FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 
 SECURITY_HEADERS: Final = {
@@ -135,7 +136,11 @@ class AccessLog:
                 path=scope["path"],
                 status=noted["status"],
                 seconds=time.perf_counter() - started,
-                details={"client": (scope.get("client") or ("",))[0], **state.get("log", {})},
+                details={
+                    "client": (scope.get("client") or ("",))[0],
+                    "agent": _agent(scope),
+                    **state.get("log", {}),
+                },
             )
 
 
@@ -159,6 +164,13 @@ class Audited:
             if refused is not None and refused.code in CODES:
                 client = (scope.get("client") or ("",))[0]
                 self._refusals.note(refused, state.get(REQUEST_ID, ""), client)
+
+
+def _agent(scope: Scope) -> str | None:
+    """The program that sent the request, as it names itself: its first word, where that is fit for a line."""
+    said = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
+    found = AGENT.match(said)
+    return found[0].decode() if found else None
 
 
 async def _refused(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

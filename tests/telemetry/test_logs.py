@@ -45,6 +45,26 @@ async def test_a_request_and_its_calls_carry_the_same_id(
     assert request["traceId"] == "a1" * 16
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("contacts-gateway-mcp/1.2.0", "contacts-gateway-mcp/1.2.0"),
+        ("Mozilla/5.0 (X11; Linux) anybody@example.com", "Mozilla/5.0"),
+        ("curl", "curl"),
+        ("", None),
+        ("anybody@example.com", None),
+        ('a"b', None),
+        ("x" * 41, None),
+    ],
+)
+async def test_a_request_tells_the_program_that_sent_it(
+    world: World, lines: "list[dict[str, object]]", said: str, told: str | None
+) -> None:
+    await world.ask("{ sources { name } }", headers={"User-Agent": said, "X-Request-Id": "abc"})
+    (request,) = (line for line in lines if line["event"] == "request")
+    assert request["agent"] == told
+
+
 async def test_repeats_refusals_and_breakers_have_lines(
     world: World, lines: "list[dict[str, object]]"
 ) -> None:
