@@ -77,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--erase", metavar="ID", help="erase what is said of a contact, by its global id")
     audit.set_defaults(run=_audit)
 
+    mcp = commands.add_parser("mcp", help="offer a running gateway to assistants, as an MCP server")
+    mcp.add_argument("--http", action="store_true", help="listen on loopback instead of standard input")
+    mcp.add_argument("--port", type=_port, default=8010, metavar="P", help="port for --http (8010)")
+    mcp.add_argument("--writes", action="store_true", help="offer tools that write, too (GATEWAY_MCP_WRITES)")
+    mcp.set_defaults(run=_mcp)
+
     check = commands.add_parser("check", help="read the settings, call every source once, say what works")
     check.set_defaults(run=_check)
     return found
@@ -120,9 +126,7 @@ def _sandbox(chosen: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from gateway.app import sdl
-
-    print(sdl(), end="")
+    print(_sdl(), end="")
     return 0
 
 
@@ -155,6 +159,45 @@ def _audit(chosen: argparse.Namespace) -> int:
     return asyncio.run(auditing.run(config.read(os.environ), wish))
 
 
+def _mcp(chosen: argparse.Namespace) -> int:
+    from gateway import config
+    from gateway.telemetry import logs
+
+    try:
+        from gateway.assistant import operations, serving
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("gateway"):
+            raise
+        print("gateway: this needs more packages: pip install 'contacts-gateway[mcp]'", file=sys.stderr)
+        return 2
+    found = config.read_assistant(os.environ)
+    logs.configure(found.log_level, found.log_format)
+    wish = serving.Wish(
+        url=found.url,
+        key=found.key,
+        documents=found.documents,
+        writes=found.writes or chosen.writes,
+        result_bytes=found.result_bytes,
+        sdl=_sdl,
+    )
+    try:
+        return serving.over_http(wish, chosen.port) if chosen.http else serving.over_stdio(wish)
+    except (operations.BadDocument, serving.NotServed) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"gateway: {error.strerror or type(error).__name__}: port {chosen.port}", file=sys.stderr)
+        return 1
+
+
+def _sdl() -> str:
+    from gateway.app import sdl
+
+    return sdl()
+
+
 def _check(_: argparse.Namespace) -> int:
     import asyncio
 
@@ -163,6 +206,13 @@ def _check(_: argparse.Namespace) -> int:
     rows = asyncio.run(checkup.run(config.read(os.environ)))
     print(checkup.table(rows))
     return 0 if all(row.works is not False for row in rows) else 1
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError("has to be a port")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -17,7 +17,7 @@ from gateway.engine.persisted import Mode
 from gateway.keys import Keys
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
-from gateway.options import LIMITS, OWN, TRACES
+from gateway.options import LIMITS, MCP, OWN, TRACES
 from gateway.setting import LOOPBACK, Secret, Setting
 from gateway.tokens import Tokens
 from gateway.upstreams import UPSTREAMS
@@ -33,7 +33,7 @@ class BadSetting(Exception):
 
 def all_settings() -> dict[str, Setting]:
     """Every setting by name, the gateway's own first."""
-    return setting.declared(OWN, *(entry.settings for entry in UPSTREAMS.values()))
+    return setting.declared(OWN, MCP, *(entry.settings for entry in UPSTREAMS.values()))
 
 
 def secret_files(environment: Mapping[str, str]) -> dict[str, Path]:
@@ -124,6 +124,38 @@ class Config:
     def sources_of(self, account: str) -> Mapping[Source, SourceSettings]:
         """The settings of the sources for an account."""
         return self.accounts.get(account, self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assistant:
+    """The settings of the MCP server, which is a client of a gateway that runs elsewhere."""
+
+    url: str
+    key: Secret
+    documents: Path | None
+    writes: bool
+    result_bytes: int
+    log_level: str
+    log_format: str
+
+
+def read_assistant(environment: Mapping[str, str]) -> Assistant:
+    """The settings of the MCP server. Raises BadSetting, which names the variable."""
+    known = all_settings()
+    names = (*(each.name for each in MCP), "GATEWAY_LOG_LEVEL", "GATEWAY_LOG_FORMAT")
+    values = {name: _value(known[name], _text(known[name], environment)) for name in names}
+    documents: str = values["GATEWAY_MCP_DOCUMENTS"]
+    if documents and not Path(documents).is_dir():
+        raise BadSetting("GATEWAY_MCP_DOCUMENTS is no folder.")
+    return Assistant(
+        url=values["GATEWAY_MCP_URL"],
+        key=values["GATEWAY_MCP_KEY"],
+        documents=Path(documents) if documents else None,
+        writes=values["GATEWAY_MCP_WRITES"],
+        result_bytes=values["GATEWAY_MCP_RESULT_BYTES"],
+        log_level=values["GATEWAY_LOG_LEVEL"],
+        log_format=values["GATEWAY_LOG_FORMAT"],
+    )
 
 
 def read(environment: Mapping[str, str]) -> Config:

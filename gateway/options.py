@@ -339,3 +339,32 @@ OWN: Final = (
         for name in TRACES
     ),
 )
+
+MCP: Final = (
+    Setting(
+        "GATEWAY_MCP_URL",
+        setting.address,
+        "http://127.0.0.1:8000/graphql",
+        "`gateway mcp`: the gateway that it asks; https, or http on loopback.",
+    ),
+    Setting(
+        "GATEWAY_MCP_KEY",
+        setting.secret,
+        "",
+        "`gateway mcp`: its key of that gateway. With `--http`, what a caller sends itself comes first.",
+        secret=True,
+    ),
+    Setting(
+        "GATEWAY_MCP_DOCUMENTS",
+        setting.text,
+        "",
+        "`gateway mcp`: folder of the documents that are its tools. Empty: those that come along.",
+    ),
+    Setting(
+        "GATEWAY_MCP_WRITES",
+        setting.yes_no,
+        "false",
+        "`gateway mcp`: whether tools that write are offered; each write is tried first, then confirmed.",
+    ),
+    Setting("GATEWAY_MCP_RESULT_BYTES", setting.count, "50000", "`gateway mcp`: largest answer of a tool."),
+)

@@ -76,10 +76,15 @@ def run(
     taken, and what is under way has `grace` seconds; a second signal ends it. Returns whether all of them
     could be started.
     """
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # an image of the process would hold every key
+    no_core_dumps()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_run(apps, ready, grace, hang_up, guard))
+
+
+def no_core_dumps() -> None:
+    """Let a crash leave no image of the process, which would hold every key."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 async def _run(

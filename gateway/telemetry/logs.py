@@ -127,6 +127,19 @@ def access(
         _write(logging.INFO, "request", {**line, "ms": round(seconds * 1000, 1), **details})
 
 
+def tool_called(*, tool: str, code: str | None, request_id: str | None, seconds: float) -> None:
+    """An assistant has called a tool."""
+    details = {"tool": tool, "code": code, "requestId": request_id, "ms": round(seconds * 1000, 1)}
+    _write(logging.INFO if code is None else logging.WARNING, "tool call", details)
+
+
+def gateway_away() -> None:
+    """The gateway that assistants are to ask does not answer yet."""
+    _write(
+        logging.WARNING, "gateway away", {"message": "The schema of this package is used until a restart."}
+    )
+
+
 def failure(error: BaseException, request_id: str) -> None:
     """Something that is not ours was raised: its kind and where, never its text, which may quote anything."""
     _write(logging.ERROR, "internal error", {"requestId": request_id, "error": where(error)})
