@@ -186,6 +186,10 @@ ODD = [
     ("SMART_SENDER_DELETE", "perhaps"),
     ("SMART_SENDER_MERGE_PATH", "/contacts/merge"),
     ("SMART_SENDER_MERGE_PATH", "/contacts/{contactId}/../{targetContactId}"),
+    ("GATEWAY_MCP_URL", "http://gateway.example.com/graphql"),
+    ("GATEWAY_MCP_KEY", f"{SECRET}\n{SECRET}"),
+    ("GATEWAY_MCP_WRITES", "perhaps"),
+    ("GATEWAY_MCP_RESULT_BYTES", "0"),
     *((f"{prefix}_IMPORT_TIMEOUT_SECONDS", "0") for prefix in ("SAMESPACE", "PACKAGEX")),
     *((f"{prefix}_TIMEOUT_SECONDS", value) for prefix in PREFIXES for value in ("0", "-1", "x", "inf")),
     *((f"{prefix}_{name}", "0") for prefix in PREFIXES for name in RESILIENCE),
@@ -285,6 +289,8 @@ def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
     prefixes = {"GATEWAY_JWT_SCOPE_PREFIX", "GATEWAY_JWT_CLAIM_PREFIX"}
     paths = {"GATEWAY_DATA_DIR", "GATEWAY_DOCUMENTS"}
     free = {*config.TRACES, *prefixes, *paths, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
+    folders = {"GATEWAY_DATA_DIR", "GATEWAY_MCP_DOCUMENTS"}
+    free = {*config.TRACES, *prefixes, *folders, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
     assert name in free or name in {odd for odd, _ in (*ODD, *TOGETHER)}
 
 
@@ -312,6 +318,35 @@ def test_a_value_that_is_refused_is_not_in_the_chain_of_causes() -> None:
         read(GATEWAY_DEADLINE_SECONDS=SECRET)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
+
+
+# ---- the MCP server
+
+
+def test_the_mcp_server_reads_its_own_settings_and_minds_no_others(tmp_path: Path) -> None:
+    chosen = config.read_assistant({"GATEWAY_HOST": "0.0.0.0", "GATEWAY_API_KEYS": "odd"})
+    assert (chosen.url, bool(chosen.key), chosen.documents, chosen.writes, chosen.result_bytes) == (
+        *("http://127.0.0.1:8000/graphql", False, None, False, 50_000),
+    )
+    settings = {
+        "GATEWAY_MCP_KEY": SECRET,
+        "GATEWAY_MCP_DOCUMENTS": str(tmp_path),
+        "GATEWAY_MCP_WRITES": "true",
+    }
+    chosen = config.read_assistant(settings)
+    assert (chosen.key.reveal(), chosen.documents, chosen.writes) == (SECRET, tmp_path, True)
+    assert SECRET not in repr(chosen)
+
+
+@pytest.mark.parametrize(("name", "value"), [each for each in ODD if each[0].startswith("GATEWAY_MCP_")])
+def test_an_odd_value_stops_the_start_of_the_mcp_server_as_well(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"^{name} "):
+        config.read_assistant({name: value})
+
+
+def test_a_folder_of_documents_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"^GATEWAY_MCP_DOCUMENTS is no folder"):
+        config.read_assistant({"GATEWAY_MCP_DOCUMENTS": str(tmp_path / "none")})
 
 
 # ---- values that are taken
