@@ -287,10 +287,8 @@ def test_an_odd_file_is_refused_without_quoting_it(tmp_path: Path, content: byte
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
     prefixes = {"GATEWAY_JWT_SCOPE_PREFIX", "GATEWAY_JWT_CLAIM_PREFIX"}
-    paths = {"GATEWAY_DATA_DIR", "GATEWAY_DOCUMENTS"}
+    paths = {"GATEWAY_DATA_DIR", "GATEWAY_DOCUMENTS", "GATEWAY_MCP_DOCUMENTS"}
     free = {*config.TRACES, *prefixes, *paths, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
-    folders = {"GATEWAY_DATA_DIR", "GATEWAY_MCP_DOCUMENTS"}
-    free = {*config.TRACES, *prefixes, *folders, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
     assert name in free or name in {odd for odd, _ in (*ODD, *TOGETHER)}
 
 

@@ -9,6 +9,8 @@ import pytest
 from graphql import parse, validate
 
 from docs import generate
+from gateway.assistant import operations
+from gateway.cli import parser
 from gateway.config import all_settings
 from gateway.errors import GatewayError
 from tests.support.world import World, schema
@@ -55,6 +57,39 @@ def test_what_shows_a_defence_is_there() -> None:
     shown = set(re.findall(r"`((?:tests|docs)/[^`]+)`", (ROOT / "SECURITY.md").read_text()))
     assert len(shown) > 15
     assert [path for path in sorted(shown) if not (ROOT / path).exists()] == []
+
+
+# ---- assistants
+
+
+def assistants(kind: str) -> list[str]:
+    """The blocks of a kind in the page for assistants."""
+    text = (ROOT / "docs" / "assistants.md").read_text()
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_configurations_for_assistants_are_taken() -> None:
+    known = {name for each in all_settings().values() for name in (each.name, each.file)}
+    started = 0
+    for block in assistants("json"):
+        (servers,) = json.loads(block).values()
+        for server in servers.values():
+            if "command" in server:
+                started += 1
+                assert server["env"].keys() <= known
+                assert parser().parse_args(server["args"]).run is parser().parse_args(["mcp"]).run
+    assert started == 2
+
+
+def test_the_tools_for_assistants_are_listed_and_their_example_is_one(tmp_path: Path) -> None:
+    table = (ROOT / "docs" / "assistants.md").read_text().partition("## Tools\n\n")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"`([a-z_]+)`", table))
+    assert listed == {*operations.read(operations.SHIPPED, schema()), *operations.TAKEN}
+    (example,) = assistants("graphql")
+    (tmp_path / "example.graphql").write_text(example)
+    found = operations.read(tmp_path, schema())["rename_contact"]
+    assert (found.title, found.idempotent, found.additive) == ("Rename a contact", True, False)
+    assert found.preview is not None
 
 
 async def test_the_examples_for_callers_run(world: World) -> None:

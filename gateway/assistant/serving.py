@@ -15,6 +15,8 @@ from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assistant import operations
 from gateway.assistant.asking import NAME, Asking, Away, version
@@ -79,9 +81,24 @@ def over_http(wish: Wish, port: int) -> int:
     listening = running.listen(LOOPBACK, port)
     place = f"{running.address(listening)}{PATH}"
     started = running.run(
-        [(app, listening)], ready=lambda: print(f"The MCP server answers on {place}", flush=True)
+        [(_PostOnly(app), listening)], ready=lambda: print(f"The MCP server answers on {place}", flush=True)
     )
     return 0 if started else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _PostOnly:
+    """Refuses streams for what a server says by itself: this one says nothing, and they would stay open."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass calls on."""
+        if scope["type"] == "http" and scope["method"] != "POST":
+            refused = PlainTextResponse("Send calls with POST.", 405, {"allow": "POST"})
+            await refused(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 async def _prepared(wish: Wish, *, keyless: bool) -> tuple[GraphQLSchema, Mapping[str, Operation]]:

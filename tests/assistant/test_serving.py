@@ -202,6 +202,14 @@ def test_pages_of_other_sites_reach_nothing(served: str, headers: dict[str, str]
     refused.value.close()
 
 
+def test_no_stream_stays_open(served: str) -> None:
+    request = urllib.request.Request(served, headers={"accept": "text/event-stream"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    assert refused.value.code == 405
+    refused.value.close()
+
+
 async def test_the_log_of_the_gateway_shows_who_asked_with_what(
     served: str, sandbox: tuple[Running, str]
 ) -> None:
