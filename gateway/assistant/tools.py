@@ -1,5 +1,6 @@
 """The tools: what each takes, and what a call of it does. Reads are answered; writes are tried first."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -199,6 +200,9 @@ class Tools:
         keyed = {**headers, "idempotency-key": idempotency_key(token)}
         try:
             reply = await self.asking.ask(operation.main, given, keyed)
+        except asyncio.CancelledError:  # the assistant has given up waiting, and may ask again
+            self.confirmations.give_back(token, write)
+            raise
         except Away as away:
             self.confirmations.give_back(token, write)
             return _away(lost=away.sent)

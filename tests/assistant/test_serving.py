@@ -52,23 +52,27 @@ def served(address: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def over_http(url: str, key: str = "", header: str = "authorization") -> AsyncIterator[Client]:
+async def over_http(
+    url: str, key: str = "", header: str = "authorization", mode: str = "auto"
+) -> AsyncIterator[Client]:
     said = {header: f"Bearer {key}" if header == "authorization" else key} if key else {}
     async with (
         httpx2.AsyncClient(headers=said) as way,
-        Client(streamable_http_client(url, http_client=way)) as client,
+        Client(streamable_http_client(url, http_client=way), mode=mode) as client,
     ):
         yield client
 
 
 @asynccontextmanager
-async def over_stdio(log: Path, *arguments: str, **settings: str) -> AsyncIterator[Client]:
+async def over_stdio(
+    log: Path, *arguments: str, mode: str = "auto", **settings: str
+) -> AsyncIterator[Client]:
     environment = {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **settings}
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "gateway.cli", "mcp", *arguments], env=environment
     )
     with log.open("w") as file:
-        async with Client(stdio_client(parameters, errlog=file)) as client:
+        async with Client(stdio_client(parameters, errlog=file), mode=mode) as client:
             yield client
 
 
@@ -226,13 +230,18 @@ async def test_the_log_of_the_gateway_shows_who_asked_with_what(
 # ---- over standard input and output
 
 
-async def test_without_writes_nothing_that_writes_is_offered(address: str, tmp_path: Path) -> None:
-    async with over_stdio(tmp_path / "log", GATEWAY_MCP_URL=address, GATEWAY_MCP_KEY=WRITER) as client:
+async def test_without_writes_nothing_that_writes_is_offered_and_older_clients_are_served_as_well(
+    address: str, served: str, tmp_path: Path
+) -> None:
+    settings = {"GATEWAY_MCP_URL": address, "GATEWAY_MCP_KEY": WRITER}
+    async with over_stdio(tmp_path / "log", mode="legacy", **settings) as client:
         tools = (await client.list_tools()).tools
         assert tools
         assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
-        refused = await call(client, "update_contact", id="x", contact={"name": "Eve"})
+        refused = await call(client, "update_contact", id=await first(client), contact={"name": "Eve"})
         assert code(refused) == "WRITES_OFF"
+    async with over_http(served, READER, mode="legacy") as client:
+        assert await first(client)
 
 
 async def test_a_gateway_that_is_down_is_told_and_the_tools_are_there_all_the_same(tmp_path: Path) -> None:
