@@ -1,5 +1,6 @@
 """What the index keeps of a contact. Pure."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from gateway.model.contact import Contact
 from gateway.model.text import as_text, e164, folded, same_email
 
 LONGEST_NAME: Final = 1_000  # a name is part of the cursor of a list that is sorted by it
+DIGEST_BYTES: Final = 16
+PROPERTY: Final = "properties."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A contact as the index keeps it: its record, and the forms in which it is looked up.
 
-    `position` is its place in the module when it was read, `as_of` when that was (RFC 3339).
+    `position` is its place in the module when it was read, `as_of` when that was (RFC 3339), `digest` the
+    same as long as nothing that matters has changed.
     """
 
     source: str
@@ -27,6 +31,7 @@ class Row:
     position: int
     as_of: str
     record: bytes
+    digest: str
     name: str
     first: str
     last: str
@@ -58,6 +63,7 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
         position=position,
         as_of=contact["asOf"],
         record=orjson.dumps(contact["_raw"]),
+        digest=digest(contact),
         name=name,
         first=folded(contact["firstName"] or ""),
         last=folded(contact["lastName"] or ""),
@@ -71,6 +77,41 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
         tags=tuple(tag["sourceId"] for tag in contact["tags"]),
         properties=json.dumps(searchable(properties), ensure_ascii=False),
     )
+
+
+def held(contact: Contact) -> dict[str, Any]:
+    """What matters of a contact, by the name of the field: neither when it was read nor when it changed."""
+    return {
+        "displayName": contact["displayName"],
+        "firstName": contact["firstName"],
+        "lastName": contact["lastName"],
+        "email": contact["emails"],
+        "phone": contact["phones"],
+        "company": contact["company"],
+        "notes": [[note["text"], note["author"]] for note in contact["notes"]],
+        "address": contact["address"],
+        "avatarUrl": (contact["avatarUrl"] or "").partition("?")[0],  # what follows may be a fresh signature
+        "tags": sorted(tag["sourceId"] for tag in contact["tags"]),
+        "funnels": sorted(funnel["serviceKey"] for funnel in contact["funnels"]),
+        **{f"{PROPERTY}{each['key']}": each["value"] for each in contact["_properties"] or ()},
+    }
+
+
+def digest(contact: Contact) -> str:
+    """The same for the same values, whatever the order in which the source tells them."""
+    text = orjson.dumps(held(contact), option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def filled(contact: Contact) -> list[str]:
+    """The names of the fields that hold something."""
+    return [name for name, value in held(contact).items() if value not in (None, "", [], {})]
+
+
+def differing(one: Contact, other: Contact) -> list[str]:
+    """The names of the fields whose values differ."""
+    before, after = held(one), held(other)
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def searchable(properties: Mapping[str, Any]) -> dict[str, str]:

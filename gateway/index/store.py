@@ -16,7 +16,7 @@ from gateway.model.text import folded
 
 T = TypeVar("T")
 
-VERSION: Final = 3  # of the tables; an index of another version is filled anew
+VERSION: Final = 4  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 16_384
 
@@ -24,11 +24,13 @@ SCHEMA: Final = """
 CREATE TABLE contact (
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
     position INTEGER NOT NULL, generation INTEGER NOT NULL, as_of TEXT NOT NULL, record BLOB NOT NULL,
+    digest TEXT NOT NULL, told BLOB, confirmed TEXT,
     name TEXT, first TEXT NOT NULL, last TEXT NOT NULL, company TEXT NOT NULL, email TEXT,
     created TEXT, updated TEXT, properties TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE UNIQUE INDEX contact_id ON contact (account, source, id);
 CREATE INDEX contact_place ON contact (account, source, module);
+CREATE INDEX contact_told ON contact (account, source, module) WHERE told IS NOT NULL;
 CREATE INDEX contact_name ON contact (name);
 CREATE INDEX contact_email ON contact (email);
 CREATE INDEX contact_created ON contact (created);
@@ -44,7 +46,14 @@ CREATE TABLE scan (
     generation INTEGER NOT NULL, started TEXT, began TEXT, finished TEXT, contacts INTEGER NOT NULL,
     PRIMARY KEY (account, source, module)
 ) WITHOUT ROWID;
+CREATE TABLE gone (
+    account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
+    told BLOB NOT NULL, confirmed TEXT,
+    PRIMARY KEY (account, source, module, id)
+) WITHOUT ROWID;
 """
+TABLES: Final = ("contact", "contact_key", "contact_text", "scan", "gone")
+NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,22 @@ class Scan:
     contacts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A contact that is not as it was last told of: `told` is its record then, None where it was not there;
+    `record` and `digest` are what it is now, None where it is gone.
+
+    `confirmed` is when it was last seen to be as told; None where nobody knows.
+    """
+
+    id: str
+    told: bytes | None
+    confirmed: str | None
+    record: bytes | None = None
+    digest: str | None = None
+    as_of: str | None = None
+
+
 class Store(Protocol):
     """What the index needs of a database. `get` is quick enough for the event loop; the rest may wait."""
 
@@ -101,8 +126,26 @@ class Store(Protocol):
         """Take out everything of accounts whose names begin so."""
         ...
 
-    async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
-        """End a scan: rows that it has not met are gone. The number of rows left."""
+    async def finish(
+        self, account: str, source: str, module: str, generation: int, finished: str, *, quiet: bool = True
+    ) -> int:
+        """End a scan: rows that it has not met are gone. The number of rows left.
+
+        `quiet`, and after the first scan of a module: what is there now counts as told of.
+        """
+        ...
+
+    async def changes(
+        self, account: str, source: str, module: str, after: str, limit: int, *, gone: bool
+    ) -> list[Change]:
+        """What was not told of yet, by vendor id: contacts that are gone, or those that are not."""
+        ...
+
+    async def settle(self, account: str, source: str, told: Mapping[str, str | None]) -> None:
+        """Contacts have been told of by their digest, None for one that is gone.
+
+        One that has changed since keeps what was told of it before.
+        """
         ...
 
     async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
@@ -189,6 +232,7 @@ class SqliteStore(Store):
                         "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?",
                         (account, source, vendor_id),
                     ).fetchall()
+                    _bury(db, gone)
                     _take_out(db, gone)
 
         await self._run(run)
@@ -201,11 +245,14 @@ class SqliteStore(Store):
                 those = "WHERE substr(account, 1, ?) = ?"
                 named = (len(beginning), beginning)
                 _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
-                db.execute(f"DELETE FROM scan {those}", named)  # noqa: S608
+                for table in ("scan", "gone"):
+                    db.execute(f"DELETE FROM {table} {those}", named)  # noqa: S608
 
         await self._run(run)
 
-    async def finish(self, account: str, source: str, module: str, generation: int, finished: str) -> int:
+    async def finish(
+        self, account: str, source: str, module: str, generation: int, finished: str, *, quiet: bool = True
+    ) -> int:
         """End a scan."""
 
         def run() -> int:
@@ -216,7 +263,10 @@ class SqliteStore(Store):
                     "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
                     (*place, generation),
                 ).fetchall()
+                _bury(db, gone)
                 _take_out(db, gone)
+                if quiet or _began(db, place) is None:
+                    _settle_all(db, place)
                 sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
                 left = int(db.execute(sql, place).fetchone()[0])
                 db.execute(
@@ -227,6 +277,36 @@ class SqliteStore(Store):
                 return left
 
         return await self._run(run)
+
+    async def changes(
+        self, account: str, source: str, module: str, after: str, limit: int, *, gone: bool
+    ) -> list[Change]:
+        """What was not told of yet."""
+        columns, table = (
+            ("id, told, confirmed, NULL, NULL, NULL", "gone")
+            if gone
+            else ("id, told, confirmed, record, digest, as_of", "contact")
+        )
+        sql = (
+            f"SELECT {columns} FROM {table} WHERE account = ? AND source = ? AND module = ? "  # noqa: S608
+            "AND told IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+        )
+
+        def run() -> list[Change]:
+            rows = self._writer.execute(sql, (account, source, module, after, limit)).fetchall()
+            return [Change(row[0], row[1] or None, *row[2:]) for row in rows]
+
+        return await self._run(run)
+
+    async def settle(self, account: str, source: str, told: Mapping[str, str | None]) -> None:
+        """Contacts have been told of."""
+
+        def run() -> None:
+            with self._writer as db:
+                for vendor_id, digest in told.items():
+                    _settle(db, (account, source, vendor_id), digest)
+
+        await self._run(run)
 
     async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
         """Rows that fit, in the order in which the index met them."""
@@ -298,9 +378,8 @@ def _prepare(db: sqlite3.Connection) -> None:
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found == VERSION:
         return
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?)"
-    names = ("contact", "contact_key", "contact_text", "scan")
-    for (name,) in db.execute(tables, names).fetchall():
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?, ?)"
+    for (name,) in db.execute(tables, TABLES).fetchall():
         db.execute(f"DROP TABLE {name}")
     db.executescript(SCHEMA)
     db.execute(f"PRAGMA user_version = {VERSION}")
@@ -313,36 +392,103 @@ def _take_out(db: sqlite3.Connection, rowids: Sequence[tuple[int]]) -> None:
 
 
 def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:
-    held = (
-        row.module, row.position, generation, row.as_of, row.record, row.name or None, row.first, row.last,
-        row.company, row.email or None, row.created, row.updated, row.properties, row.text,
-    )  # fmt: skip
     place = (account, row.source, row.id)
     found = db.execute(
-        "SELECT rowid, text, first, last, name, company FROM contact "
-        "WHERE account = ? AND source = ? AND id = ?",
+        "SELECT rowid, text, first, last, name, company, module, digest, told, record, confirmed "
+        "FROM contact WHERE account = ? AND source = ? AND id = ?",
         place,
     ).fetchone()
+    if found is not None and found[6] != row.module:  # there it is gone, and here it is new
+        _bury(db, [found[:1]])
+    told, confirmed = (
+        _dug_up(db, account, row) if found is None or found[6] != row.module else _told(row, *found[7:])
+    )
+    held = (
+        row.module, row.position, generation, row.as_of, row.record, row.digest, told, confirmed,
+        row.name or None, row.first, row.last, row.company, row.email or None, row.created, row.updated,
+        row.properties, row.text,
+    )  # fmt: skip
     if found is None:
         rowid = db.execute(
-            "INSERT INTO contact (module, position, generation, as_of, record, name, first, last, company, "
-            "email, created, updated, properties, text, account, source, id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO contact (module, position, generation, as_of, record, digest, told, confirmed, "
+            "name, first, last, company, email, created, updated, properties, text, account, source, id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*held, *place),
         ).lastrowid
         _put_text(db, rowid, row)
     else:
         rowid = found[0]
         db.execute(
-            "UPDATE contact SET module = ?, position = ?, generation = ?, as_of = ?, record = ?, name = ?, "
-            "first = ?, last = ?, company = ?, email = ?, created = ?, updated = ?, properties = ?, text = ? "
-            "WHERE rowid = ?",
+            "UPDATE contact SET module = ?, position = ?, generation = ?, as_of = ?, record = ?, "
+            "digest = ?, told = ?, confirmed = ?, name = ?, first = ?, last = ?, company = ?, email = ?, "
+            "created = ?, updated = ?, properties = ?, text = ? WHERE rowid = ?",
             (*held, rowid),
         )
-        if found[1:] != (row.text, row.first, row.last, row.name or None, row.company):
+        if found[1:6] != (row.text, row.first, row.last, row.name or None, row.company):
             db.execute("DELETE FROM contact_text WHERE rowid = ?", (rowid,))
             _put_text(db, rowid, row)
     _put_keys(db, account, rowid, {"email": row.emails, "phone": row.phones, "tag": row.tags})
+
+
+def _told(
+    row: Row, digest: str, told: bytes | None, record: bytes, confirmed: str | None
+) -> tuple[bytes | None, str | None]:
+    """What was told of a contact that is replaced by a row, and when it was last seen to be so.
+
+    None stands for the record itself; a copy is kept only from a change until that was told.
+    """
+    if row.digest == digest:
+        return told, row.as_of if told is None else confirmed
+    if told is None:
+        return record, confirmed
+    return told, confirmed
+
+
+def _dug_up(db: sqlite3.Connection, account: str, row: Row) -> tuple[bytes, str | None]:
+    """The same for a row that is new, or was gone without anybody having been told."""
+    place = (account, row.source, row.module)
+    those = "FROM gone WHERE account = ? AND source = ? AND module = ? AND id = ?"
+    found: tuple[bytes, str | None] | None
+    found = db.execute(f"SELECT told, confirmed {those}", (*place, row.id)).fetchone()
+    if found is None:
+        return NOTHING, _began(db, place)
+    db.execute(f"DELETE {those}", (*place, row.id))
+    return found
+
+
+def _began(db: sqlite3.Connection, place: tuple[str, str, str]) -> str | None:
+    """When the latest complete scan of a module began; None before the first."""
+    sql = "SELECT began FROM scan WHERE account = ? AND source = ? AND module = ?"
+    found = db.execute(sql, place).fetchone()
+    return found[0] if found else None
+
+
+def _bury(db: sqlite3.Connection, rowids: Sequence[tuple[int]]) -> None:
+    """Remember what was told of rows that are taken out."""
+    db.executemany(
+        "INSERT OR REPLACE INTO gone SELECT account, source, module, id, coalesce(told, record), confirmed "
+        "FROM contact WHERE rowid = ?",
+        rowids,
+    )
+
+
+def _settle(db: sqlite3.Connection, place: tuple[str, str, str], digest: str | None) -> None:
+    this = "account = ? AND source = ? AND id = ?"
+    if digest is not None:
+        sql = f"UPDATE contact SET told = NULL, confirmed = as_of WHERE {this} AND digest = ?"  # noqa: S608
+        db.execute(sql, (*place, digest))
+    elif not db.execute(f"DELETE FROM gone WHERE {this}", place).rowcount:  # noqa: S608
+        sql = f"UPDATE contact SET told = ? WHERE {this}"  # noqa: S608 - it is there again, as a new one
+        db.execute(sql, (NOTHING, *place))
+
+
+def _settle_all(db: sqlite3.Connection, place: tuple[str, str, str]) -> None:
+    this = "account = ? AND source = ? AND module = ?"
+    db.execute(
+        f"UPDATE contact SET told = NULL, confirmed = as_of WHERE {this} AND told IS NOT NULL",  # noqa: S608
+        place,
+    )
+    db.execute(f"DELETE FROM gone WHERE {this}", place)  # noqa: S608
 
 
 def _put_text(db: sqlite3.Connection, rowid: int | None, row: Row) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.index.rows import Row, as_text, instant, row_of, searchable
+from gateway.index.rows import Row, as_text, differing, digest, filled, instant, row_of, searchable
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.source import Source
 
@@ -201,3 +201,38 @@ def test_the_forms_of_times_sort_as_the_times_do(one: datetime, other: datetime)
 def test_any_text_is_a_time_or_none(stamp: str) -> None:
     form = instant(stamp)
     assert form is None or form.endswith("Z")
+
+
+# ---- what matters
+
+
+def test_a_digest_is_the_same_for_the_same_values_in_any_order_and_whenever_they_were_read() -> None:
+    one = row(_properties=[held("a", 1), held("b", "x")], tags=[{"sourceId": "1"}, {"sourceId": "2"}])
+    other = row(
+        _properties=[held("b", "x"), held("a", 1)],
+        tags=[{"sourceId": "2"}, {"sourceId": "1"}],
+        asOf="2027-01-01T00:00:00.000Z",
+        updatedAt="2027-01-01T00:00:00.000Z",
+        _raw={"another": "record"},
+    )
+    assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"firstName": "Ada"}, ["firstName"]),
+        ({"emails": ["ada@example.com"], "email": "ada@example.com"}, ["email"]),
+        ({"phones": ["+12025550123"]}, ["phone"]),
+        ({"notes": [{"text": "x", "author": None, "createdAt": None}]}, ["notes"]),
+        ({"address": {"city": "Riga"}}, ["address"]),
+        ({"funnels": [{"serviceKey": "f"}]}, ["funnels"]),
+        ({"_properties": [held("plan", "gold")]}, ["properties.plan"]),
+        ({"avatarUrl": "https://cdn.example.com/a.png?x=1"}, ["avatarUrl"]),
+    ],
+)
+def test_what_differs_is_named_and_has_another_digest(change: dict[str, Any], names: list[str]) -> None:
+    before, after = contact(), contact(**change)
+    assert differing(before, after) == differing(after, before) == names
+    assert filled(after) == names
+    assert digest(before) != digest(after)

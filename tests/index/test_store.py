@@ -314,3 +314,99 @@ async def test_an_index_in_memory_belongs_to_one_store_alone(store: SqliteStore)
     other = SqliteStore(None)
     assert await listed(other) == {}
     await other.aclose()
+
+
+# ---- what was told of
+
+
+async def read(
+    store: SqliteStore, *those: Row, module: str = "", quiet: bool = False, at: str = "t1"
+) -> None:
+    """One scan of a module that meets these contacts."""
+    source = those[0].source if those else SOURCE
+    generation = await store.begin(ACCOUNT, source, module, at)
+    await store.put(ACCOUNT, those, generation)
+    await store.finish(ACCOUNT, source, module, generation, at, quiet=quiet)
+
+
+async def untold(store: SqliteStore, module: str = "", source: str = SOURCE) -> dict[str, str]:
+    """What was not told of, by id: what has become of each."""
+    found: dict[str, str] = {}
+    for gone in (True, False):
+        for each in await store.changes(ACCOUNT, source, module, "", 100, gone=gone):
+            found[each.id] = "gone" if gone else "new" if each.told is None else "changed"
+    return found
+
+
+async def test_after_the_first_scan_everything_counts_as_told(store: SqliteStore) -> None:
+    await read(store, *rows("abc"))
+    assert await untold(store) == {}
+
+
+async def test_what_differs_is_kept_until_it_was_told(store: SqliteStore) -> None:
+    await read(store, *rows("abc"), at="t1")
+    for at in ("t2", "t3"):  # the next scans do not forget it
+        await read(
+            store,
+            row("a", displayName="Name a"),
+            row("b", displayName="Other", asOf="later"),
+            row("d"),
+            at=at,
+        )
+        assert await untold(store) == {"b": "changed", "c": "gone", "d": "new"}
+    (changed, new) = await store.changes(ACCOUNT, SOURCE, "", "", 9, gone=False)
+    assert (changed.confirmed, new.confirmed) == (row("b").as_of, "t1")
+    assert (changed.told, changed.record) == (row("b").record, row("b").record)
+    assert changed.digest == row("b", displayName="Other").digest
+    told = {"b": changed.digest, "d": new.digest, "c": None}
+    await store.settle(ACCOUNT, SOURCE, told)
+    assert await untold(store) == {}
+
+
+async def test_what_has_changed_again_is_not_settled_by_what_it_was(store: SqliteStore) -> None:
+    await read(store, *rows("a"))
+    await read(store, row("a", displayName="Second"))
+    await store.put(ACCOUNT, [row("a", displayName="Third")], 9)
+    await store.settle(ACCOUNT, SOURCE, {"a": row("a", displayName="Second").digest})
+    assert await untold(store) == {"a": "changed"}
+
+
+async def test_what_was_gone_and_is_back_before_anybody_was_told_was_always_there(store: SqliteStore) -> None:
+    await read(store, *rows("ab"))
+    await store.remove(ACCOUNT, SOURCE, ["a"])
+    assert await untold(store) == {"a": "gone"}
+    await read(store, *rows("ab"))
+    (back,) = await store.changes(ACCOUNT, SOURCE, "", "", 9, gone=False)
+    assert back.told == back.record
+    assert await store.changes(ACCOUNT, SOURCE, "", "", 9, gone=True) == []
+
+
+async def test_what_is_back_after_its_end_was_told_is_new(store: SqliteStore) -> None:
+    await read(store, *rows("ab"))
+    await store.remove(ACCOUNT, SOURCE, ["a"])
+    await store.put(ACCOUNT, rows("a"), 1)
+    await store.settle(ACCOUNT, SOURCE, {"a": None})  # by whoever had seen it gone
+    assert await untold(store) == {"a": "new"}
+
+
+async def test_a_contact_in_another_module_is_gone_from_the_one_and_new_in_the_other(
+    store: SqliteStore,
+) -> None:
+    for module in ("m1", "m2"):
+        await read(store, row(module, module=module), module=module)
+    await read(store, row("m1", module="m2"), row("m2", module="m2"), module="m2")
+    assert await untold(store, "m1", "SAMESPACE") == {"m1": "gone"}
+    assert await untold(store, "m2", "SAMESPACE") == {"m1": "new"}
+
+
+async def test_where_nobody_is_told_nothing_is_kept_for_it(store: SqliteStore) -> None:
+    await read(store, *rows("abc"))
+    await read(store, row("a", displayName="Other"), quiet=True)
+    assert await untold(store) == {}
+
+
+async def test_accounts_that_are_forgotten_leave_nothing_to_tell(store: SqliteStore) -> None:
+    await read(store, *rows("abc"))
+    await store.remove(ACCOUNT, SOURCE, ["a"])
+    await store.forget(ACCOUNT)
+    assert await untold(store) == {}
