@@ -4,8 +4,9 @@ Where it can be away, what has to be known before something leaves raises StateU
 afterwards is kept until it is back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,6 +14,9 @@ from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 
 RUNNING: Final = "RUNNING"  # the state of a job that has not ended
+GONE: Final = "gone"  # the state of a contact that is not there any more
+UNREAD: Final = "unread"  # of one that was written to, but could not be read back
+STATES_KEPT: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,14 @@ class Open:
     entry: AuditEntry
 
 
+def news(
+    happenings: Sequence[Happening], states: Mapping[str, str], known: Mapping[str, str]
+) -> list[Happening]:
+    """Those of which nobody has told yet: `states` are those of their contacts, `known` what was told."""
+    new = {contact for contact, state in states.items() if known.get(contact) != state}
+    return [each for each in happenings if (new if each.contact is None else each.contact in new)]
+
+
 class Owning(Protocol):
     """Whose work something is: this process by its `name`, or another that may still live."""
 
@@ -92,7 +104,7 @@ class Journal(Protocol):
     async def note(
         self,
         account: str,
-        actor: str,
+        actor: str | None,
         at: str,
         happenings: Sequence[Happening],
         *,
@@ -100,12 +112,19 @@ class Journal(Protocol):
         place: KeyedAs | None = None,
         entry: AuditEntry | None = None,
         closes: str | None = None,
+        states: Mapping[str, str] | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
-        the same transaction: either all of it is there or nothing.
+        the same transaction: either all of it is there or nothing. So are the `states` in which contacts are
+        known afterwards, by global id. Without an `actor` only news are appended: a contact that is known so
+        already was told of by another replica, and an event without a contact is that of all `states`.
         """
+        ...
+
+    async def states(self, account: str, contacts: Sequence[str]) -> dict[str, str]:
+        """In which states contacts were last told of, by global id; what is older than a day is missing."""
         ...
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:

@@ -5,22 +5,24 @@ Unlike the index it cannot be filled anew, so a file that is broken or of anothe
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import orjson
 
 from gateway.journal import trail
-from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted, Open
+from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 
 T = TypeVar("T")
 
-VERSION: Final = 2
+VERSION: Final = 3
 FIRST: Final = 1  # without the audit trail
+SECOND: Final = 2  # without the states of contacts
 MEMORY: Final = ":memory:"
 
 SCHEMA: Final = """
@@ -52,6 +54,14 @@ CREATE TABLE confirmation (
 ) WITHOUT ROWID;
 """
 
+STATES: Final = """
+CREATE TABLE state (
+    account TEXT NOT NULL, contact TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (account, contact)
+) WITHOUT ROWID;
+CREATE INDEX state_at ON state (at);
+"""
+
 ANSWERED: Final = "UPDATE keyed SET answer = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
 
 
@@ -72,7 +82,7 @@ class SqliteJournal:
     async def note(
         self,
         account: str,
-        actor: str,
+        actor: str | None,
         at: str,
         happenings: Sequence[Happening],
         *,
@@ -80,27 +90,36 @@ class SqliteJournal:
         place: KeyedAs | None = None,
         entry: AuditEntry | None = None,
         closes: str | None = None,
+        states: Mapping[str, str] | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
-        the same transaction: either all of it is there or nothing.
+        the same transaction: either all of it is there or nothing. So are the `states` of contacts.
         """
 
         def run() -> Any:
             with self._db as db:
                 db.execute("BEGIN IMMEDIATE")
-                made = answer([_note(db, account, actor, at, each) for each in happenings])
+                noted = happenings
+                if actor is None:
+                    noted = news(happenings, states or {}, _states(db, account, tuple(states or ())))
+                made = answer([_note(db, account, actor, at, each) for each in noted])
+                _keep_states(db, account, at, states or {})
                 if place is not None:
                     db.execute(ANSWERED, (_text(made), *place.parts))
                 if entry is not None:
                     trail.append(db, account, at, [entry], closes)
                 return made
 
-        made = await self._run(run) if happenings or place or entry else answer([])
+        made = await self._run(run) if happenings or place or entry or states else answer([])
         for listener in self.listeners if happenings else ():
             listener(account)
         return made
+
+    async def states(self, account: str, contacts: Sequence[str]) -> dict[str, str]:
+        """In which states contacts were last told of."""
+        return await self._run(lambda: _states(self._db, account, contacts))
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -364,7 +383,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a step that was noted outlives a power cut
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version in (0, FIRST):
+        if version in (0, FIRST, SECOND):
             _extended(db)
             version = VERSION
     except sqlite3.DatabaseError as error:
@@ -385,7 +404,11 @@ def _extended(db: sqlite3.Connection) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        scripts = {0: SCHEMA + trail.SCHEMA, FIRST: trail.SCHEMA}
+        scripts = {
+            0: SCHEMA + trail.SCHEMA + STATES,
+            FIRST: trail.SCHEMA + STATES,
+            SECOND: STATES,
+        }
         for statement in scripts.get(version, "").split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {VERSION}")
@@ -395,7 +418,24 @@ def _text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _note(db: sqlite3.Connection, account: str, actor: str, at: str, each: Happening) -> int:
+def _states(db: sqlite3.Connection, account: str, contacts: Sequence[str]) -> dict[str, str]:
+    sql = "SELECT state FROM state WHERE account = ? AND contact = ?"
+    found = ((contact, db.execute(sql, (account, contact)).fetchone()) for contact in contacts)
+    return {contact: row[0] for contact, row in found if row is not None}
+
+
+def _keep_states(db: sqlite3.Connection, account: str, at: str, states: Mapping[str, str]) -> None:
+    if not states:
+        return
+    oldest = (datetime.fromisoformat(at) - STATES_KEPT).isoformat(timespec="milliseconds")
+    db.execute("DELETE FROM state WHERE at < ?", (oldest.replace("+00:00", "Z"),))
+    db.executemany(
+        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)",
+        [(account, contact, state, at) for contact, state in states.items()],
+    )
+
+
+def _note(db: sqlite3.Connection, account: str, actor: str | None, at: str, each: Happening) -> int:
     sql = (
         "INSERT INTO event (account, type, name, source, contact, actor, at, payload) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

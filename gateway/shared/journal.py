@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from gateway.errors import StateUnavailable
-from gateway.journal.journal import RUNNING, Keyed, KeyedAs, Noted, Open
+from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 from gateway.shared import trail
@@ -48,7 +48,7 @@ class RedisJournal:
     async def note(
         self,
         account: str,
-        actor: str,
+        actor: str | None,
         at: str,
         happenings: Sequence[Happening],
         *,
@@ -56,16 +56,17 @@ class RedisJournal:
         place: KeyedAs | None = None,
         entry: AuditEntry | None = None,
         closes: str | None = None,
+        states: Mapping[str, str] | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
-        the same transaction. While Redis is away there are no numbers.
+        the same transaction, as are the `states` of contacts. While Redis is away there are no numbers.
         """
-        if not happenings and place is None and entry is None:
+        states = states or {}
+        if not happenings and place is None and entry is None and not states:
             return answer([])
         counter, told = key("event"), key("told", uuid.uuid4().hex)
-        noted = [(each.contact, _event(each, actor, at)) for each in happenings]
         entries = [] if entry is None else [entry]
 
         async def append(pipe: Pipeline) -> Any:
@@ -73,6 +74,10 @@ class RedisJournal:
             if made is not None:  # it was carried out, and the answer was lost
                 _multi(pipe)
                 return orjson.loads(made)
+            new = happenings
+            if actor is None:
+                new = news(happenings, states, await _states(pipe, account, tuple(states)))
+            noted = [(each.contact, _event(each, actor, at)) for each in new]
             last = await _last(pipe, counter, _stream(account))
             numbers = list(range(last + 1, last + 1 + len(noted)))
             made = answer(numbers)
@@ -81,8 +86,10 @@ class RedisJournal:
             trail.append(pipe, account, at, entries, newest)
             trail.close(pipe, closes)
             pipe.set(told, _text(made), ex=TOLD_SECONDS)
-            if numbers:
-                pipe.set(counter, numbers[-1])
+            if numbers or states:  # whoever looks at states now has to look again
+                pipe.set(counter, last + len(numbers))
+            for known, state in states.items():
+                pipe.set(_state(account, known), state, ex=STATES_KEPT)
             for number, (contact, event) in zip(numbers, noted, strict=True):
                 pipe.xadd(_stream(account), {"event": event}, id=f"{number}-0")
                 if contact is not None:
@@ -104,6 +111,16 @@ class RedisJournal:
                 return made
         self._untold.append(write)
         return answer([])
+
+    async def states(self, account: str, contacts: Sequence[str]) -> dict[str, str]:
+        """In which states contacts were last told of."""
+        return await self._state.use(lambda redis: _states(redis, account, contacts))
+
+    async def read(redis: Redis) -> int:
+            newest = await redis.xrevrange(_stream(account), count=1)
+            return int(newest[0][0].partition(b"-")[0]) if newest else 0
+
+        return await self._state.use(read)
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
@@ -484,7 +501,18 @@ def _json(text: str | None) -> Any:
     return orjson.loads(text) if text else None
 
 
-def _event(each: Happening, actor: str, at: str) -> str:
+def _state(account: str, contact: str) -> str:
+    return key("state", account, contact)
+
+
+async def _states(redis: "Redis | Pipeline", account: str, contacts: Sequence[str]) -> dict[str, str]:
+    if not contacts:
+        return {}
+    found = await redis.mget([_state(account, contact) for contact in contacts])
+    return {contact: state.decode() for contact, state in zip(contacts, found, strict=True) if state}
+
+
+def _event(each: Happening, actor: str | None, at: str) -> str:
     source = each.source and each.source.value
     return _text([each.type.value, each.name, source, each.contact, actor, at, each.payload])
 

@@ -1,5 +1,6 @@
 """The journal keeps what must not be lost, and never what belongs to somebody else."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.journal.journal import Journal, KeyedAs
+from gateway.journal.journal import STATES_KEPT, Journal, KeyedAs
 from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.model.event import EventQuery, EventType, Happening
 from gateway.model.source import Source
@@ -193,3 +194,80 @@ def test_a_journal_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(BrokenJournal, match="version 99"):
         SqliteJournal(path)
+
+
+# ---- in which state contacts were left
+
+
+async def noticed(journal: Journal, states: dict[str, str], *happenings: Happening, at: str = AT) -> int:
+    found: int = await journal.note("default", None, at, happenings, answer=len, states=states)
+    return found
+
+
+async def test_what_is_noticed_twice_is_an_event_once(journal: Journal) -> None:
+    for expected in (2, 0):  # as two replicas do
+        assert await noticed(journal, {"a": "1", "b": "1"}, created("a"), created("b")) == expected
+    assert await noticed(journal, {"a": "1", "b": "2"}, created("a"), created("b")) == 1
+    assert [each.contact for each in await journal.events("default", EventQuery(), 0, 9)] == ["a", "b", "b"]
+    assert await journal.states("default", ["a", "b", "c"]) == {"a": "1", "b": "2"}
+    assert await journal.states("acme", ["a"]) == {}
+
+
+async def test_an_event_of_many_contacts_is_noted_as_long_as_one_of_them_is_new(journal: Journal) -> None:
+    assert await noticed(journal, {"a": "1", "b": "1"}, created()) == 1
+    assert await noticed(journal, {"a": "1", "b": "1"}, created()) == 0
+    assert await noticed(journal, {"a": "1", "b": "2"}, created()) == 1
+
+
+async def test_what_was_written_is_always_noted_and_its_state_with_it(journal: Journal) -> None:
+    for _ in range(2):
+        await journal.note("default", "ada", AT, [created("a")], answer=len, states={"a": "1"})
+    assert len(await journal.events("default", EventQuery(), 0, 9)) == 2
+    assert await noticed(journal, {"a": "1"}, created("a")) == 0
+
+
+async def test_many_at_once_notice_each_change_once(journal: Journal) -> None:
+    states = {str(number): "1" for number in range(20)}
+    happenings = [created(contact) for contact in states]
+    counts = await asyncio.gather(*(noticed(journal, states, *happenings) for _ in range(4)))
+    assert sorted(counts) == [0, 0, 0, 20]
+
+
+async def test_the_latest_event_is_that_of_the_account(journal: Journal) -> None:
+    assert await journal.latest("default") == 0
+    (number,) = await noted(journal, created("a"))
+    await noted(journal, created("a"), account="acme")
+    assert await journal.latest("default") == number
+
+
+async def test_states_are_forgotten_after_a_day() -> None:
+    journal = SqliteJournal(None)
+    await noticed(journal, {"a": "1"}, at="2026-01-01T00:00:00.000Z")
+    await noticed(journal, {"b": "1"}, at="2026-01-01T23:59:59.000Z")
+    assert await journal.states("default", ["a", "b"]) == {"a": "1", "b": "1"}
+    await noticed(journal, {"b": "1"}, at="2026-01-02T00:00:00.001Z")
+    assert await journal.states("default", ["a", "b"]) == {"b": "1"}
+    await journal.aclose()
+
+
+async def test_states_in_redis_end_by_themselves(redis_url: str) -> None:
+    state = State(connect(redis_url))
+    await state.probe()
+    await noticed(RedisJournal(state), {"a": "1"})
+    assert 0 < await state.redis.ttl("contacts-gateway:state:default:a") <= STATES_KEPT.total_seconds()
+    await state.aclose()
+
+
+async def test_a_journal_from_before_the_states_gets_them(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal")
+    await noted(journal, created("a"))
+    await journal.aclose()
+    db = sqlite3.connect(tmp_path / "journal")
+    db.execute("DROP TABLE state")
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+    journal = SqliteJournal(tmp_path / "journal")
+    assert await noticed(journal, {"a": "1"}, created("a")) == 1
+    assert len(await journal.events("default", EventQuery(), 0, 9)) == 2
+    await journal.aclose()

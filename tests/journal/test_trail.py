@@ -176,7 +176,7 @@ async def test_a_journal_from_before_the_trail_gets_one(tmp_path: Path) -> None:
     await journal.note("default", "ada", AT, [], answer=len, entry=entry())
     await journal.aclose()
     db = sqlite3.connect(tmp_path / "journal")
-    for table in ("audit", "audit_detail", "audit_contact", "audit_open"):
+    for table in ("audit", "audit_detail", "audit_contact", "audit_open", "state"):
         db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 1")
     db.commit()
