@@ -31,6 +31,7 @@ from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
+from gateway.noticing import Noticing
 from gateway.ports import Upstream
 from gateway.resilience.budget import Budget
 from gateway.resilience.transport import Sleep
@@ -243,6 +244,7 @@ class Accounts:
 
     def _directory(self, account: str, upstreams: Mapping[Source, Upstream]) -> Directory:
         config, now = self._config, self._parts.now
+        notices = config.notice_changes and not account.startswith(BROUGHT)
         self.crawlers[account] = Crawler(
             self._parts.store,
             account,
@@ -250,6 +252,7 @@ class Accounts:
             region=config.phone_region,
             max_age=config.index_max_age,
             now=now,
+            watch=self._noticing(account, upstreams) if notices else None,
         )
         index = Index(
             self._parts.store,
@@ -268,6 +271,17 @@ class Accounts:
             traits={source: entry.traits for source, entry in UPSTREAMS.items()},
             index=index,
             health=HealthBoard(now),
+        )
+
+    def _noticing(self, account: str, upstreams: Mapping[Source, Upstream]) -> Noticing:
+        parts = self._parts
+        return Noticing(
+            account=account,
+            upstreams=upstreams,
+            store=parts.store,
+            journal=parts.journal,
+            owner=parts.owner,
+            now=parts.now,
         )
 
     def _ledger(self, directory: Directory, sources: Sources) -> Ledger:

@@ -93,6 +93,7 @@ class Config:
     phone_region: str
     index_max_age: float
     index_wait: float
+    notice_changes: bool
     log_level: str
     log_format: str
     traces: bool
@@ -226,6 +227,7 @@ def read(environment: Mapping[str, str]) -> Config:
         phone_region=values["GATEWAY_PHONE_REGION"],
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],
         index_wait=values["GATEWAY_INDEX_WAIT_SECONDS"],
+        notice_changes=values["GATEWAY_NOTICE_CHANGES"],
         log_level=values["GATEWAY_LOG_LEVEL"],
         log_format=values["GATEWAY_LOG_FORMAT"],
         secret_files=tuple(secret_files(environment).values()),

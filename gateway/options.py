@@ -323,6 +323,12 @@ OWN: Final = (
         "Longest wait for a scan that an answer needs; never more than half of the time left.",
     ),
     Setting(
+        "GATEWAY_NOTICE_CHANGES",
+        setting.yes_no,
+        "true",
+        "Whether changes that were made elsewhere, and that a scan finds, become events.",
+    ),
+    Setting(
         "GATEWAY_LOG_LEVEL",
         _level,
         "info",

@@ -173,6 +173,7 @@ ODD = [
     ("GATEWAY_PHONE_REGION", "1A"),
     ("GATEWAY_INDEX_MAX_AGE_SECONDS", "0"),
     ("GATEWAY_INDEX_WAIT_SECONDS", "never"),
+    ("GATEWAY_NOTICE_CHANGES", "sometimes"),
     ("GATEWAY_LOG_LEVEL", "loud"),
     ("GATEWAY_LOG_FORMAT", "xml"),
     ("GATEWAY_IMPORT_BYTES", "50 MB"),

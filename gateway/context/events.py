@@ -133,6 +133,8 @@ class Events:
         module = None
         if noted.contact is not None:
             module = ids.expect(noted.contact, "Contact", self._account).parts[0]
+        elif noted.actor is None and noted.payload.get("module"):  # one event for many contacts of it
+            module = ids.expect(noted.payload["module"], "Module", self._account).parts[0]
         return await self.asked.directory.covers(Source(noted.source), module, caller)
 
     def _allowed(self, query: EventQuery) -> EventQuery:

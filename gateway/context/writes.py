@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,12 +12,14 @@ from gateway.context.asked import Asked
 from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
 from gateway.imports.jobs import Imports
+from gateway.index.rows import digest
 from gateway.journal import once
 from gateway.journal.feed import Feed
-from gateway.journal.journal import Journal, KeyedAs, Owning
+from gateway.journal.journal import GONE, UNREAD, Journal, KeyedAs, Owning
 from gateway.journal.once import LONGEST_KEY, Once
 from gateway.model import ids
 from gateway.model.audit import AuditEntry
+from gateway.model.contact import ContactKey
 from gateway.model.event import EventType
 from gateway.telemetry import logs
 from gateway.writing import recording
@@ -29,6 +31,15 @@ from gateway.writing.media import Media
 from gateway.writing.properties import PropertyWrites
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
+
+LEAVE: Final = frozenset(  # a contact otherwise than it was
+    {
+        EventType.CONTACT_CREATED,
+        EventType.CONTACT_UPDATED,
+        EventType.CONTACT_DELETED,
+        EventType.CONTACTS_MERGED,
+    }
+)
 
 Payload = dict[str, Any]
 Verb = Callable[[Arguments], Awaitable[Done]]
@@ -198,6 +209,7 @@ class Writes:
                     payload["event"] = ids.own("Event", account, number)
             return payload
 
+        states = _states(done)
         steps = once.current()
         place = steps.place if steps is not None and (steps.taken or steps.before) else None
         with self._told_when_broken():
@@ -210,8 +222,34 @@ class Writes:
                 place=place,
                 entry=recording.ended(record.entry, done.payload),
                 closes=record.token,
+                states=states,
             )
             if steps is not None and place is not None:
                 steps.answered = True
+            await self._told(states)
             return noted
         return answer([])
+
+    async def _told(self, states: Mapping[str, str]) -> None:
+        """Let the index know what needs no further event."""
+        account = self.asked.directory.account
+        told: dict[ContactKey, str | None] = {}
+        for contact, state in states.items():
+            found = ids.expect(contact, "Contact", account)
+            if state != UNREAD:
+                told[ContactKey(found.source, *found.parts)] = None if state == GONE else state
+        await self.asked.directory.index.told(told)
+
+
+def _states(done: Done) -> dict[str, str]:
+    """How the contacts are left that a mutation has changed, as a scan would find them."""
+    read = {contact["id"]: digest(contact) for contact in done.contacts}
+    states: dict[str, str] = {}
+    for happening in done.happenings:
+        if happening.contact is None or happening.type not in LEAVE:
+            continue
+        gone = happening.type is EventType.CONTACT_DELETED
+        states[happening.contact] = GONE if gone else read.get(happening.contact, UNREAD)
+        if happening.type is EventType.CONTACTS_MERGED:
+            states[happening.payload["from"]] = GONE
+    return states

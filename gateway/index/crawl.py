@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from gateway import deadline, events
 from gateway.errors import GatewayError, UpstreamUnavailable
@@ -22,6 +22,18 @@ SMALL_PAGE: Final = 20  # an overlap would cost a whole call with pages of this 
 REFRESH_AT: Final = 0.8  # of the age at which the index counts as stale
 
 Sleep = Callable[[float], Awaitable[object]]
+
+
+class Watch(Protocol):
+    """Hears of the scans of one account, to tell what has changed."""
+
+    async def begins(self, source: Source, module: str) -> None:
+        """A scan of a module begins."""
+        ...
+
+    async def ended(self, source: Source, module: str) -> None:
+        """It has come to its end, and the index knows what was not told of yet."""
+        ...
 
 
 class Moved(Exception):
@@ -47,7 +59,7 @@ class Progress:
 
 
 class Crawler:
-    """Reads the sources of one account into a store."""
+    """Reads the sources of one account into a store. Without a `watch` nobody is told what has changed."""
 
     def __init__(
         self,
@@ -59,7 +71,9 @@ class Crawler:
         max_age: float,
         now: Callable[[], str],
         sleep: Sleep = asyncio.sleep,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch
         self._store = store
         self._account = account
         self._upstreams = upstreams
@@ -170,6 +184,8 @@ class Crawler:
         return tuple(module["sourceId"] for module in await upstream.modules())
 
     async def _scan_module(self, source: Source, module: str) -> int:
+        if self._watch is not None:
+            await self._watch.begins(source, module)
         generation = await self._store.begin(self._account, source.value, module, self._now())
         for _ in range(RESTARTS):
             try:
@@ -179,7 +195,11 @@ class Crawler:
                 continue
         else:  # what was not met may be there all the same, so nothing is taken out
             raise UpstreamUnavailable(source.value, f"Contacts of {source.value} move while they are read.")
-        return await self._store.finish(self._account, source.value, module, generation, self._now())
+        place = (self._account, source.value, module)
+        left = await self._store.finish(*place, generation, self._now(), quiet=self._watch is None)
+        if self._watch is not None:
+            await self._watch.ended(source, module)
+        return left
 
     async def _read_all(self, source: Source, module: str, generation: int) -> None:
         """Read page by page. Where pages are large, each begins with the last contact of the one before."""

@@ -175,6 +175,12 @@ class Index:
             self._crawler.wrote(key.source, key.id)
             await self.store.remove(self._account, key.source.value, [key.id])
 
+    async def told(self, digests: Mapping[ContactKey, str | None]) -> None:
+        """Contacts have been told of as they are by their digests, None for one that is gone."""
+        for source in {key.source for key in digests}:
+            mine = {key.id: digest for key, digest in digests.items() if key.source is source}
+            await self.store.settle(self._account, source.value, mine)
+
     async def rescan(self, source: Source) -> None:
         """Read a source to its end now, whatever the index knows. Raises what the source raises."""
         await self._crawler.scan(source)

@@ -1,4 +1,4 @@
-"""What has happened through this gateway."""
+"""What has happened through this gateway, or was noticed by it."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -49,7 +49,7 @@ class EventQuery:
 
 
 class Event(TypedDict):
-    """An event. `_number` is its place in the log of all accounts."""
+    """An event; without an `actor` it was noticed. `_number` is its place in the log of all accounts."""
 
     __typename: str
     id: str

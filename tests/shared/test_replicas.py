@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cache.reads import Keep
 from gateway.model.source import Source
+from gateway.noticing import MOST
 from gateway.shared.journal import RedisJournal
 from gateway.shared.replicas import Replicas
 from tests.conftest import Build
@@ -218,6 +219,94 @@ async def test_what_a_killed_replica_left_is_taken_up_by_another(new_pair: NewPa
     for _ in range(3):
         await shared(other).state.probe()
     assert not await shared(other).owner.lives(shared(one).owner.name)
+
+
+# One eye on the sources.
+
+
+async def told(world: World) -> list[tuple[str, str | None, str | None]]:
+    nodes = (await world.data(EVENTS))["events"]["nodes"]
+    return [(each["type"], each["contactId"], each["actor"]) for each in nodes]
+
+
+@pytest.fixture
+async def watching(new_pair: NewPair, new_world: Build) -> tuple[World, World, World]:
+    """Two replicas with filled indexes, and a gateway in front of the same sources that shares nothing."""
+    one, other = await new_pair()
+    elsewhere = new_world(beside=one)
+    for each in (one, other, elsewhere):
+        await each.scan()
+    return one, other, elsewhere
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_change_made_elsewhere_is_noticed_by_one_of_them(
+    watching: tuple[World, World, World], at_once: bool
+) -> None:
+    *replicas, elsewhere = watching
+    change, gone = await elsewhere.some(Source.PACKAGEX, 2)
+    await elsewhere.write("updateContact", {"id": change["id"], "contact": {"lastName": "Elsewhere"}})
+    await elsewhere.write("deleteContacts", {"ids": [gone["id"]]})
+    if at_once:
+        await asyncio.gather(*(each.crawler.scan(Source.PACKAGEX) for each in replicas))
+    for each in replicas * 2:
+        await each.crawler.scan(Source.PACKAGEX)
+    expected = [("CONTACT_DELETED", gone["id"], None), ("CONTACT_UPDATED", change["id"], None)]
+    assert await told(replicas[0]) == expected
+
+
+async def test_a_write_of_one_is_no_news_to_the_other(watching: tuple[World, World, World]) -> None:
+    one, other, elsewhere = watching
+    contact, gone = await one.some(Source.SMART_SENDER, 2)
+    await one.write("updateContact", {"id": contact["id"], "contact": {"lastName": "Byron"}})
+    await one.write("mergeContacts", {"into": contact["id"], "from": gone["id"]})
+    (space,) = await one.some(Source.SAMESPACE)
+    await one.write("deleteContacts", {"ids": [space["id"]]})
+    given = {"targets": [{"source": "PACKAGEX"}], "contact": {"name": "Ada Quux"}}
+    await one.write("createContact", given)
+    before = await told(one)
+    for each in (other, one, other):
+        await each.scan()
+    assert await told(one) == before
+    await elsewhere.write("updateContact", {"id": contact["id"], "contact": {"lastName": "Lovelace"}})
+    for each in (other, one):
+        await each.scan()
+    assert (await told(one))[len(before) :] == [("CONTACT_UPDATED", contact["id"], None)]
+
+
+async def test_an_import_of_one_is_no_news_to_the_other(watching: tuple[World, World, World]) -> None:
+    one, other, _ = watching
+    rows = "".join(f"Ada {number},ada{number}@example.com\n" for number in range(30))
+    await one.load({"targets": [{"source": "PACKAGEX"}]}, f"Name,Email\n{rows}".encode())
+    for each in (other, one, other):
+        await each.scan()
+    assert [type_ for type_, _, _ in await told(one)] == ["CONTACTS_IMPORTED"]
+
+
+async def test_very_many_changes_are_one_event_of_all_of_them(watching: tuple[World, World, World]) -> None:
+    one, other, _ = watching
+    for number in range(MOST + 1):
+        one.packagex._store.add("person", f"Somebody {number}", 1_900_000_000)
+    await asyncio.gather(*(each.crawler.scan(Source.PACKAGEX) for each in (one, other)))
+    for each in (one, other):
+        await each.crawler.scan(Source.PACKAGEX)
+    assert await told(one) == [("CONTACT_CREATED", None, None)]
+
+
+async def test_what_is_found_while_redis_is_away_is_told_when_it_is_back(
+    watching: tuple[World, World, World], redis_server: RedisServer
+) -> None:
+    one, _, elsewhere = watching
+    (contact,) = await elsewhere.some(Source.PACKAGEX)
+    await elsewhere.write("updateContact", {"id": contact["id"], "contact": {"lastName": "Elsewhere"}})
+    redis_server.hold()
+    await shared(one).state.probe()
+    await one.scan(Source.PACKAGEX)
+    redis_server.go_on()
+    await shared(one).state.probe()
+    assert await told(one) == []
+    await one.scan(Source.PACKAGEX)
+    assert await told(one) == [("CONTACT_UPDATED", contact["id"], None)]
 
 
 # Without Redis.
