@@ -30,6 +30,14 @@ LATER = 1_900_000_000  # so that it comes at the end of a list
 
 
 @pytest.fixture
+async def world(new_world: Build) -> World:
+    """A small one, as it is read again and again."""
+    made = new_world(60)
+    await made.scan()
+    return made
+
+
+@pytest.fixture
 async def elsewhere(world: World, new_world: Build) -> World:
     """Another way to the sources of `world`."""
     other = new_world(beside=world)
