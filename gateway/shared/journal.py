@@ -116,12 +116,6 @@ class RedisJournal:
         """In which states contacts were last told of."""
         return await self._state.use(lambda redis: _states(redis, account, contacts))
 
-    async def read(redis: Redis) -> int:
-            newest = await redis.xrevrange(_stream(account), count=1)
-            return int(newest[0][0].partition(b"-")[0]) if newest else 0
-
-        return await self._state.use(read)
-
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
 
