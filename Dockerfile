@@ -13,7 +13,7 @@ WORKDIR /src
 RUN python -m venv /opt/gateway
 COPY requirements/run.txt requirements/run.txt
 RUN /opt/gateway/bin/pip install --require-hashes -r requirements/run.txt
-COPY pyproject.toml README.md schema.graphql ./
+COPY pyproject.toml README.md schema.graphql subgraph.graphql ./
 COPY gateway/ gateway/
 COPY resolvers/ resolvers/
 COPY --from=explorer /explorer/assets/ gateway/server/explorer/assets/

@@ -29,6 +29,7 @@ from gateway.context import Ledger
 from gateway.engine import access
 from gateway.engine import persisted as engine_persisted
 from gateway.engine import schema as engine_schema
+from gateway.engine import subgraph as subgraphs
 from gateway.engine.documents import Documents
 from gateway.engine.persisted import NOTHING, BadManifest, Manifest, Registered
 from gateway.federation.directory import Directory
@@ -96,15 +97,30 @@ add_compress_type(MIXED, streaming=True)  # each part leaves at once
 
 
 def sdl() -> str:
-    """The text of schema.graphql, from the checkout or from the installed package."""
-    here = Path(__file__).parent
-    installed = here / "schema.graphql"
-    return (installed if installed.is_file() else here.parent / "schema.graphql").read_text("utf-8")
+    """The text of schema.graphql."""
+    return _beside("schema.graphql")
+
+
+def federated_sdl() -> str:
+    """The schema as routers compose it: schema.graphql and subgraph.graphql as one."""
+    return subgraphs.sdl(sdl(), _beside("subgraph.graphql"))
 
 
 def read_schema() -> GraphQLSchema:
-    """The executable schema."""
+    """The executable schema, as clients see it."""
     return engine_schema.build(sdl(), BINDABLES)
+
+
+def read_subgraph(schema: GraphQLSchema) -> GraphQLSchema:
+    """The same with what only routers ask for."""
+    return subgraphs.extended(schema, sdl(), _beside("subgraph.graphql"))
+
+
+def _beside(name: str) -> str:
+    """A text from the root of the checkout, or from the installed package."""
+    here = Path(__file__).parent
+    installed = here / name
+    return (installed if installed.is_file() else here.parent / name).read_text("utf-8")
 
 
 def wall_clock() -> str:
@@ -275,15 +291,21 @@ def create_app(
     resolve: Resolve = by_dns,
     crawling: bool = True,
     schema: GraphQLSchema | None = None,
+    subgraph: GraphQLSchema | None = None,
     reread: Callable[[], Config] | None = None,
 ) -> Starlette:
     """The application. `reread` reads the settings again, for keys that change in their files.
 
-    Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema`.
+    Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema` and `subgraph`.
     """
     schema = schema or read_schema()
+    subgraph = subgraph or read_subgraph(schema)
     of_schema = Documents(
-        schema, config.limits, introspection=config.introspection, suggestions=config.suggestions
+        schema,
+        config.limits,
+        subgraph=subgraph,
+        introspection=config.introspection,
+        suggestions=config.suggestions,
     )
     manifest = _manifest(config, of_schema)
     gateway = Gateway(config, transports, now, sleep, resolve=resolve)
@@ -295,9 +317,8 @@ def create_app(
         registered=Registered() if config.apq else None,
     )
     operations = Operations(
-        schema=schema,
         documents=documents,
-        rights=access.roots(schema),
+        rights=access.roots(subgraph),
         authority=gateway.authority,
         fairness=gateway.fairness,
         limits=config.limits,

@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     sandbox.set_defaults(run=_sandbox)
 
     schema = commands.add_parser("schema", help="print the schema")
+    schema.add_argument(
+        "--federation", action="store_true", help="as a subgraph of Apollo Federation, for composition"
+    )
     schema.set_defaults(run=_schema)
 
     importing = commands.add_parser("import", help="import a CSV, XLS or XLSX file of contacts")
@@ -125,7 +128,12 @@ def _sandbox(chosen: argparse.Namespace) -> int:
     return 0 if started else 1
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(chosen: argparse.Namespace) -> int:
+    if chosen.federation:
+        from gateway.app import federated_sdl
+
+        print(federated_sdl(), end="")
+        return 0
     print(_sdl(), end="")
     return 0
 

@@ -205,6 +205,34 @@ def _node(_: Estimate, selected: Selected, __: Counts, ___: frozenset[str]) -> S
     return Step(calls, items)
 
 
+def _entities(_: Estimate, selected: Selected, __: Counts, ___: frozenset[str]) -> Step:
+    """As by global ids; a contact may be named by its source, a definition takes its module along."""
+    calls: Counts = {}
+    items: Counts = {}
+    for each in selected.arguments["representations"]:
+        found = _represented(each)
+        if found is not None:
+            source, one = found
+            held, count = calls.get(source, NONE), items.get(source, NONE)
+            calls[source] = Range(held.expected + one.expected, held.worst + one.worst)
+            items[source] = Range(count.expected + 1, count.worst + 1)
+    return Step(calls, items)
+
+
+def _represented(given: Any) -> tuple[Source, Range] | None:
+    """The source that a representation leads to, and calls for it; None where that is none."""
+    if not isinstance(given, dict):
+        return None
+    source = _of_id(given["id"]) if isinstance(given.get("id"), str) else _known(given.get("source"))
+    if source is None:
+        return None
+    return source, Range(1.0, 2.0) if given.get("__typename") == "Property" else _by_id(source)
+
+
+def _known(text: Any) -> Source | None:
+    return next((source for source in Source if source.value == text), None)
+
+
 def _each(*sources: Source, calls: Range = ONE, listed: bool = False) -> Rule:
     """Calls for each thing of some sources; `listed`: with a list of things below."""
 
@@ -275,6 +303,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("Query", "groups"): _groups,
     ("Query", "node"): _node,
     ("Query", "nodes"): _node,
+    ("Query", "_entities"): _entities,
     ("Query", "modules"): _always(Source.SAMESPACE),
     ("Query", "properties"): _properties,
     ("Query", "channels"): _always(CHATS, listed=True),

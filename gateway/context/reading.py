@@ -13,10 +13,12 @@ from gateway.context.chats import Chats
 from gateway.context.contacts import Contacts
 from gateway.context.cost import CostMeter
 from gateway.context.definitions import Definitions
+from gateway.context.entities import Entities
 from gateway.context.events import Events
 from gateway.context.groups import Groups
 from gateway.context.imports import Imports
 from gateway.context.writes import Ledger, Writes
+from gateway.engine.subgraph import Reference
 from gateway.errors import BadInput, Forbidden
 from gateway.federation import walk
 from gateway.federation.directory import Directory
@@ -119,6 +121,12 @@ class Context:
         for text in texts:
             ids.decode(text)
         return await asyncio.gather(*(self.node(text) for text in texts), return_exceptions=True)
+
+    async def entities(
+        self, references: Sequence[Reference | BadInput], info: GraphQLResolveInfo[Any]
+    ) -> list[Any]:
+        """Things by the fields of their keys, in the order asked."""
+        return await Entities(self.asked, self.node).all(references, info)
 
     def sources(self) -> list[dict[str, Any]]:
         """State and abilities of every source that the caller may read."""

@@ -7,6 +7,7 @@ from ariadne import SchemaDirectiveVisitor
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -30,7 +31,7 @@ class Access(SchemaDirectiveVisitor):
         """Guard the fields of a type that say nothing themselves."""
         for field in object_.fields.values():
             if not declared(field):
-                _guard(field, frozenset(self.args["anyOf"]))
+                guard(field, frozenset(self.args["anyOf"]))
         return object_
 
     def visit_field_definition(
@@ -38,7 +39,7 @@ class Access(SchemaDirectiveVisitor):
     ) -> GraphQLField:
         """Guard one field."""
         del object_type
-        _guard(field, frozenset(self.args["anyOf"]))
+        guard(field, frozenset(self.args["anyOf"]))
         return field
 
 
@@ -71,9 +72,11 @@ def enforce(schema: GraphQLSchema) -> None:
     cast("Any", SchemaDirectiveVisitor).visit_schema_directives(schema, {NAME: Access})
 
 
-def _guard(field: GraphQLField, scopes: Scopes) -> None:
+def guard(field: GraphQLField, scopes: Scopes) -> None:
+    """Stand before the resolver of a field. A list that cannot be null is empty; other fields are refused."""
     resolve: Callable[..., Any] | None = field.resolve
-    empty: Any = [] if isinstance(field.type, GraphQLNonNull) else None
+    of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else None
+    empty: Any = [] if isinstance(of, GraphQLList) else None
 
     def guarded(source: Any, info: Any, /, **arguments: Any) -> Any:
         if info.context.allows(scopes):

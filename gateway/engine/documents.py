@@ -26,6 +26,7 @@ from graphql import (
 from gateway.engine import selection
 from gateway.engine.cost import Price, check_cost, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
+from gateway.engine.subgraph import ROUTED, NoServiceRule
 
 INCREMENTAL = frozenset({"defer", "stream"})
 MOST_ERRORS = 10
@@ -49,7 +50,7 @@ class Document:
 
     `whole` is the same without `@defer` and `@stream`, for those who take an answer as a whole. `roots` are
     the names of the fields at the root of each operation, aliases counted one by one; `prices` what each of
-    them costs.
+    them costs; `schema` is what it is carried out in, another one for routers than for clients.
     """
 
     node: DocumentNode
@@ -57,6 +58,7 @@ class Document:
     operations: dict[str, str]
     roots: dict[str, tuple[str, ...]]
     prices: dict[str, Price]
+    schema: GraphQLSchema
 
     @property
     def incremental(self) -> bool:
@@ -98,23 +100,28 @@ class Document:
 
 
 class Documents:
-    """The documents of one schema. Bounded: those that were not asked for longest are dropped."""
+    """The documents of one schema. Bounded: those that were not asked for longest are dropped.
+
+    `subgraph` is the schema of those that ask for what only routers do.
+    """
 
     def __init__(
         self,
         schema: GraphQLSchema,
         limits: Limits,
         *,
+        subgraph: GraphQLSchema | None = None,
         introspection: bool = True,
         suggestions: bool = True,
         most: int = 1_000,
         most_signs: int = 300_000,
     ) -> None:
         self._schema = schema
+        self._subgraph = subgraph or schema
         self._limits = limits
-        self._rules = (
-            list(specified_rules) if introspection else [*specified_rules, NoSchemaIntrospectionCustomRule]
-        )
+        self._rules = [*specified_rules]
+        if not introspection:
+            self._rules += [NoSchemaIntrospectionCustomRule, NoServiceRule]
         self._suggestions = suggestions
         self._most = most
         self._most_signs = most_signs
@@ -148,8 +155,11 @@ class Documents:
         try:
             node = parse(text, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
             rules = self._rules if check_document(node, self._limits) else [NoFragmentCyclesRule]
+            roots = _roots(node)
+            routed = any(not ROUTED.isdisjoint(names) for names in roots.values())
+            schema = self._subgraph if routed else self._schema
             errors = validate(
-                self._schema,
+                schema,
                 node,
                 rules,
                 max_errors=MOST_ERRORS,
@@ -172,7 +182,7 @@ class Documents:
             if isinstance(each, OperationDefinitionNode)
         }
         whole = _whole(node) if any(f"@{name}" in text for name in INCREMENTAL) else node
-        return Document(node, whole, operations, _roots(node), _prices(self._schema, node))
+        return Document(node, whole, operations, roots, _prices(schema, node), schema)
 
 
 def _whole(node: DocumentNode) -> DocumentNode:

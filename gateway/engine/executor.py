@@ -10,7 +10,6 @@ from graphql import (
     Executor,
     ExperimentalIncrementalExecutionResults,
     GraphQLError,
-    GraphQLSchema,
     create_source_event_stream,
     execute_subscription_event,
     experimental_execute_incrementally,
@@ -54,10 +53,10 @@ class Call:
         }
 
 
-async def run(schema: GraphQLSchema, document: Document, call: Call) -> ExecutionResult:
+async def run(document: Document, call: Call) -> ExecutionResult:
     """The result of an operation; errors of fields stand in it, nothing is raised for them."""
     found: Any = experimental_execute_incrementally(  # `execute` takes no schema that has `@defer`
-        schema,
+        document.schema,
         document.whole,
         variable_values=call.variables,
         executor_class=Executor,  # the plain one, which is faster
@@ -67,10 +66,10 @@ async def run(schema: GraphQLSchema, document: Document, call: Call) -> Executio
     return result
 
 
-async def run_in_parts(schema: GraphQLSchema, document: Document, call: Call) -> "ExecutionResult | Parts":
+async def run_in_parts(document: Document, call: Call) -> "ExecutionResult | Parts":
     """The same for a document with `@defer` or `@stream`: what comes at once, and the rest as it comes."""
     found: Any = experimental_execute_incrementally(
-        schema,
+        document.schema,
         document.node,
         variable_values=call.variables,
         enable_early_execution=True,  # else what is deferred begins when the rest has ended
@@ -80,11 +79,11 @@ async def run_in_parts(schema: GraphQLSchema, document: Document, call: Call) ->
     return Parts(result) if isinstance(result, ExperimentalIncrementalExecutionResults) else result
 
 
-async def follow(
-    schema: GraphQLSchema, document: Document, call: Call, each: Each
-) -> ExecutionResult | AsyncGenerator[Any, None]:
+async def follow(document: Document, call: Call, each: Each) -> ExecutionResult | AsyncGenerator[Any, None]:
     """What `each` makes of every event of a subscription, told how to execute it; or why there are none."""
-    executor = Executor.build(schema, document.whole, raw_variable_values=call.variables, **call.options)
+    executor = Executor.build(
+        document.schema, document.whole, raw_variable_values=call.variables, **call.options
+    )
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     found: Any = create_source_event_stream(executor)

@@ -70,13 +70,15 @@ class Exchange:
 
     `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
     `gone` (nobody waited for it any more); `code` is the first one of the answer, `bound` names a limit
-    that it met. `expected` is what the operation costs at most, `points` what it has cost.
+    that it met. `strict`: warnings are told as errors. `expected` is what the operation costs at most,
+    `points` what it has cost.
     """
 
     headers: Headers
     id: str
     method: str = "POST"
     kind: str | None = JSON
+    strict: bool = field(init=False)
     strict_status: bool = False
     stream: Stream | None = None
     stopping: bool = False
@@ -96,6 +98,9 @@ class Exchange:
     expected: Cost | None = None
     points: int = 0
 
+    def __post_init__(self) -> None:
+        self.strict = self.header("x-partial").lower() == "errors"
+
     def header(self, name: str) -> str:
         """A header, or the empty text."""
         return self.headers.get(name, "")
@@ -108,11 +113,6 @@ class Exchange:
         if asked not in (None, True, False):
             raise NotJson('`extensions.explain` is true, or "plan" for what an operation would ask.')
         return RUN if asked or self.header("x-explain") == "1" else None
-
-    @property
-    def strict(self) -> bool:
-        """Whether the caller wants warnings as errors."""
-        return self.header("x-partial").lower() == "errors"
 
     @property
     def max_age(self) -> float | None:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, Final, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import ExecutionResult, GraphQLError
 
 from gateway import deadline, events, freshness
 from gateway.context import Context, CostMeter, Estimate, Ledger, Plan
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
-from gateway.engine.access import META, Scopes
+from gateway.engine.access import Scopes
 from gateway.engine.cost import Cost, check_cost
 from gateway.engine.documents import Document, InvalidDocument
 from gateway.engine.executor import Call, Parts
 from gateway.engine.limits import Limits, check_variables
+from gateway.engine.subgraph import ENTITIES, TELLING
 from gateway.errors import BadInput, DeadlineExceeded, GatewayError
 from gateway.federation.directory import Directory
 from gateway.journal.feed import FeedClosed
@@ -55,7 +56,6 @@ Work = Callable[[Caller], Awaitable[Answer | None]]
 class Operations:
     """Everything that carrying out operations takes."""
 
-    schema: GraphQLSchema
     rights: Mapping[tuple[str, str], Scopes]
     documents: Persisted
     authority: Authority
@@ -129,14 +129,11 @@ class Operations:
         kind = document.kind(asked.operation) or QUERY
         if kind == MUTATION and method == "GET":
             raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-        needed = [
-            self.rights[kind, field]
-            for field in document.fields(asked.operation)
-            if (kind, field) in self.rights
-        ]
+        fields = document.fields(asked.operation)
+        needed = [self.rights[kind, field] for field in fields if (kind, field) in self.rights]
         held = {scope.name for scope in caller.scopes}
         lacking = [scopes for scopes in needed if scopes and not scopes & held]
-        if lacking and (len(lacking) == len(needed) or not META.isdisjoint(document.fields(asked.operation))):
+        if lacking and (len(lacking) == len(needed) or not TELLING.isdisjoint(fields)):
             words = " or ".join(f"`{scope.lower()}`" for scope in sorted(lacking[0], reverse=True))
             raise NotAllowed(f"Your key lacks the scope {words}.")
         check_variables(asked.variables, self.limits)
@@ -161,7 +158,9 @@ class Operations:
     ) -> Answer | None:
         exchange.operation_kind = kind = document.kind(asked.operation) or ""
         exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
-        exchange.fields = document.fields(asked.operation)[:MOST_FIELDS]
+        fields = document.fields(asked.operation)
+        exchange.fields = fields[:MOST_FIELDS]
+        exchange.strict = exchange.strict or ENTITIES in fields  # routers hear of nothing but errors
         exchange.price = document.price(asked.operation)
         exchange.expected = self.check(document, asked, caller, exchange.method)
         context = Context(
@@ -198,7 +197,7 @@ class Operations:
         if exchange.operation_kind != QUERY:
             raise NotJson("Only queries can be planned without being carried out.")
         try:
-            fields = walking.walk(self.schema, document, asked.operation, asked.variables)
+            fields = walking.walk(document.schema, document, asked.operation, asked.variables)
         except walking.BadVariables as bad:
             return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
         report = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
@@ -227,7 +226,7 @@ class _Run:
         try:
             async with self._within():
                 start = executor.run_in_parts if incremental else executor.run
-                result = await start(self.operations.schema, self.document, self._call)
+                result = await start(self.document, self._call)
                 if isinstance(result, Parts):
                     parts = result
                     await self._send(parts, cast("Stream", stream))
@@ -251,7 +250,7 @@ class _Run:
             raise NotAcceptable(
                 "Subscriptions are answered over a WebSocket, or to those who accept text/event-stream."
             )
-        followed = await executor.follow(self.operations.schema, self.document, self._call, self._each)
+        followed = await executor.follow(self.document, self._call, self._each)
         if isinstance(followed, ExecutionResult):
             return self._finished(followed)
 

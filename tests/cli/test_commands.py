@@ -175,6 +175,13 @@ def test_the_schema_is_printed_as_it_is_served() -> None:
         assert served.read().decode() == printed
 
 
+def test_the_schema_for_composition_is_printed_as_routers_are_told_it() -> None:
+    printed = gateway("schema", "--federation").stdout
+    with sandbox() as address:
+        assert ask(address, "{ _service { sdl } }")["data"]["_service"]["sdl"] == printed
+    assert "specs.apollo.dev/federation/v2.9" in printed
+
+
 def test_the_audit_trail_is_checked_shown_and_erased(tmp_path: Path) -> None:
     settings = {"GATEWAY_DATA_DIR": str(tmp_path)}
     with sandbox(settings=settings) as address:

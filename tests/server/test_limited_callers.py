@@ -96,12 +96,18 @@ LISTS = {
 
 def by_id(text: str) -> dict[str, str]:
     """Every query that leads to a thing by its id."""
-    type_ = ids.decode(text).type
+    named = ids.decode(text)
+    type_ = named.type
+    entity = f'_entities(representations: [{{__typename: "{type_}", %s}}]) {{ ... on {type_} %s }}'
     found = {
+        "entity": entity % ("id: $id", whole(type_, 2)),
         "node": f"node(id: $id) {{ ... on {type_} {whole(type_, 2)} }}",
         "nodes": f"nodes(ids: [$id, $id]) {{ id ... on {type_} {whole(type_, 1)} }}",
     }
     if type_ == "Contact":
+        assert isinstance(named, ids.GlobalId)
+        key = f'source: "{named.source}", sourceId: {json.dumps(named.parts[-1])}'
+        found["entity by its source"] = f"{entity % (key, whole(type_, 2))} node(id: $id) {{ __typename }}"
         found["contact"] = f"contact(by: {{id: $id}}) {whole('Contact', 2)}"
         found["chat"] = f"chat(contact: {{id: $id}}) {whole('Chat', 2)}"
         found["events"] = f"events(filter: {{contactId: $id}}) {whole('EventConnection', 2)}"

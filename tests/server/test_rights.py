@@ -19,7 +19,7 @@ from gateway.engine import access
 from gateway.model.caller import Scope
 from gateway.model.source import Source
 from tests.support import issuer
-from tests.support.world import Answer, World, schema
+from tests.support.world import Answer, World, schema, subgraph
 
 SETTINGS: dict[str, Any] = {
     "GATEWAY_JWT_ISSUER": issuer.ISSUER,
@@ -46,8 +46,9 @@ async def guarded(new_world: Callable[..., World]) -> World:
 
 # ---- what the schema declares
 
-QUERIES = {name for kind, name in access.roots(schema()) if kind == "query"}
-MUTATIONS = {name for kind, name in access.roots(schema()) if kind == "mutation"}
+ROOTS = access.roots(subgraph())  # with what only routers ask for
+QUERIES = {name for kind, name in ROOTS if kind == "query"}
+MUTATIONS = {name for kind, name in ROOTS if kind == "mutation"}
 OTHERWISE = {
     ("query", "importJob"): {"READ", "IMPORT"},
     ("query", "audit"): {"ADMIN"},
@@ -59,7 +60,7 @@ OPEN = {("SendMessagePayload", "message")}
 
 
 def test_every_root_field_declares_its_right_and_none_is_open() -> None:
-    for (kind, name), scopes in access.roots(schema()).items():
+    for (kind, name), scopes in ROOTS.items():
         assert scopes == OTHERWISE.get((kind, name), USUAL[kind]), name
 
 
@@ -156,6 +157,12 @@ QUERY: dict[str, str] = {
     "audit": "audit { nodes { caller action detail } }",
     "sources": "sources { source status capabilities { operation } }",
     "importJob": "importJob(id: $job) { state columns reports { rows { contactId } } }",
+    "_entities": (
+        '_entities(representations: [{__typename: "Contact", id: $contact}, '
+        '{__typename: "Group", id: $group}]) '
+        "{ __typename ... on Contact { displayName } ... on Group { name } }"
+    ),
+    "_service": "_service { sdl }",
 }
 META = {
     "__schema": "__schema { types { name } }",
@@ -213,7 +220,7 @@ FORMS = (
 
 @pytest.mark.parametrize("name", [*QUERY, *META])
 async def test_a_query_opens_to_its_scopes_alone(guarded: World, known: dict[str, Any], name: str) -> None:
-    needed = {each.lower() for each in access.roots(schema())["query", name]}
+    needed = {each.lower() for each in ROOTS["query", name]}
     texts = [declaring(form % {**QUERY, **META}[name]) for form in FORMS]
     for scope in SCOPES - needed:
         for text in texts:
@@ -254,7 +261,7 @@ async def _get(world: World, text: str, variables: dict[str, Any], headers: dict
     return Answer(response.status_code, response.headers, response.json())
 
 
-@pytest.mark.parametrize("name", [name for name in QUERY if name != "importJob"])
+@pytest.mark.parametrize("name", sorted(QUERY.keys() - {"importJob", "_service"}))
 async def test_beside_a_field_that_is_open_one_without_the_right_is_null(
     guarded: World, known: dict[str, Any], name: str
 ) -> None:
@@ -264,7 +271,7 @@ async def test_beside_a_field_that_is_open_one_without_the_right_is_null(
     )
     answer = await guarded.ask(text, known, headers=by("import"))
     assert answer.status == 200
-    empty: Any = [] if name == "sources" else None
+    empty: Any = [] if name in {"sources", "_entities"} else None
     assert answer.data == {"job": {"state": "FINISHED"}, "it": empty, "all": None}
     told = [*answer.errors, *answer.warnings]
     assert {str(each["path"][0]) for each in told} == {"it", "all"}
@@ -281,6 +288,8 @@ async def test_introspection_hides_behind_no_field_that_is_open(
         f'query ($job: ID!) {{ {job} x: __type(name: "Contact") {{ name }} }}',
         f"query ($job: ID!) {{ {job} ...F }} fragment F on Query {{ x: __schema {{ types {{ name }} }} }}",
         f"query ($job: ID!) {{ {job} ... on Query {{ __schema {{ types {{ name }} }} }} }}",
+        f"query ($job: ID!) {{ {job} _service {{ sdl }} }}",
+        f"query ($job: ID!) {{ {job} ...F }} fragment F on Query {{ x: _service {{ sdl }} }}",
     ):
         answer = await guarded.ask(text, known, headers=by("import"))
         assert (answer.status, answer.codes) == (403, ["FORBIDDEN"])

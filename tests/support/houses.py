@@ -18,7 +18,7 @@ from gateway.config import Config
 from gateway.model.source import Source
 from gateway.upstreams.emulation import Switchboard
 from gateway.upstreams.people import Population
-from tests.support.world import DEFAULTS, Answer, InProcess, at_once, schema
+from tests.support.world import DEFAULTS, Answer, InProcess, at_once, schema, subgraph
 
 EVERYTHING: Final = "read,write,import,raw,admin"
 HEADERS: Final = {
@@ -210,6 +210,7 @@ def town(
         sleep=at_once,
         crawling=crawling,
         schema=schema(),
+        subgraph=subgraph(),
         reread=reread,
         **more,
     )

@@ -15,7 +15,7 @@ import httpx
 from graphql import GraphQLSchema
 
 from gateway import config, sandbox
-from gateway.app import Gateway, create_app, read_schema
+from gateway.app import Gateway, create_app, read_schema, read_subgraph
 from gateway.cache.reads import Keep
 from gateway.federation.directory import Directory
 from gateway.index.crawl import Crawler
@@ -267,6 +267,7 @@ def build(
         resolve=resolve,
         crawling=False,
         schema=schema(),
+        subgraph=subgraph(),
     )
     samespace, packagex, smartsender = emulators.values()
     assert isinstance(samespace, Samespace)
@@ -281,6 +282,12 @@ def build(
 def schema() -> GraphQLSchema:
     """The schema, which all worlds share: nothing in it changes."""
     return read_schema()
+
+
+@cache
+def subgraph() -> GraphQLSchema:
+    """The same with what only routers ask for."""
+    return read_subgraph(schema())
 
 
 async def close(world: World) -> None:
