@@ -87,3 +87,37 @@ def test_ids_and_cursors_that_nobody_gave_out_are_answered_in_form(
             runner.run(made.client.post("/graphql", json={"query": query, "variables": given})), asked=given
         )
         runner.run(worlds.close(made))
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), SIGNS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(SIGNS, inner, max_size=3)),
+    max_leaves=6,
+)
+NEARLY = st.fixed_dictionaries(
+    {
+        "__typename": st.sampled_from(
+            ["Contact", "Group", "Property", "Event", "ImportJob", "Module", "Query"]
+        )
+    },
+    optional={
+        "id": st.one_of(IDS, ANYTHING),
+        "source": st.one_of(st.sampled_from(["SAMESPACE", "PACKAGEX", "SMART_SENDER"]), ANYTHING),
+        "sourceId": st.one_of(IDS, st.integers(1, 10**6).map(str), ANYTHING),
+    },
+)
+
+
+@AGAIN
+@given(st.lists(st.one_of(NEARLY, ANYTHING), max_size=6))
+def test_representations_of_anything_are_answered_in_form_and_in_their_order(given: list[Any]) -> None:
+    query = "query ($given: [_Any!]!) { _entities(representations: $given) { __typename } }"
+    with asyncio.Runner() as runner:
+        made = worlds.build(20)
+        answer = runner.run(
+            made.client.post("/graphql", json={"query": query, "variables": {"given": given}})
+        )
+        check(answer, asked=given)
+        found = (answer.json().get("data") or {}).get("_entities")
+        assert len(found) == len(given) if None not in given else found is None
+        runner.run(worlds.close(made))
