@@ -14,12 +14,11 @@ import pytest
 
 from gateway.app import federated_sdl
 from gateway.model.source import Source
-from tests.support import node
 from tests.support.houses import entry
+from tests.support.node import Node, packages
 from tests.support.process import PATIENCE, Running, running
 
 HERE = Path(__file__).parent
-NODE = node.node()
 PEOPLE = 3  # of each source
 ALL = "all-of-it"
 ONE = "only-packagex"
@@ -41,18 +40,18 @@ CONTACTS = (
     + " }"
 )
 
-pytestmark = pytest.mark.skipif(
-    (NODE is None or not node.installed(HERE)) and not os.environ.get("CI"),
-    reason="needs Node and `make router`",
-)
-
 
 def other(name: str) -> dict[str, str]:
     return {"name": name, "url": "http://127.0.0.1:1", "sdl": (HERE / f"{name}.graphql").read_text()}
 
 
 @pytest.fixture(scope="module")
-def composed() -> list[Any]:
+def node() -> Node:
+    return packages(HERE)
+
+
+@pytest.fixture(scope="module")
+def composed(node: Node) -> list[Any]:
     """What composition says of our schema alone, beside one and two others, and one with fields of ours."""
     ours = {"name": "contacts", "url": "http://127.0.0.1:2", "sdl": federated_sdl()}
     lists = (
@@ -62,7 +61,7 @@ def composed() -> list[Any]:
         [ours, other("nodes")],
     )
     done = subprocess.run(
-        [str(NODE), "compose.mjs"],
+        [node.command, "compose.mjs"],
         cwd=HERE,
         input=json.dumps(lists),
         capture_output=True,
@@ -141,19 +140,19 @@ class Routed:
 
 
 @pytest.fixture(scope="module")
-def routed() -> Iterator[Routed]:
+def routed(node: Node) -> Iterator[Routed]:
     with running("sandbox", "--contacts", "20", settings=SETTINGS) as sandbox:
         emulators = {source: sandbox.line(rf"{source.value}_URL=(http://[^/\s]+)")[1] for source in Source}
         address = sandbox.line(r"The gateway answers on (http://\S+)")[1]
         with httpx.Client(base_url=address, headers={"x-api-key": ALL}) as gateway:
             listed = gateway.post("/graphql", json={"query": CONTACTS}).json()["data"]
             contacts = {source: listed[source.value]["nodes"] for source in Source}
-            with routing(address, contacts) as found, httpx.Client(base_url=found) as router:
+            with routing(node, address, contacts) as found, httpx.Client(base_url=found) as router:
                 yield Routed(router, gateway, emulators, contacts)
 
 
 @contextmanager
-def routing(gateway: str, contacts: dict[Source, list[dict[str, Any]]]) -> Iterator[str]:
+def routing(node: Node, gateway: str, contacts: dict[Source, list[dict[str, Any]]]) -> Iterator[str]:
     """Run the router; its address."""
     listed = [each for held in zip(*contacts.values(), strict=True) for each in held]
     given = {
@@ -161,7 +160,7 @@ def routing(gateway: str, contacts: dict[Source, list[dict[str, Any]]]) -> Itera
         "deals": [{"source": each["source"], "sourceId": each["sourceId"]} for each in listed],
     }
     process = subprocess.Popen(
-        [str(NODE), "router.mjs", gateway, ALL, json.dumps(given)],
+        [node.command, "router.mjs", gateway, ALL, json.dumps(given)],
         cwd=HERE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
