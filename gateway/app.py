@@ -19,7 +19,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette_compress import CompressMiddleware, add_compress_type
 
 from gateway import events, gauges
 from gateway.accounts import Accounts, Parts, Transports
@@ -51,8 +50,15 @@ from gateway.server.explorer import view
 from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
-from gateway.server.middleware import AccessLog, Audited, HeaderLimit, OpenModeGuard, RequestId, SocketOrigin
-from gateway.server.negotiation import GRAPHQL, MIXED
+from gateway.server.middleware import (
+    AccessLog,
+    Audited,
+    HeaderLimit,
+    OpenModeGuard,
+    Packed,
+    RequestId,
+    SocketOrigin,
+)
 from gateway.server.operations import Operations
 from gateway.server.persisted import Persisted, Watch
 from gateway.server.problems import Refusal, answer, told
@@ -79,21 +85,11 @@ CORS_HEADERS: Final = (
     *("X-Deadline-Ms", "Cache-Control", "X-Explain", "X-Partial", "X-Requested-With"),
     *("GraphQL-Require-Preflight", "Apollo-Require-Preflight"),
 )
-PACKING: Final[dict[str, Any]] = {
-    "minimum_size": 1_024,
-    "zstd_level": 1,
-    "brotli_quality": 2,
-    "gzip_level": 2,
-}
 RENEW_SECONDS: Final = 5.0  # between two looks at the files with keys
 LAST_WRITES: Final = 5.0  # seconds that keyed writes have to come to their end when the process ends
 OPEN_CONNECTIONS: Final = 100
 KEPT_CONNECTIONS: Final = 32
 KEPT_SECONDS: Final = 20.0
-
-
-add_compress_type(GRAPHQL)
-add_compress_type(MIXED, streaming=True)  # each part leaves at once
 
 
 def sdl() -> str:
@@ -366,7 +362,7 @@ def create_app(
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
             *([_cors(config)] if config.web.origins else []),
-            *([Middleware(CompressMiddleware, **PACKING)] if config.web.packed else []),
+            *([Middleware(Packed)] if config.web.packed else []),
         ],
         exception_handlers={HTTPException: told},
         lifespan=_open_and_close(gateway, documents, crawling=crawling, reread=reread, sleep=sleep),

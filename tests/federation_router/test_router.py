@@ -88,7 +88,7 @@ def test_the_supergraph_keeps_what_routers_and_their_callers_can_use(composed: l
     for key in ('CONTACTS, key: "id"', 'CONTACTS, key: "source sourceId"', 'REVIEWS, key: "id"'):
         assert f"@join__type(graph: {key}" in text
     assert '"""A contact as one source holds it, in the unified shape."""' in text
-    assert '@specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time")' in text
+    assert '@specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")' in text
     assert "@cost(weight: 10)" in text
     assert '@listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"]' in text
     assert [f'@tag(name: "{tag}")' in text for tag in ("write", "import", "raw", "admin")] == [True] * 4

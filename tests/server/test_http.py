@@ -325,6 +325,18 @@ async def test_a_long_answer_is_packed_for_those_who_take_it(fresh: World, encod
     assert int(packed.headers["content-length"]) < len(plain.content) / 2
 
 
+async def test_zstd_is_for_those_who_take_nothing_else(fresh: World) -> None:
+    """Tools on Node 20 say that they take it, and cannot."""
+    query = {"query": "{ __schema { types { name description } } }"}
+    for accepted, chosen in (
+        ("gzip, deflate, br, zstd", "br"),
+        ("zstd, br;q=0.1", "br"),
+        ("gzip, zstd", "zstd"),
+    ):
+        packed = await fresh.client.post("/graphql", json=query, headers={"accept-encoding": accepted})
+        assert packed.headers["content-encoding"] == chosen
+
+
 async def test_packing_can_be_switched_off(new_world: Build) -> None:
     world = new_world(GATEWAY_COMPRESSION="false")
     query = {"query": "{ __schema { types { name description } } }"}
