@@ -68,6 +68,9 @@ class Notes:
                         if message is not None:
                             self._hear(message["data"])
             except AWAY:
+                mine = asyncio.current_task()
+                if mine is not None and mine.cancelling():  # leaving a channel that is gone hid that
+                    raise asyncio.CancelledError from None
                 await asyncio.sleep(PROBE_SECONDS)
 
     def _hear(self, text: bytes, seconds: float | None = None) -> None:
