@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than cores: some tests wait for processes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 CLIENTS := tests/clients
@@ -17,11 +19,11 @@ run: $(VENV)/.run $(ASSETS)
 mcp: $(VENV)/.mcp
 
 test: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # Twice as slow as `make test`, so not part of `make check`.
 coverage: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
-	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
