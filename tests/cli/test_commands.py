@@ -207,3 +207,15 @@ def test_the_audit_trail_is_checked_shown_and_erased(tmp_path: Path) -> None:
     assert "Record 1 was changed." in broken.stderr
     assert gateway("audit", "--expect", "1:abc", settings=settings).returncode == 1
     assert gateway("audit", "--erase", "nonsense", settings=settings).returncode == 2
+
+
+def test_whoever_follows_events_does_not_hold_up_the_end() -> None:
+    with running("sandbox", "--contacts", "5", settings={"GATEWAY_GRACE_SECONDS": "60"}) as found:
+        address = found.line(r"The gateway answers on (http://\S+)")[1]
+        body = json.dumps({"query": "subscription { events { cursor } }"}).encode()
+        headers = {"content-type": "application/json", "accept": "text/event-stream"}
+        request = urllib.request.Request(f"{address}/graphql", body, headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as stream:
+            assert stream.readline() == b":\n"
+            assert found.stop() == 0  # within the patience, which is less than the grace
+            assert b"complete" not in stream.read()

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -262,3 +263,39 @@ async def test_a_router_takes_subscriptions_as_multipart(fresh: World, place: st
         await fresh.data(CREATE % "Ada")
         body = await parts.part()
         assert body["payload"]["data"]["events"]["node"]["type"] == "CONTACT_CREATED"
+
+
+async def test_what_is_missed_while_the_gateway_is_away_is_told_afterwards(
+    new_world: Build, tmp_path: Path
+) -> None:
+    first = new_world(GATEWAY_DATA_DIR=str(tmp_path))
+    async with serving(first) as place, streamed(place, FOLLOW, SSE) as parts:
+        await following(first, parts)
+        await first.data(CREATE % "seen")
+        cursor = (await parts.event())[1]["data"]["events"]["cursor"]
+    await first.data(CREATE % "missed")  # nobody listens any more
+    second = new_world(beside=first, GATEWAY_DATA_DIR=str(tmp_path))
+    async with serving(second) as place, streamed(place, FOLLOW, SSE, {"after": cursor}) as parts:
+        event = (await parts.event())[1]["data"]["events"]["node"]
+        assert event["contact"] == {"displayName": "missed"}
+        await second.data(CREATE % "live")
+        assert (await parts.event())[1]["data"]["events"]["node"]["contact"] == {"displayName": "live"}
+
+
+async def test_a_cursor_goes_on_at_another_replica_which_tells_of_writes_through_the_first(
+    new_world: Build, redis_url: str
+) -> None:
+    shared = {"GATEWAY_STATE_URL": redis_url, "GATEWAY_REPLICAS": "2"}
+    first = new_world(**shared)
+    second = new_world(beside=first, **shared)
+    for each in (first, second):
+        assert each.gateway.replicas is not None
+        await each.gateway.replicas.state.probe()
+    await first.data(CREATE % "a")
+    await first.data(CREATE % "b")
+    edges = (await first.data("{ events { edges { cursor } } }"))["events"]["edges"]
+    async with serving(second) as place, streamed(place, FOLLOW, SSE, {"after": edges[0]["cursor"]}) as parts:
+        assert (await parts.event())[1]["data"]["events"]["cursor"] == edges[1]["cursor"]
+        await first.data(CREATE % "c")
+        told = (await parts.event())[1]["data"]["events"]["node"]
+        assert told["contact"] == {"displayName": "c"}
