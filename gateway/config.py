@@ -209,6 +209,7 @@ def read(environment: Mapping[str, str]) -> Config:
             header_bytes=values["GATEWAY_HEADER_BYTES"],
             head_seconds=values["GATEWAY_HEAD_SECONDS"],
             body_seconds=values["GATEWAY_BODY_SECONDS"],
+            answer_seconds=values["GATEWAY_ANSWER_SECONDS"],
             json_depth=values["GATEWAY_JSON_DEPTH"],
             file_bytes=values["GATEWAY_IMPORT_BYTES"],
         ),

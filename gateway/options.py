@@ -272,6 +272,12 @@ OWN: Final = (
     Setting("GATEWAY_HEADER_BYTES", setting.count, str(64 * 1024), "Largest request line and headers."),
     Setting("GATEWAY_HEAD_SECONDS", setting.seconds, "10", "Longest time to send the head of a request."),
     Setting("GATEWAY_BODY_SECONDS", setting.seconds, "15", "Longest time to send a body without files."),
+    Setting(
+        "GATEWAY_ANSWER_SECONDS",
+        setting.seconds,
+        "120",
+        "Longest time for which an answer waits to be read; then its connection ends.",
+    ),
     Setting("GATEWAY_JSON_DEPTH", setting.count, "64", "Deepest JSON of a body."),
     Setting("GATEWAY_IMPORT_BYTES", setting.count, "50000000", "Largest file of an import."),
     Setting("GATEWAY_IMPORT_ROWS", setting.count, "100000", "Most rows of a file."),

@@ -112,6 +112,7 @@ RESILIENCE = (
 ODD_RATES = ("180", "0/60", "9/0", "-9/60", "9/inf", "a/b", "/", "9/", "on")
 ODD_ADDRESSES = ("x", "ftp://a", "https://", "//a", "https:a", "https://[::1")
 ODD = [
+    ("GATEWAY_ANSWER_SECONDS", "0"),
     ("GATEWAY_COMPRESSION", "perhaps"),
     ("GATEWAY_STRICT_STATUS", "perhaps"),
     ("GATEWAY_SUBSCRIPTIONS", "0"),

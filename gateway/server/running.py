@@ -144,6 +144,7 @@ def chosen(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Co
         app,
         http="httptools" if guard is None else guarded(guard.intake, guard.told),
         ws="none" if guard is None else "websockets-sansio",
+        ws_per_message_deflate=False,  # it costs each connection 300 KB
         ws_max_size=WS_BYTES if guard is None else guard.intake.body_bytes,
         loop="none",
         lifespan="on",

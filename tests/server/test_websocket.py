@@ -296,3 +296,21 @@ async def test_a_gateway_that_is_stopped_says_come_again(fresh: World, place: st
         await until(lambda: fresh.gateway.feed.followers("default") == 1)
         fresh.gateway.feed.close()
         assert await talk.closed() == 1012
+
+
+async def test_who_does_not_read_is_left_and_counted(new_world: Build) -> None:
+    world = new_world(GATEWAY_ANSWER_SECONDS="0.2", GATEWAY_QUERY_BYTES="100000")
+    large = (
+        "{ __schema { types { name description fields { name description args { name description } } } } }"
+    )
+    async with serving(world) as place, talking(place) as talk:
+        await talk.begin()
+        talk.socket.transport.pause_reading()  # type: ignore[attr-defined]  # as a client that hangs
+        for number in range(90):
+            await talk.ask(str(number), large)
+        met = 'gateway_limit_refusals_total{limit="answer_seconds"}'
+        async with asyncio.timeout(20):
+            while met not in (await world.client.get("/metrics")).text:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        talk.socket.transport.resume_reading()  # type: ignore[attr-defined]
+        assert await talk.closed() in {1006, 1013}
