@@ -223,9 +223,6 @@ def test_live_events_are_shown_as_texts_and_continued_after_the_last_one(page: P
     expect(events).to_have_count(3)
 
 
-@pytest.mark.skipif(
-    "\ntype Subscription" not in (ROOT / "schema.graphql").read_text(), reason="no subscriptions yet"
-)
 def test_what_is_written_is_seen_live(page: Page, place: Place) -> None:
     connect(page, place)
     expect(page.get_by_role("status")).to_have_text("Listening …")
