@@ -51,3 +51,58 @@ export async function somebody(source) {
   });
   return data.contacts.nodes[0];
 }
+
+// A subscription with a name of its own, by which the gateway's metrics tell it from others.
+export const live = (name) => `
+  subscription ${name}($after: String) {
+    events(after: $after, filter: { types: [CONTACT_CREATED] }) { cursor node { type contactId contact { firstName } } }
+  }
+`;
+// Where they are now: an `endCursor` of the same list.
+export const CREATED = `
+  query Created {
+    events(first: 100, filter: { types: [CONTACT_CREATED] }) { pageInfo { endCursor hasNextPage } }
+  }
+`;
+export const CREATE = `
+  mutation Create($firstName: String!) {
+    createContact(input: { contact: { firstName: $firstName }, targets: [{ source: PACKAGEX }] }) { contacts { id } }
+  }
+`;
+
+// Everything that comes until the end.
+export async function all(answers) {
+  const found = [];
+  for await (const answer of answers) found.push(answer);
+  return found;
+}
+
+// Has contacts created, one after the other; their ids.
+export async function created(...names) {
+  const ids = [];
+  for (const firstName of names) ids.push((await plain(CREATE, { firstName })).createContact.contacts[0].id);
+  return ids;
+}
+
+// The answers that come until the last of these contacts has been told of.
+export async function toldOf(answers, ids) {
+  const told = [];
+  for await (const { data, errors } of answers) {
+    assert.equal(errors, undefined, JSON.stringify(errors));
+    if (ids.includes(data.events.node.contactId)) told.push(data.events);
+    if (data.events.node.contactId === ids.at(-1)) break;
+  }
+  return told;
+}
+
+// Until one subscription of this name has ended at the gateway because nobody listened any more: its metrics say so.
+export async function endedAtGateway(name) {
+  const headers = { authorization: `Bearer ${process.env.CLIENTS_ADMIN_KEY}` };
+  const wanted = `gateway_requests_total{code="",kind="subscription",operation="${name}",outcome="gone"} 1.0`;
+  let lines;
+  for (let tries = 0; !lines?.includes(wanted) && tries < 1000; tries++) {
+    const response = await fetch(new URL("/metrics", URL_), { headers });
+    lines = (await response.text()).split("\n");
+  }
+  assert.ok(lines.includes(wanted), lines.filter((line) => line.startsWith("gateway_requests_total")).join("\n"));
+}

@@ -22,7 +22,11 @@ PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 NODE = node.found()
 PATIENCE = 120
 KEY = "client-key"
-KEYS = f"clients:{hashlib.sha256(KEY.encode()).hexdigest()}:read,write,import"
+ADMIN_KEY = "admin-key"
+KEYS = ";".join(
+    f"{name}:{hashlib.sha256(key.encode()).hexdigest()}:{scopes}"
+    for name, key, scopes in (("clients", KEY, "read,write,import"), ("admin", ADMIN_KEY, "admin"))
+)
 SETTINGS = {"SMART_SENDER_RATE_LIMIT": "off"}
 
 in_javascript = pytest.mark.skipif(
@@ -41,6 +45,7 @@ def places(found: Running, key: str) -> Places:
         "CLIENTS_PACKAGEX": found.line(r"PACKAGEX_URL=(\S+)")[1],
         "CLIENTS_GATEWAY": found.line(r"The gateway answers on (http://\S+)")[1],
         "CLIENTS_KEY": key,
+        "CLIENTS_ADMIN_KEY": ADMIN_KEY,
     }
 
 
@@ -104,6 +109,21 @@ def test_apollo_client_keeps_its_cache(guarded: Places) -> None:
 
 
 @in_javascript
+def test_apollo_client_takes_answers_in_parts(guarded: Places) -> None:
+    assert passed("apollo_parts.mjs", guarded) == 7
+
+
+@in_javascript
+def test_graphql_ws_follows_what_happens(guarded: Places) -> None:
+    assert passed("graphql_ws.mjs", guarded) == 8
+
+
+@in_javascript
+def test_graphql_sse_follows_what_happens(guarded: Places) -> None:
+    assert passed("graphql_sse.mjs", guarded) == 9
+
+
+@in_javascript
 def test_urql_keeps_its_caches(guarded: Places) -> None:
     assert passed("urql.mjs", guarded) == 6
 
@@ -129,6 +149,11 @@ def test_gql_asks_by_the_schema_that_it_read(guarded: Places) -> None:
 
 
 @in_python
+def test_gql_follows_what_happens(guarded: Places) -> None:
+    assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_gql_websockets.py"], guarded)
+
+
+@in_python
 def test_a_client_made_by_ariadne_codegen_runs(guarded: Places) -> None:
     assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_ariadne_codegen.py"], guarded)
 
@@ -142,12 +167,12 @@ def locked() -> dict[str, str]:
     """Every client that is installed by name, with its version, but for what comes along with them."""
     packages = json.loads((HERE / "package-lock.json").read_text())["packages"]
     wanted = set(packages[""]["dependencies"]) - {
-        *("rxjs", "typescript", "@types/node", "@graphql-typed-document-node/core")
+        *("rxjs", "typescript", "ws", "@types/node", "@graphql-typed-document-node/core")
     }
     found = {name: packages[f"node_modules/{name}"]["version"] for name in wanted}
     lock = (ROOT / "requirements" / "clients.txt").read_text()
     for name in re.findall(r"^[a-z-]+", (ROOT / "requirements" / "clients.in").read_text(), re.MULTILINE):
-        [found[name]] = re.findall(rf"^{name}(?:\[\w+\])?==(\S+)", lock, re.MULTILINE)
+        [found[name]] = re.findall(rf"^{name}(?:\[[\w, ]+\])?==(\S+)", lock, re.MULTILINE)
     return found
 
 
