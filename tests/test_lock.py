@@ -57,3 +57,18 @@ def test_packages_of_node_are_locked_by_what_they_hold_and_not_by_where_they_lie
     assert held
     assert [path for path, each in held.items() if not each["integrity"].startswith("sha512-")] == []
     assert [path for path, each in held.items() if "resolved" in each] == []
+
+
+def test_the_versions_of_suites_in_the_docs_are_those_that_are_locked() -> None:
+    page = (ROOT / "docs" / "clients.md").read_text().partition("And suites")[2]
+    rows = re.findall(r"^\| `(\S+)` \| (\S+) \|", page, re.MULTILINE)
+    assert len(rows) > 5
+    locked = {
+        match["name"]: line for lock in LOCKS for line in entries(lock) if (match := PINNED.fullmatch(line))
+    }
+    for name, version in rows:
+        held = [
+            json.loads(lock.read_text())["packages"].get(f"node_modules/{name}", {}).get("version")
+            for lock in NODE_LOCKS
+        ]
+        assert version in held or f"=={version} " in f"{locked.get(name, '')} ", name

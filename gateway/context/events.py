@@ -34,13 +34,20 @@ class Events:
         """A page of events, oldest first."""
         return await self._page(arguments, self._query(arguments))
 
-    async def follow(self, arguments: Arguments) -> AsyncGenerator[dict[str, Any], None]:
-        """An edge for each event behind a cursor, or from now on, for as long as anybody listens."""
+    def follow(self, arguments: Arguments) -> AsyncGenerator[dict[str, Any], None]:
+        """An edge for each event behind a cursor, or from now on, for as long as anybody listens.
+
+        What is wrong with the cursor or the filter is raised here, before there is anything to follow.
+        """
         query = self._query(arguments)
         mark = paging.fingerprint("events", self._account, query)
         after = arguments.get("after")
         start = None if after is None else paging.number(after, mark)
+        return self._follow(query, mark, start)
 
+    async def _follow(
+        self, query: EventQuery, mark: str, start: int | None
+    ) -> AsyncGenerator[dict[str, Any], None]:
         async def read(number: int, count: int) -> list[Noted]:
             return await self._found(self._allowed(query), number, count)
 

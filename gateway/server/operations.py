@@ -251,8 +251,8 @@ class _Run:
                 "Subscriptions are answered over a WebSocket, or to those who accept text/event-stream."
             )
         followed = await executor.follow(self.document, self._call, self._each)
-        if isinstance(followed, ExecutionResult):
-            return self._finished(followed)
+        if isinstance(followed, ExecutionResult):  # a request error: there is nothing to follow
+            return exchange.invalid([self._entry(error) for error in followed.errors or ()])
 
         async def send() -> None:
             await stream.begin()

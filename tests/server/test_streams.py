@@ -128,9 +128,14 @@ async def test_only_what_fits_the_filter_is_told(fresh: World, place: str) -> No
 async def test_a_cursor_of_another_list_is_refused_before_anything_is_streamed(
     fresh: World, place: str
 ) -> None:
-    async with streamed(place, FOLLOW, SSE, {"after": "nonsense"}) as parts:
-        text = await parts.rest()
-    assert "CURSOR_INVALID" in text
+    for variables, code in (
+        ({"after": "nonsense"}, "CURSOR_INVALID"),
+        ({"filter": {"types": []}}, "BAD_USER_INPUT"),
+        ({"filter": {"contactId": "nonsense"}}, "BAD_USER_INPUT"),
+    ):
+        async with streamed(place, FOLLOW, SSE, variables) as parts:
+            assert parts.response.status_code == 400
+            assert json.loads(await parts.rest())["errors"][0]["extensions"]["code"] == code
 
 
 async def test_a_query_over_an_event_stream_is_answered_and_ends(place: str) -> None:
