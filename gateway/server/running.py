@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.allowances import Intake
+from gateway.server import upgraded
 from gateway.server.protocol import guarded
 
 EMULATOR_SECONDS: Final = 1
@@ -143,7 +144,7 @@ def chosen(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Co
     return uvicorn.Config(
         app,
         http="httptools" if guard is None else guarded(guard.intake, guard.told),
-        ws="none" if guard is None else "websockets-sansio",
+        ws="none" if guard is None else upgraded.guarded(guard.intake, guard.told),
         ws_per_message_deflate=False,  # it costs each connection 300 KB
         ws_max_size=WS_BYTES if guard is None else guard.intake.body_bytes,
         loop="none",

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from gateway.allowances import Intake
 from gateway.app import guard
 from gateway.server import running
+from gateway.server import upgraded as sockets
 from gateway.server.protocol import Guarded, guarded
 from tests.conftest import Build
 from tests.support import process
@@ -42,6 +43,7 @@ class Place:
     seen: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     met: asyncio.Event = field(default_factory=asyncio.Event)
+    state: ServerState = field(default_factory=ServerState)
 
     async def open(self) -> "Talk":
         return Talk(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -122,10 +124,16 @@ async def serving(
     assert issubclass(protocol, Guarded)
     protocol.most = most or protocol.most
     chosen = uvicorn.Config(
-        noted, http=protocol, loop="none", lifespan="off", log_config=None, server_header=False
+        noted,
+        http=protocol,
+        ws=sockets.guarded(intake, heard),
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        server_header=False,
     )
     chosen.load()
-    state = ServerState()
+    state = place.state
     server = await asyncio.get_running_loop().create_server(
         lambda: protocol(config=chosen, server_state=state, app_state={}), sock=listening
     )
@@ -561,3 +569,68 @@ async def test_the_command_keeps_these_bounds() -> None:
             await talk.write(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
             _, body = await talk.answer()
     assert b'gateway_limit_refusals_total{limit="head_seconds"} 1.0' in body
+
+
+# ---- sockets
+
+UPGRADE = (
+    b"GET /graphql HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+def frame(opcode: int, text: bytes = b"", *, last: bool = True) -> bytes:
+    """A short frame of a client, masked with nothing."""
+    return bytes([(0x80 if last else 0) | opcode, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Takes a socket, and answers its first message with a large one and every further one alike."""
+    assert scope["type"] == "websocket"
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "bytes": bytes(32_000_000)})
+
+
+async def upgraded(talk: Talk) -> None:
+    """Have a socket instead of HTTP."""
+    await talk.write(UPGRADE)
+    async with asyncio.timeout(PATIENCE):
+        assert b" 101 " in await talk.reader.readuntil(b"\r\n\r\n")
+
+
+async def test_who_does_not_read_a_socket_is_left() -> None:
+    async with serving(echo, Intake(answer_seconds=0.05)) as place, await place.open() as talk:
+        await upgraded(talk)
+        await talk.write(frame(1, b"more"))
+        async with asyncio.timeout(PATIENCE):
+            await place.met.wait()
+        assert place.told == ["answer_seconds"]
+        await until(lambda: not place.state.connections)
+
+
+async def test_pings_of_who_does_not_read_leave_nothing_behind() -> None:
+    async with serving(echo, Intake()) as place, await place.open() as talk:
+        await upgraded(talk)
+        await talk.write(frame(1, b"more"))
+        await until(lambda: any(waiting(each) for each in place.state.connections))
+        (connection,) = place.state.connections
+        before = waiting(connection)
+        await talk.write(frame(9, bytes(100)) * 10_000)
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        assert waiting(connection) <= before
+
+
+def waiting(connection: Any) -> int:
+    """Bytes that are not on their way yet."""
+    return int(connection.transport.get_write_buffer_size())
+
+
+async def test_a_message_of_endless_frames_is_not_kept() -> None:
+    async with serving(echo, Intake()) as place, await place.open() as talk:
+        await upgraded(talk)
+        await talk.write(frame(1, last=False) + frame(0, last=False) * 2_000)
+        assert b"\x03\xf1" in await talk.rest()  # 1009
+        assert place.told == ["body_bytes"]
