@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any, Final, cast
 
@@ -268,7 +268,8 @@ class _Run:
         """Answer one event: with its own deadline, cost and rights, as if it had been asked for by itself."""
         operations, exchange, asked = self.operations, self.exchange, self.context.asked
         caller = await operations.authority.caller(exchange.headers)  # a key may have been withdrawn
-        if (caller.name, caller.scopes) != (asked.caller.name, asked.caller.scopes):
+        held = asked.caller
+        if caller != replace(held, account=held.home or held.account, home=None):
             raise NotAllowed("The rights of your key have changed. Subscribe again.")
         exchange.meter = asked.meter = CostMeter()
         asked.renew()
