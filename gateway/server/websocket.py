@@ -94,7 +94,6 @@ class Sockets:
 class _Operation:
     """One operation under way. `gone` is set when its caller does not want it any more."""
 
-    task: "asyncio.Task[None] | None" = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self) -> None:
@@ -108,6 +107,7 @@ class _Channel:
 
     connection: "_Connection"
     id: str
+    operation: _Operation
     incremental: bool = False
     subscriptions: bool = True
 
@@ -115,18 +115,22 @@ class _Channel:
         """Nothing is told before there is a part."""
 
     async def emit(self, body: dict[str, Any]) -> None:
-        """Send one part."""
-        await self.connection.send({"id": self.id, "type": "next", "payload": body})
+        """Send one part, where it is still wanted."""
+        if not self.operation.gone.is_set():
+            await self.connection.send({"id": self.id, "type": "next", "payload": body})
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """One connection, and its operations by their ids."""
+    """One connection, and its operations by their ids. `tasks` are also those of operations that nobody wants
+    any more and that have not ended yet.
+    """
 
     sockets: Sockets
     socket: WebSocket
     headers: MutableHeaders
     operations: dict[str, _Operation] = field(default_factory=dict)
+    tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
     known: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     _failed: "asyncio.Future[Closing]" = field(
@@ -147,11 +151,15 @@ class _Connection:
 
     async def end(self) -> None:
         """Let go of what runs: reads end, what has begun to write comes to its end."""
-        running = [each.task for each in self.operations.values() if each.task is not None]
         for each in self.operations.values():
             each.gone.set()
-        if running:
-            await asyncio.wait(running)
+        try:
+            if self.tasks:
+                await asyncio.wait(self.tasks)
+        except asyncio.CancelledError:  # the grace is over, for them as well
+            for task in self.tasks:
+                task.cancel()
+            raise
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a message. Whoever does not read is left after a while."""
@@ -175,9 +183,11 @@ class _Connection:
 
     async def _received(self) -> dict[str, Any]:
         receiving = asyncio.ensure_future(self.socket.receive())
-        await asyncio.wait((receiving, self._failed), return_when=asyncio.FIRST_COMPLETED)
-        if not receiving.done():
+        try:
+            await asyncio.wait((receiving, self._failed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
             receiving.cancel()
+        if self._failed.done():  # also where more and more messages come
             raise self._failed.result()
         message = receiving.result()
         if message["type"] == "websocket.disconnect":
@@ -192,6 +202,8 @@ class _Connection:
 
     async def _take(self, message: dict[str, Any]) -> None:
         kind, payload = message.get("type"), message.get("payload")
+        if not isinstance(kind, str):
+            raise Closing(Close.BAD_MESSAGE, "Invalid message: type is no text")
         if kind not in {"subscribe", "complete"} and not (payload is None or isinstance(payload, dict)):
             raise Closing(Close.BAD_MESSAGE, "Invalid message: payload is no object")
         match kind:
@@ -202,7 +214,7 @@ class _Connection:
             case "pong":
                 pass
             case "subscribe":
-                self._subscribe(message.get("id"), payload)
+                await self._subscribe(message.get("id"), payload)
             case "complete":
                 self._complete(message.get("id"))
             case _:
@@ -235,7 +247,7 @@ class _Connection:
         exchange.answer([{"message": message, "extensions": {"code": code}}], 401)
         self._recorded(exchange)
 
-    def _subscribe(self, name: Any, payload: Any) -> None:
+    async def _subscribe(self, name: Any, payload: Any) -> None:
         if not self.known:
             raise Closing(Close.UNAUTHORIZED, "Unauthorized")
         if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
@@ -245,27 +257,36 @@ class _Connection:
         if name in self.operations:
             raise Closing(Close.TAKEN_ID, "Subscriber already exists")
         operation = self.operations[name] = _Operation()
-        operation.task = asyncio.create_task(self._operate(name, payload, operation))
+        full = len(self.tasks) >= MOST
+        task = asyncio.create_task(self._operate(name, payload, operation, full=full))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        if full:  # no more messages are taken before it is refused: each would be held in memory
+            await asyncio.wait((task,))
 
     def _complete(self, name: Any) -> None:
-        operation = self.operations.get(name) if isinstance(name, str) else None
+        """Forget an operation: its id is free again, also while it comes to its end."""
+        operation = self.operations.pop(name, None) if isinstance(name, str) else None
         if operation is not None:
             operation.gone.set()
 
-    async def _operate(self, name: str, payload: dict[str, Any], operation: _Operation) -> None:
-        """Carry out one operation, and tell its end."""
+    async def _operate(
+        self, name: str, payload: dict[str, Any], operation: _Operation, *, full: bool
+    ) -> None:
+        """Carry out one operation, and tell its end; refuse it where the connection has enough of them."""
+        answer: Answer | None = None
         started = time.perf_counter()
         exchange = Exchange(
             headers=self.headers,
             id=uuid.uuid4().hex,
             method=METHOD,
             kind=GRAPHQL,
-            stream=_Channel(self, name),
+            stream=_Channel(self, name, operation),
             gone=operation.wait,
         )
 
         async def work(caller: Caller) -> Answer | None:
-            if len(self.operations) > MOST:
+            if full:
                 raise Overloaded(f"At most {MOST} operations of one connection are carried out at once.")
             asked = parameters.checked(payload, self.sockets.intake)
             return await self.sockets.operations.carry_out(asked, caller, exchange)
@@ -275,10 +296,11 @@ class _Connection:
                 answer = await self.sockets.operations.guarded(exchange, work)
             if exchange.stopping:
                 self._fail(Closing(Close.RESTART, "The gateway is being stopped. Come again."))
-            elif exchange.outcome != "gone":
+            elif not operation.gone.is_set():
                 await self._tell(name, answer)
         finally:
-            del self.operations[name]
+            if self.operations.get(name) is operation:
+                del self.operations[name]
             self._recorded(exchange)
             logs.access(
                 request_id=exchange.id,

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain, count, repeat
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from gateway.model.source import Source
 from gateway.server.websocket import MOST
 from tests.conftest import Build
 from tests.support.serving import serving
@@ -314,3 +316,128 @@ async def test_who_does_not_read_is_left_and_counted(new_world: Build) -> None:
                 await asyncio.sleep(0)
         talk.socket.transport.resume_reading()  # type: ignore[attr-defined]
         assert await talk.closed() in {1006, 1013}
+
+
+async def test_rights_that_change_end_what_is_followed(new_world: Build) -> None:
+    world = new_world(GATEWAY_API_KEYS=KEYS)
+    async with serving(world) as place, talking(place) as talk:
+        await talk.begin(**{"x-api-key": "all"})
+        await talk.ask("live", FOLLOW)
+        await until(lambda: world.gateway.feed.followers("default") == 1)
+        keys = world.gateway.config.keys
+        less = {
+            digest: replace(caller, sources=frozenset({Source.SAMESPACE})) if caller.name == "all" else caller
+            for digest, caller in keys.callers.items()
+        }
+        world.gateway.authority.renew(replace(keys, callers=less), None)
+        await world.ask(CREATE, headers={"x-api-key": "writer"})
+        answer = await talk.told()
+        assert (answer["id"], answer["type"]) == ("live", "error")
+        assert answer["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("kind", [[], {}, 1, None])
+async def test_a_type_that_is_no_text_closes_the_connection(place: str, kind: Any) -> None:
+    async with talking(place) as talk:
+        await talk.begin()
+        await talk.send(type=kind)
+        assert await talk.closed() == 4400
+
+
+async def test_an_id_is_free_once_its_operation_is_not_wanted(fresh: World, place: str) -> None:
+    gate = asyncio.Event()
+    fresh.packagex.switches.sleep = lambda _: gate.wait()
+    fresh.packagex.switches.fail("createPerson", latency=1.0)
+    async with talking(place) as talk:
+        await talk.begin()
+        await talk.ask("1", CREATE)
+        await until(lambda: fresh.operations.get("createPerson"))
+        await talk.send(id="1", type="complete")
+        await talk.ask("1", "{ sources { source } }")
+        assert (await talk.told())["payload"]["data"].keys() == {"sources"}
+        assert await talk.told() == {"id": "1", "type": "complete"}
+        gate.set()  # of the write that was not wanted any more nothing is told
+        await until(lambda: not fresh.gateway.admission.under_way)
+        await talk.ask("2", "{ sources { source } }")
+        assert (await talk.told())["id"] == "2"
+
+
+class Wire:
+    """A socket without a network: what it says is there at once; what it is told waits for `reads`."""
+
+    def __init__(self, world: World, said: Iterator[dict[str, Any]], *, broken: bool = False) -> None:
+        self._said = said
+        self._broken = broken
+        self._app = world.app
+        self.taken = 0
+        self.reads = asyncio.Event()
+
+    async def receive(self) -> Any:
+        self.taken += 1
+        if self.taken == 1:
+            return {"type": "websocket.connect"}
+        message = next(self._said, None)
+        if message is None:
+            await asyncio.Event().wait()
+        return {"type": "websocket.receive", "text": json.dumps(message)}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] != "websocket.send" or "connection_ack" in message["text"]:
+            return
+        if self._broken:
+            raise OSError
+        await self.reads.wait()
+
+    async def talk(self) -> None:
+        """Until the connection ends."""
+        scope = {
+            "type": "websocket",
+            "path": "/graphql",
+            "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1")],
+            "subprotocols": [PROTOCOL],
+        }
+        await self._app(scope, self.receive, self.send)
+
+
+def subscribed(name: int, query: str) -> dict[str, Any]:
+    return {"id": str(name), "type": "subscribe", "payload": {"query": query}}
+
+
+async def test_who_does_not_read_cannot_pile_up_operations(new_world: Build) -> None:
+    world = new_world(GATEWAY_SUBSCRIPTIONS="1000")
+    begin = {"type": "connection_init"}
+    wire = Wire(world, chain([begin], (subscribed(each, "{ sources { source } }") for each in count())))
+    task = asyncio.create_task(wire.talk())
+    await until(lambda: wire.taken > MOST)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    assert wire.taken <= MOST + 3  # with those that connect and begin
+    wire.reads.set()
+    await until(lambda: wire.taken > 2 * MOST)
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+async def test_a_connection_that_has_failed_ends_although_messages_come(fresh: World) -> None:
+    wire = Wire(fresh, chain([{"type": "connection_init"}], repeat({"type": "ping"})), broken=True)
+    async with asyncio.timeout(20):
+        await wire.talk()
+    assert wire.taken < 10
+
+
+async def test_the_end_of_the_grace_is_the_end_of_its_operations(fresh: World) -> None:
+    fresh.packagex.switches.sleep = lambda _: asyncio.Event().wait()
+    fresh.packagex.switches.fail("createPerson", latency=1.0)
+    wire = Wire(fresh, iter([{"type": "connection_init"}, subscribed(1, CREATE)]))
+    task = asyncio.create_task(wire.talk())
+    await until(lambda: fresh.operations.get("createPerson"))
+    task.cancel()  # it hangs up
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert fresh.gateway.admission.under_way == 1
+    task.cancel()  # and its time is over
+    wire.reads.set()
+    for _ in range(1_000):  # at once, not when the source has had its time
+        await asyncio.sleep(0)
+    assert fresh.gateway.admission.under_way == 0
