@@ -15,6 +15,7 @@ from graphql import (
     experimental_execute_incrementally,
     map_source_to_response_event,
 )
+from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 
 from gateway.engine.documents import Document
 from gateway.engine.schema import from_value
@@ -68,15 +69,24 @@ async def run(document: Document, call: Call) -> ExecutionResult:
 
 async def run_in_parts(document: Document, call: Call) -> "ExecutionResult | Parts":
     """The same for a document with `@defer` or `@stream`: what comes at once, and the rest as it comes."""
-    found: Any = experimental_execute_incrementally(
+    executor = IncrementalExecutor.build(
         document.schema,
         document.node,
-        variable_values=call.variables,
+        raw_variable_values=call.variables,
         enable_early_execution=True,  # else what is deferred begins when the rest has ended
         **call.options,
     )
-    result = await found if isawaitable(found) else found
-    return Parts(result) if isinstance(result, ExperimentalIncrementalExecutionResults) else result
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    try:
+        found: Any = executor.execute_operation()
+        result = await found if isawaitable(found) else found
+    except BaseException:  # what is deferred has begun, and nobody else would end it
+        await executor.cancel_incremental_work()
+        raise
+    if isinstance(result, ExperimentalIncrementalExecutionResults):
+        return Parts(result, executor.cancel_incremental_work)
+    return cast("ExecutionResult", result)
 
 
 async def follow(document: Document, call: Call, each: Each) -> ExecutionResult | AsyncGenerator[Any, None]:
@@ -98,10 +108,16 @@ async def follow(document: Document, call: Call, each: Each) -> ExecutionResult 
 
 
 class Parts:
-    """An answer that comes in parts: `pending`, `incremental`, `completed` of incremental delivery."""
+    """An answer that comes in parts: `pending`, `incremental`, `completed` of incremental delivery.
 
-    def __init__(self, result: ExperimentalIncrementalExecutionResults) -> None:
+    `end` ends what is deferred, which nothing else does before the second part is asked for.
+    """
+
+    def __init__(
+        self, result: ExperimentalIncrementalExecutionResults, end: Callable[[], Awaitable[None]]
+    ) -> None:
         self._result = result
+        self._end = end
         self.open: set[str] = set()  # ids of what is pending
 
     async def bodies(self, formatted: FormatErrors) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
@@ -110,9 +126,9 @@ class Parts:
         body: dict[str, Any] = {"data": first.data, "pending": self._pending(first.pending)}
         if first.errors:
             body |= _errors(formatted(first.errors))
-        yield body, first.has_next
         rest = self._result.subsequent_results
         try:
+            yield body, first.has_next
             async for part in rest:
                 body = {}
                 if part.pending:
@@ -125,6 +141,7 @@ class Parts:
                 yield body, part.has_next
         finally:
             await rest.aclose()
+            await self._end()
 
     def given_up(self, errors: list[dict[str, Any]]) -> dict[str, Any]:
         """The last part, where what is pending will not come."""
