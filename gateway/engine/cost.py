@@ -5,7 +5,8 @@ a field costs the weight of its type, once for each item of a list, and what lie
 types weigh 1, leaves nothing; a weight of a field or an argument is added once. Two things go beyond it: a
 slicing argument may hold a list, of which the length counts, and lie within another one (`input.ids`).
 `@upstream` counts calls of sources in the same way. As leaves weigh nothing, the values of an answer are
-counted beside the points; one with a long alias, which stands in the answer as often, counts as several.
+counted beside the points; one with a long alias, which stands in the answer as often, counts as several, and
+so does what is to come in a part of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,11 @@ from gateway.engine.limits import Limits, merged, too_complex
 
 EDGES: Final = "edges"
 EDGE_NODE: Final = "node"
+INCREMENTAL: Final = frozenset({"defer", "stream"})
 INTROSPECTION: Final = "__"
 INTROSPECTION_POINTS: Final = 500  # the whole schema at most
 LONG_KEY: Final = 64  # signs of a key in the answer that count as one value more
+PART: Final = 10  # values that a part of its own counts as, again in each item that it stands in
 MOST_ITEMS: Final = 100  # in a page; of one that asks for more, the field itself says what is wrong
 UNKNOWN_LIST: Final = 10  # items of a list of which the schema says nothing
 
@@ -216,7 +219,18 @@ class _Compiler:
 
     def _values(self, sets: Sequence[SelectionSetNode]) -> int:
         """How many values stand in one thing."""
-        return sum(1 + len(key) // LONG_KEY for key in merged(sets, self._fragments))
+        values = sum(1 + len(key) // LONG_KEY for key in merged(sets, self._fragments))
+        return values + PART * self._parts(sets, set())
+
+    def _parts(self, sets: Sequence[SelectionSetNode], met: set[str]) -> int:
+        """How many parts of their own one thing is told in."""
+        found = 0
+        for each in (each for one in sets for each in one.selections):
+            found += sum(directive.name.value in INCREMENTAL for directive in each.directives or ())
+            if not isinstance(each, FieldNode):
+                selections, _ = self._spread(each, met)
+                found += 0 if selections is None else self._parts([selections], met)
+        return found
 
     def _collect(
         self,

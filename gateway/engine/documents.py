@@ -181,7 +181,7 @@ class Documents:
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
-        whole = _whole(node) if any(f"@{name}" in text for name in INCREMENTAL) else node
+        whole = _whole(node) if any(name in text for name in INCREMENTAL) else node
         return Document(node, whole, operations, roots, _prices(schema, node), schema)
 
 

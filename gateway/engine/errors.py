@@ -15,6 +15,7 @@ MOST_LOCATIONS: Final = 10
 # The end of a message of graphql-core, where it quotes a value.
 QUOTED: Final = re.compile(r"(?:,? [Ff]ound|(?<= value)(?<!invalid value)): .*", re.DOTALL)
 ARGUMENT: Final = "Argument "  # how graphql-core begins what it says of arguments; it has no class for this
+INITIAL_COUNT: Final = "initialCount must be a positive integer"  # it raises a ValueError with these words
 
 Report = Callable[[BaseException], None]
 
@@ -30,7 +31,9 @@ def formatted(error: GraphQLError, request_id: str, report: Report) -> dict[str,
     if isinstance(original, GatewayError):
         entry["message"] = original.message
         extensions = original.extensions
-    elif original is None and (not error.path or error.message.startswith(ARGUMENT)):
+    elif error.message == INITIAL_COUNT or (
+        original is None and (not error.path or error.message.startswith(ARGUMENT))
+    ):
         extensions = {"code": "BAD_USER_INPUT"}
     else:  # also a value that does not fit its type: graphql-core's text would quote it
         report(original or error)

@@ -21,15 +21,18 @@ from graphql import (
     ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    StringValueNode,
     ValueNode,
 )
 
 from gateway.errors import GatewayError
 
 INTROSPECTION_LISTS: Final = frozenset({"fields", "interfaces", "possibleTypes", "inputFields", "args"})
+LABEL: Final = "label"
 MOST_MEMBERS: Final = 100  # of one object: each one that is not known is told with the whole of it
 MOST_TEXT: Final = 100_000  # signs of one text in variables: no field takes as many
 MOST_TOLD: Final = 10**9  # fragments within fragments grow without end
+MOST_LABEL: Final = 100  # signs: a label is told with each item that it stands in
 MOST_DIGITS: Final = 400  # of one number: any double can be written with fewer
 PLACE_SHARE: Final = 10  # of all directives may stand in one place
 SAID: Final = {
@@ -44,6 +47,7 @@ SAID: Final = {
     "members": "An object has {} members",
     "text": "A text has {} signs",
     "digits": "A number has {} signs",
+    "label": "A label has {} signs",
     "list_size": "A list has {} items",
     "points": "The operation costs {} points",
     "calls": "The operation costs {} calls of sources",
@@ -225,6 +229,8 @@ class _Sizes:
             self.count += len(nodes)
             for argument in (each for node in nodes for each in node.arguments or ()):
                 self.value(argument.value)
+                if argument.name.value == LABEL and isinstance(argument.value, StringValueNode):
+                    _check("label", len(argument.value.value), MOST_LABEL)
             _check("place", len(nodes), max(1, self._limits.directives // PLACE_SHARE))
 
     def of(self, selections: SelectionSetNode) -> Size:
