@@ -162,6 +162,11 @@ class Exchange:
         """Note how one part of an answer went."""
         self.outcome = "partial" if entries or self.outcome == "partial" else "ok"
         self.code = self.code or _first_code(entries)
+        self._note(entries)
+
+    def _note(self, entries: list[dict[str, Any]]) -> None:
+        """Keep the first refusal that is for the audit trail; a later part must not hide it."""
+        self._refused = self._refused or next((each for each in entries if _code(each) in CODES), None)
 
     @property
     def refusal(self) -> Refused | None:
@@ -231,7 +236,7 @@ class Exchange:
         """The body of an answer, or of one part of it; how it went is noted."""
         body: dict[str, Any] = {}
         told = [as_error(each, self.id) for each in warnings or () if "source" not in each]
-        self._refused = next((each for each in [*entries, *told] if _code(each) in CODES), None)
+        self._note([*entries, *told])
         if entries:
             body["errors"] = entries
         if data is not NOTHING:

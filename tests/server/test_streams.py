@@ -1,6 +1,7 @@
 """Answers in parts over HTTP: event streams, and multipart for incremental delivery and for routers."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.model.audit import AuditQuery
 from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.serving import serving
@@ -304,3 +306,117 @@ async def test_a_cursor_goes_on_at_another_replica_which_tells_of_writes_through
         await first.data(CREATE % "c")
         told = (await parts.event())[1]["data"]["events"]["node"]
         assert told["contact"] == {"displayName": "c"}
+
+
+def held(world: World, calls: int) -> tuple[asyncio.Event, list[float]]:
+    """Holds Smart Sender back. Tells when so many calls wait for it, and which ones do now."""
+    waited, waiting = asyncio.Event(), list[float]()
+
+    async def sleep(latency: float) -> None:
+        waiting.append(latency)
+        if len(waiting) == calls:
+            waited.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            waiting.remove(latency)
+
+    world.smartsender.switches.sleep = sleep
+    for operation in ("listContacts", "listChannels"):
+        world.smartsender.switches.fail(operation, latency=1.0)
+    return waited, waiting
+
+
+async def vanishing(world: World, query: str, waited: asyncio.Event, *, in_part: bool) -> None:
+    """Ask, and be gone once a source is waited for: in the middle of the first part, or before it."""
+    body = [{"type": "http.request", "body": json.dumps({"query": query}).encode(), "more_body": False}]
+    gone: list[bool] = []
+
+    async def receive() -> Any:
+        if body:
+            return body.pop()
+        await waited.wait()
+        gone.append(True)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if in_part and message.get("more_body") and not gone:
+            await asyncio.Event().wait()
+
+    names = {"host": "127.0.0.1", "content-type": "application/json", "accept": "multipart/mixed"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in names.items()],
+    }
+    async with asyncio.timeout(20):
+        await world.app(scope, receive, send)
+
+
+DEFERRED = "... @defer { contacts(first: 1, sources: [SMART_SENDER]) { nodes { id } } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "calls", "in_part"),
+    [
+        ("{ sources { source } %s }", 1, True),
+        ("{ channels(first: 1) { nodes { id } } %s }", 2, False),
+    ],
+    ids=["while the first part is sent", "before there is a part"],
+)
+async def test_what_is_deferred_ends_when_its_caller_goes_away(
+    fresh: World, query: str, calls: int, in_part: bool
+) -> None:
+    waited, waiting = held(fresh, calls)
+    await vanishing(fresh, query % DEFERRED, waited, in_part=in_part)
+    for _ in range(1_000):  # at once, not when the source has had its time
+        await asyncio.sleep(0)
+    assert not waiting
+    assert fresh.gateway.admission.under_way == 0
+
+
+async def test_a_directive_is_one_however_it_is_spaced(place: str) -> None:
+    async with streamed(place, SLOW.replace("@defer", "@ #\n defer"), "multipart/mixed") as parts:
+        assert (await parts.part())["pending"]
+
+
+async def test_a_count_that_cannot_be_is_a_fault_of_the_caller(place: str) -> None:
+    query = "{ contacts(first: 3, sources: [PACKAGEX]) { nodes @stream(initialCount: -1) { id } } }"
+    async with streamed(place, query, "multipart/mixed") as parts:
+        (error,) = json.loads(await parts.rest())["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+PARTS = " ".join(f'... @defer(label: "{number}") {{ id }}' for number in range(5))
+NESTED = "contacts(first: 100) { nodes { groups(first: 30) { nodes { ...f } } } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "exceeded"),
+    [
+        (f'{{ sources {{ ... @defer(label: "{"x" * 101}") {{ source }} }} }}', "label"),
+        (f"{{ {NESTED.replace('...f', PARTS)} }}", "values"),
+        (f"{{ {NESTED} }} fragment f on Group {{ {PARTS} }}", "values"),
+    ],
+    ids=["a label", "parts", "in a fragment"],
+)
+async def test_parts_in_every_item_of_large_lists_are_refused(place: str, query: str, exceeded: str) -> None:
+    async with streamed(place, query, "multipart/mixed") as parts:
+        (error,) = json.loads(await parts.rest())["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["exceeded"]) == ("QUERY_TOO_COMPLEX", exceeded)
+
+
+async def test_a_refusal_in_a_part_is_in_the_audit_trail(new_world: Build) -> None:
+    digest = hashlib.sha256(b"reader").hexdigest()
+    world = new_world(GATEWAY_API_KEYS=f"reader:{digest}:read")
+    query = "{ sources { source } ... @defer { audit(first: 1) { nodes { action } } } }"
+    async with (
+        serving(world) as place,
+        streamed(place, query, "multipart/mixed", **{"x-api-key": "reader"}) as parts,
+    ):
+        assert "FORBIDDEN" in await parts.rest()
+    await world.gateway.refusals.flush()
+    (record,) = await world.gateway.journal.trail("default", AuditQuery(), None, 10)
+    assert record.code == "FORBIDDEN"
