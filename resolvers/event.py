@@ -23,9 +23,9 @@ def resolve_events(_: object, info: Info, **arguments: Any) -> Awaitable[dict[st
 
 
 @subscription.source("events")
-def follow_events(_: object, info: Info, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
+async def follow_events(_: object, info: Info, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
     """Each thing that happens, from now on or from a cursor."""
-    return info.context.events.follow(arguments)
+    return await info.context.events.follow(arguments)
 
 
 @subscription.field("events")

@@ -27,6 +27,13 @@ class CostMeter:
             if held is None or event.at < held.at:
                 self.stale[event.source] = event
 
+    def add(self, other: "CostMeter") -> None:
+        """Count what another one has counted as well."""
+        for source, (calls, hits) in other.sources.items():
+            held = self.sources.setdefault(source, [0, 0])
+            held[0] += calls
+            held[1] += hits
+
     def warnings(self) -> list[dict[str, Any]]:
         """One for each source that failed and of which older answers were used."""
         return [_stale(event) for _, event in sorted(self.stale.items())]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.context.asked import Asked
 from gateway.context.contacts import Contacts
-from gateway.errors import BadInput
+from gateway.errors import BadInput, CursorInvalid
 from gateway.federation import asking, paging
 from gateway.federation.asking import Arguments
 from gateway.index.rows import instant
@@ -34,7 +34,7 @@ class Events:
         """A page of events, oldest first."""
         return await self._page(arguments, self._query(arguments))
 
-    def follow(self, arguments: Arguments) -> AsyncGenerator[dict[str, Any], None]:
+    async def follow(self, arguments: Arguments) -> AsyncGenerator[dict[str, Any], None]:
         """An edge for each event behind a cursor, or from now on, for as long as anybody listens.
 
         What is wrong with the cursor or the filter is raised here, before there is anything to follow.
@@ -43,6 +43,10 @@ class Events:
         mark = paging.fingerprint("events", self._account, query)
         after = arguments.get("after")
         start = None if after is None else paging.number(after, mark)
+        if start is not None and start > await self.journal.latest(self._account):
+            raise CursorInvalid(
+                "This cursor is ahead of all events: the journal has begun anew. Read it again."
+            )
         return self._follow(query, mark, start)
 
     async def _follow(

@@ -49,7 +49,7 @@ class Endpoint:
         if request.method in READING and self.explorer and prefers_html(accept):
             await self.explorer(request)(scope, receive, send)
             return
-        stream = streams.chosen(accept, send)
+        stream = None if request.method == "HEAD" else streams.chosen(accept, send)  # nobody sees its end
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Final, cast
 
@@ -217,6 +217,7 @@ class _Run:
     context: Context
     exchange: Exchange
     plan: Plan | None = None
+    total: CostMeter = field(default_factory=CostMeter)
 
     async def once(self) -> Answer | None:
         """Answer a query or a mutation; in parts, where it asks for that and they can be taken."""
@@ -250,6 +251,7 @@ class _Run:
             raise NotAcceptable(
                 "Subscriptions are answered over a WebSocket, or to those who accept text/event-stream."
             )
+        exchange.seconds(self.operations.seconds)  # refused now, not with the first event
         followed = await executor.follow(self.document, self._call, self._each)
         if isinstance(followed, ExecutionResult):  # a request error: there is nothing to follow
             return exchange.invalid([self._entry(error) for error in followed.errors or ()])
@@ -260,7 +262,10 @@ class _Run:
                 async for body in followed:
                     await stream.emit(body)
 
-        await while_there(exchange.gone, send())
+        try:
+            await while_there(exchange.gone, send())
+        finally:
+            exchange.meter = self.total
         exchange.outcome = "ok"
         return None
 
@@ -285,6 +290,7 @@ class _Run:
             asked.abandon()
             return exchange.body([self._late()], data=None)
         finally:
+            self.total.add(exchange.meter)
             await operations.fairness.spent(asked.caller, exchange.meter.calls)
         return self._finished(result).body
 

@@ -420,3 +420,46 @@ async def test_a_refusal_in_a_part_is_in_the_audit_trail(new_world: Build) -> No
     await world.gateway.refusals.flush()
     (record,) = await world.gateway.journal.trail("default", AuditQuery(), None, 10)
     assert record.code == "FORBIDDEN"
+
+
+async def test_a_head_is_asked_for_no_stream(place: str) -> None:
+    async with httpx.AsyncClient(base_url=f"http://{place}", timeout=20) as client:
+        asked = {"query": "subscription { events { cursor } }"}
+        refused = await client.head("/graphql", params=asked, headers={"accept": SSE})
+        assert refused.status_code == 406
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_deadline_that_is_none_is_refused_before_anything_is_streamed(place: str) -> None:
+    async with streamed(place, FOLLOW, SSE, **{"x-deadline-ms": "soon"}) as parts:
+        assert parts.response.status_code == 400
+
+
+async def test_a_cursor_ahead_of_all_events_is_refused(fresh: World, place: str, new_world: Build) -> None:
+    await fresh.data(CREATE % "Ada")
+    (edge,) = (await fresh.data("{ events { edges { cursor } } }"))["events"]["edges"]
+    async with (
+        serving(new_world()) as anew,
+        streamed(anew, FOLLOW, SSE, {"after": edge["cursor"]}) as parts,
+    ):
+        assert "CURSOR_INVALID" in await parts.rest()
+
+
+async def test_the_log_tells_the_calls_of_all_events(
+    fresh: World, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with streamed(place, FOLLOW, SSE, **{"cache-control": "no-cache"}) as parts:
+        await following(fresh, parts)
+        calls = 0
+        for name in ("Ada", "Bob"):
+            await fresh.data(CREATE % name)
+            _, body = await parts.event()
+            calls += body["extensions"]["cost"]["upstreamCalls"]
+    await until(lambda: any(told.get("kind") == "subscription" for told in lines(caplog)))
+    (line,) = (told for told in lines(caplog) if told.get("kind") == "subscription")
+    assert line["upstreamCalls"] == calls == 2
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What the access log tells."""
+    return [getattr(each, "details", {}) for each in caplog.records if each.getMessage() == "request"]
