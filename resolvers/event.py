@@ -22,7 +22,7 @@ def resolve_events(_: object, info: Info, **arguments: Any) -> Awaitable[dict[st
     return info.context.events.page(arguments)
 
 
-@subscription.source("events")
+@subscription.source("events")  # type: ignore[arg-type]  # graphql-core awaits it; ariadne's type does not say so
 async def follow_events(_: object, info: Info, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
     """Each thing that happens, from now on or from a cursor."""
     return await info.context.events.follow(arguments)

@@ -223,6 +223,7 @@ class _Run:
         """Answer a query or a mutation; in parts, where it asks for that and they can be taken."""
         stream = self.exchange.stream
         incremental = self.document.incremental and stream is not None and stream.incremental
+        incremental = incremental and not self.exchange.strict  # who wants all as errors wants it as a whole
         parts: Parts | None = None
         try:
             async with self._within():

@@ -14,7 +14,7 @@ from tests.fuzz.form import check
 from tests.support import world as worlds
 
 AGAIN = settings(
-    max_examples=150,
+    max_examples=80,
     derandomize=True,
     database=None,
     deadline=None,

@@ -12,7 +12,7 @@ from hypothesis_graphql import mutations, nodes, queries
 from tests.fuzz.form import check
 from tests.support import world as worlds
 
-EXAMPLES = 8
+EXAMPLES = 6
 SIGNS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
 SCALARS = {
     "JSON": st.one_of(st.integers(-9, 9).map(nodes.Int), SIGNS.map(nodes.String), st.just(nodes.Null)),

@@ -255,6 +255,15 @@ async def test_who_takes_no_parts_gets_all_of_it_at_once(place: str, accept: str
         assert body["data"].keys() == {"sources", "contacts"}
 
 
+async def test_who_wants_warnings_as_errors_gets_all_of_it_at_once(fresh: World, place: str) -> None:
+    fresh.transports[Source.SMART_SENDER].down = httpx.ConnectError
+    query = "{ sources { source } ... @defer { contacts(first: 5) { nodes { id } } } }"
+    async with streamed(place, query, "multipart/mixed, */*;q=0.1", **{"x-partial": "errors"}) as parts:
+        body = json.loads(await parts.rest())
+    assert body["errors"][0]["extensions"]["source"] == "SMART_SENDER"
+    assert "warnings" not in body["extensions"]
+
+
 async def test_parts_leave_at_once_also_where_they_are_packed(place: str) -> None:
     async with streamed(place, SLOW, "multipart/mixed", **{"accept-encoding": "gzip"}) as parts:
         assert parts.response.headers["content-encoding"] == "gzip"
