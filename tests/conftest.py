@@ -15,7 +15,7 @@ from tests.support.redis import RedisServer
 from tests.support.world import World
 
 # A run of all tests has to stay short: what hypothesis finds in longer runs becomes a test of its own.
-settings.register_profile("short", max_examples=30, deadline=None)
+settings.register_profile("short", max_examples=20, deadline=None)
 settings.load_profile("short")
 
 Build = Callable[..., World]

@@ -17,7 +17,7 @@ from gateway.model.text import e164, folded, same_email
 from tests.index.test_rows import contact, held
 
 ACCOUNT = "default"
-THOROUGH = settings(deadline=None, max_examples=150)
+THOROUGH = settings(deadline=None, max_examples=80)
 
 
 class Shelf:

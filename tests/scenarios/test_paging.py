@@ -24,7 +24,7 @@ LIVING = {
     source: len(Population(PEOPLE, SEED).living_in(system))
     for source, system in zip(Source, ("samespace", "packagex", "smartsender"), strict=True)
 }
-STORIES = settings(deadline=None, max_examples=8)
+STORIES = settings(deadline=None, max_examples=5)
 
 PAGE = """
   edges { cursor node { id } } nodes { id }
