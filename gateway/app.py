@@ -152,9 +152,9 @@ class Gateway:
         own = _owner(folder)
         self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
-        self._journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
-        self.feed = Feed(self._journal)
-        self._once = Once(self._journal, self._owner, now)
+        self.journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
+        self.feed = Feed(self.journal)
+        self._once = Once(self.journal, self._owner, now)
         self.shelf = MemoryShelf(config.cache_bytes)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
@@ -167,7 +167,7 @@ class Gateway:
                 now=now,
                 sleep=sleep,
                 store=self._store,
-                journal=self._journal,
+                journal=self.journal,
                 feed=self.feed,
                 owner=self._owner,
                 once=self._once,
@@ -178,7 +178,7 @@ class Gateway:
                 voice=self.voice,
             ),
         )
-        self.refusals = Refusals(lambda account, entries: self._journal.audit(account, now(), entries))
+        self.refusals = Refusals(lambda account, entries: self.journal.audit(account, now(), entries))
         self.fairness = Fairness(config.fair, config.replicas)
         if self.replicas is not None:
             self.fairness.state, self.fairness.shared = self.replicas.state, self.replicas.callers
@@ -200,11 +200,6 @@ class Gateway:
     def crawlers(self) -> dict[str, Crawler]:
         """What keeps the index of each account fresh."""
         return self.accounts.crawlers
-
-    @property
-    def journal(self) -> Journal:
-        """What cannot be filled anew."""
-        return self._journal
 
     def shared_state(self) -> bool | None:
         """Whether what replicas share is there; None where nothing is shared."""
@@ -256,7 +251,7 @@ class Gateway:
         await self._once.aclose(LAST_WRITES)
         await self.accounts.disconnect()
         await self._store.aclose()
-        await self._journal.aclose()
+        await self.journal.aclose()
         await self._owner.aclose()
         if self.replicas is not None:
             await self.replicas.aclose()

@@ -5,8 +5,9 @@ clients see has nothing of it: the root fields of routers stand in a schema of t
 documents that ask for them are carried out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final, cast
 
 from graphql import (
@@ -100,7 +101,8 @@ def sdl(text: str, declared: str) -> str:
     document = parse(text, no_location=True)
     linked = parse(declared, no_location=True)
     imported = _imported(linked)
-    more = _directives(linked, document)
+    known = {cast("Any", each).name.value for each in document.definitions if hasattr(each, "name")}
+    more = _directives(linked, known)
     told = []
     for definition in cast("Sequence[Any]", document.definitions):
         if isinstance(definition, DirectiveDefinitionNode):
@@ -116,16 +118,20 @@ def extended(schema: GraphQLSchema, text: str, declared: str) -> GraphQLSchema:
     """The schema with the root fields of routers; the context finds `entities(references, info)`."""
     keys = keys_of(declared)
     _check(schema, keys)
+    _directives(parse(declared, no_location=True), schema.type_map)
     query = cast("GraphQLObjectType", schema.query_type)
     roots = ROOTS.format(entities=" | ".join(keys), query=query.name)
     found = extend_schema(schema, parse(roots), assume_valid=True)
     fields = cast("GraphQLObjectType", found.query_type).fields
-    said = sdl(text, declared)
+
+    @cache
+    def said() -> str:  # written when first asked for: it takes most of the time of all this
+        return sdl(text, declared)
 
     def entities(_: object, info: Any, *, representations: Sequence[Any]) -> Any:
         return info.context.entities([reference(found, keys, each) for each in representations], info)
 
-    fields[SERVICE].resolve = lambda *_: {"sdl": said}
+    fields[SERVICE].resolve = lambda *_: {"sdl": said()}
     fields[ENTITIES].resolve = entities
     for name in ROUTED:
         access.guard(fields[name], access.declared(query))
@@ -185,9 +191,8 @@ def _imported(linked: DocumentNode) -> frozenset[str]:
     )
 
 
-def _directives(linked: DocumentNode, document: DocumentNode) -> dict[str, list[DirectiveNode]]:
+def _directives(linked: DocumentNode, known: Collection[str]) -> dict[str, list[DirectiveNode]]:
     """The directives that are declared, by the name of their type; "" for the schema itself."""
-    known = {cast("Any", each).name.value for each in document.definitions if hasattr(each, "name")}
     found: dict[str, list[DirectiveNode]] = {}
     for each in linked.definitions:
         place = "" if isinstance(each, SchemaExtensionNode) else cast("Any", each).name.value

@@ -8,24 +8,15 @@ or cut off its end: only a hash that was put down elsewhere shows that.
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from typing import Final
 
 import orjson
 
+from gateway.journal.journal import Journal
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 
 SALT_BYTES: Final = 16
 STRETCH: Final = 500  # records read at a time
-
-
-class Trail(Protocol):
-    """Where the records of an account can be read."""
-
-    async def trail(
-        self, account: str, query: AuditQuery, before: int | None, limit: int
-    ) -> list[AuditRecord]:
-        """Records below a number, newest first."""
-        ...
 
 
 def sealed(account: str, at: str, entry: AuditEntry, before: AuditRecord | None) -> AuditRecord:
@@ -55,12 +46,12 @@ def sealed(account: str, at: str, entry: AuditEntry, before: AuditRecord | None)
     )
 
 
-async def faults(trail: Trail, account: str) -> AsyncIterator[str]:
+async def faults(journal: Journal, account: str) -> AsyncIterator[str]:
     """What is wrong with the chain of an account, as sentences; nothing where it is whole."""
     newer: AuditRecord | None = None
     while True:
         before = None if newer is None else newer.number
-        records = await trail.trail(account, AuditQuery(), before, STRETCH)
+        records = await journal.trail(account, AuditQuery(), before, STRETCH)
         for record in records:
             if newer is not None and newer.number != record.number + 1:
                 yield f"Between {record.number} and {newer.number} records are missing."

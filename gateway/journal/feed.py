@@ -7,6 +7,7 @@ process has noted is found by looking once in a while, for all followers of an a
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,7 +71,10 @@ class Feed:
         followed = self._accounts.setdefault(account, _Followed())
         followed.followers += 1
         if followed.looking is None:
-            followed.looking = asyncio.create_task(self._look(account, followed))
+            followed.looking = asyncio.get_running_loop().create_task(
+                self._look(account, followed),
+                context=Context(),  # of nobody's request
+            )
         try:
             number = await self._journal.latest(account) if after is None else after
             while True:

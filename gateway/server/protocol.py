@@ -6,7 +6,6 @@ may wait to be read, and how many connections are open.
 import asyncio
 import logging
 import resource
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -14,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.allowances import Intake
 from gateway.server.middleware import SECURITY_HEADERS
+from gateway.server.unread import Told, Unread
 
 FILES_WANTED: Final = 65_536
 HEADERS: Final = "".join(f"{name}: {value}\r\n" for name, value in SECURITY_HEADERS.items()).encode()
@@ -21,8 +21,6 @@ SPARE_FILES: Final = 0.25  # of all that may be open, for connections to sources
 
 QUIET: Final = logging.getLogger("uvicorn.protocol")  # callers must not fill the log; metrics count them
 QUIET.setLevel(logging.ERROR)
-
-Told = Callable[[str], None]
 
 
 def guarded(intake: Intake, told: Told = lambda _: None) -> type[asyncio.Protocol]:
@@ -45,11 +43,9 @@ def connections() -> int:
     return max(1, int(max(soft, wanted) * (1 - SPARE_FILES)))
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Unread, HttpToolsProtocol):
     """One connection."""
 
-    intake: Intake
-    told: Told
     most: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -61,7 +57,6 @@ class Guarded(HttpToolsProtocol):
         self._held = False  # what came last held some of a body, or the end of a head or body
         self._empty = 0  # bytes since then: of a head, of blank lines, of what stands around a body
         self._timer: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
@@ -76,7 +71,6 @@ class Guarded(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._stop()
-        self._read()
         if self._taken:
             super().connection_lost(exc)
 
@@ -132,16 +126,6 @@ class Guarded(HttpToolsProtocol):
         if not self._whole and not self._busy and not self.transport.is_closing():
             self._start(self.intake.linger_seconds, "body_seconds")
 
-    def pause_writing(self) -> None:
-        """More of an answer waits than is sent; whoever does not read it has so long."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(self.intake.answer_seconds, self._not_read)
-
-    def resume_writing(self) -> None:
-        """Most of the answer is on its way."""
-        self._read()
-        super().resume_writing()
-
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is not HTTP, in the form of all other answers."""
         self.told("malformed")
@@ -162,11 +146,6 @@ class Guarded(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _read(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-
     def _too_late(self, bound: str) -> None:
         self._timer = None
         if self.transport.is_closing():
@@ -181,11 +160,6 @@ class Guarded(HttpToolsProtocol):
             self._refuse(b"408 Request Timeout", "BAD_REQUEST", text)
         else:
             self.transport.close()
-
-    def _not_read(self) -> None:
-        self._unread = None
-        self.told("answer_seconds")
-        self.transport.abort()
 
     def _refuse(self, status: bytes, code: str, message: str) -> None:
         """Answer without the application, unless that has begun to, and end the connection."""

@@ -5,6 +5,7 @@ The head is sent with the first part, so that what is refused before it has a st
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,15 +16,17 @@ from gateway.server.negotiation import EVENT_STREAM, MIXED, parameters_of, wants
 
 BEAT_SECONDS: Final = 12.0  # without a part, after which something is sent so that the connection is kept
 FORMAT: Final = "v0.2"  # of incremental delivery: pending, incremental, completed
+BOUNDARY: Final = b"\r\n---"
+HEAD: Final = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"  # of one part
 UNBUFFERED: Final = {"cache-control": "private, no-store", "vary": "Accept", "x-accel-buffering": "no"}
 
 
-class _Streamed:
-    """The body of an answer that is sent piece by piece."""
+class _Streamed(ABC):
+    """The body of an answer that is sent piece by piece. `beat` is sent now and then, where there is one."""
 
     content_type: str
     opening: bytes
-    beat: bytes
+    beat: bytes = b""
     end: bytes
 
     def __init__(self, send: Send) -> None:
@@ -33,7 +36,7 @@ class _Streamed:
         self.begun = False
 
     async def begin(self) -> None:
-        """Send the head, and something now and then while there is nothing else to send."""
+        """Send the head."""
         if self.begun:
             return
         self.begun = True
@@ -41,7 +44,8 @@ class _Streamed:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": 200, "headers": raw})
         await self._write(self.opening)
-        self._beating = asyncio.create_task(self._beat())
+        if self.beat:
+            self._beating = asyncio.create_task(self._beat())
 
     async def emit(self, body: dict[str, Any]) -> None:
         """Send one part."""
@@ -55,9 +59,9 @@ class _Streamed:
         if self.begun:
             await self._write(self.end if complete else b"", more=False)
 
+    @abstractmethod
     def framed(self, text: bytes) -> bytes:
         """One part."""
-        raise NotImplementedError
 
     async def _write(self, body: bytes, *, more: bool = True) -> None:
         async with self._sending:
@@ -88,21 +92,13 @@ class Mixed(_Streamed):
 
     subscriptions = False
     incremental = True
-    opening = b"\r\n---"
-    beat = b""
+    content_type = f'{MIXED}; boundary="-"; incrementalSpec={FORMAT}'
+    opening = BOUNDARY
     end = b"--\r\n"
-    head: Final = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
-
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.content_type = f'{MIXED}; boundary="-"; incrementalSpec={FORMAT}'
 
     def framed(self, text: bytes) -> bytes:
         """One part."""
-        return self.head + text + b"\r\n---"
-
-    async def _beat(self) -> None:
-        """Nothing stands between parts."""
+        return HEAD + text + BOUNDARY
 
 
 class MixedEvents(Mixed):
@@ -110,19 +106,12 @@ class MixedEvents(Mixed):
 
     subscriptions = True
     incremental = False
-
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.content_type = f'{MIXED}; boundary="-"; subscriptionSpec=1.0'
+    content_type = f'{MIXED}; boundary="-"; subscriptionSpec=1.0'
+    beat = HEAD + b"{}" + BOUNDARY
 
     def framed(self, text: bytes) -> bytes:
         """One part."""
         return super().framed(b'{"payload":' + text + b"}")
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            await self._write(Mixed.framed(self, b"{}"))
 
 
 def chosen(accept: str | None, send: Send) -> EventStream | Mixed | None:

@@ -3,17 +3,15 @@ frames a message may have, and that nothing is written for those who do not read
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
 from gateway.allowances import Intake
+from gateway.server.unread import Told, Unread
 
 MOST_FRAMES: Final = 1_024  # of one message; empty ones add nothing to its size
-
-Told = Callable[[str], None]
 
 
 def guarded(intake: Intake, told: Told = lambda _: None) -> type[asyncio.Protocol]:
@@ -26,30 +24,8 @@ def guarded(intake: Intake, told: Told = lambda _: None) -> type[asyncio.Protoco
     return Bounded
 
 
-class Guarded(WebSocketsSansIOProtocol):
+class Guarded(Unread, WebSocketsSansIOProtocol):
     """One socket."""
-
-    intake: Intake
-    told: Told
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._unread: asyncio.TimerHandle | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
-        self._read()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """More waits than is sent; whoever does not read it has so long."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(self.intake.answer_seconds, self._not_read)
-
-    def resume_writing(self) -> None:
-        """Most of it is on its way."""
-        self._read()
-        super().resume_writing()
 
     def handle_ping(self) -> None:
         """Answer a ping, but not those of whoever does not read: what waits would grow without end."""
@@ -78,13 +54,3 @@ class Guarded(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self.close_timer.cancel()
             self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
-
-    def _read(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-
-    def _not_read(self) -> None:
-        self._unread = None
-        self.told("answer_seconds")
-        self.transport.abort()

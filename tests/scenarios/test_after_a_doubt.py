@@ -236,7 +236,7 @@ async def test_an_odd_answer_in_the_middle_of_a_write_has_an_outcome_and_hides_n
 async def test_a_log_that_cannot_be_written_does_not_hide_what_was_done(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.gateway._journal._db.execute("DROP TABLE event")
+    world.gateway.journal._db.execute("DROP TABLE event")
     document = (
         "mutation ($input: CreateContactInput!) { createContact(input: $input) { outcomes { status } } }"
     )

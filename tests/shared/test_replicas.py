@@ -543,5 +543,5 @@ async def test_closing_without_redis_is_quiet(
     await shared(world).state.probe()
     redis_server.stop()
     await world.gateway._owner.aclose()
-    await world.gateway._journal.aclose()
+    await world.gateway.journal.aclose()
     redis_server.start()
