@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
-CLIENTS := tests/clients
-STRANGERS := $(VENV)-clients/.done $(CLIENTS)/node_modules/.done
+STRANGERS := $(VENV)-clients/.done
 
 .PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack vulnerabilities lock clean
 
@@ -93,9 +92,6 @@ $(VENV)-clients/.done: requirements/clients.txt
 	@test -x $(VENV)-clients/bin/python || $(PYTHON) -m venv $(VENV)-clients
 	@$(VENV)-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
 	@touch $@
-
-$(CLIENTS)/node_modules/.done: $(CLIENTS)/package-lock.json | $(VENV)/.run
-	@$(BIN)/python tools/clients.py
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

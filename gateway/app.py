@@ -45,6 +45,7 @@ from gateway.model.source import Source
 from gateway.resilience.transport import Sleep
 from gateway.server import admission, probes
 from gateway.server.admission import Admission
+from gateway.server.again import again
 from gateway.server.auth import Authority
 from gateway.server.explorer import view
 from gateway.server.fairness import Fairness
@@ -403,13 +404,8 @@ class Renewal:
             logs.keys_renewed()
 
     async def run(self) -> None:
-        """Look again and again, until cancelled. A fault of ours must not end that in silence."""
-        while True:
-            try:
-                await self.look()
-            except Exception as error:
-                logs.failure(error, "keys")
-            await self.sleep(RENEW_SECONDS)
+        """Look again and again, until cancelled."""
+        await again(self.look, "keys", RENEW_SECONDS, self.sleep)
 
 
 def _open_and_close(

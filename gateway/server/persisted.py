@@ -15,6 +15,7 @@ from gateway.engine.persisted import NOTHING, SHA256, BadManifest, Manifest, Mod
 from gateway.errors import GatewayError
 from gateway.model.caller import Caller
 from gateway.resilience.transport import Sleep
+from gateway.server.again import again
 from gateway.server.parameters import Parameters
 from gateway.server.problems import NotJson, Refusal
 from gateway.telemetry import logs
@@ -173,10 +174,5 @@ class Watch:
             logs.documents_renewed(len(manifest))
 
     async def run(self) -> None:
-        """Look again and again, until cancelled. A fault of ours must not end that in silence."""
-        while True:
-            try:
-                await self.look()
-            except Exception as error:
-                logs.failure(error, "documents")
-            await self.sleep(LOOK_SECONDS)
+        """Look again and again, until cancelled."""
+        await again(self.look, "documents", LOOK_SECONDS, self.sleep)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.caller import DEFAULT_ACCOUNT
-from gateway.telemetry import logs
+from gateway.server.again import again
 
 CODES: Final = frozenset(
     {
@@ -80,10 +80,5 @@ class Refusals:
             await self._record(account, some)
 
     async def run(self) -> None:
-        """Record them again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(SECONDS)
-            try:
-                await self.flush()
-            except Exception as error:  # such as a full disk: the next ones are recorded all the same
-                logs.failure(error, "audit")
+        """Record them again and again, until cancelled; also after a fault such as a full disk."""
+        await again(self.flush, "audit", SECONDS, asyncio.sleep)

@@ -1,6 +1,6 @@
 """Clients that people use, put to a real gateway: each script below this folder is a program of its own.
 
-`make test` installs them, locked, into an environment and a `node_modules` of their own.
+They are installed, locked, into an environment (by `make test`) and a `node_modules` of their own.
 """
 
 import hashlib
@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.node import packages
 from tests.support.process import Running, running
-from tools import node
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
-NODE = node.found()
 PATIENCE = 120
 KEY = "client-key"
 ADMIN_KEY = "admin-key"
@@ -29,10 +28,6 @@ KEYS = ";".join(
 )
 SETTINGS = {"SMART_SENDER_RATE_LIMIT": "off"}
 
-in_javascript = pytest.mark.skipif(
-    (NODE is None or not (HERE / "node_modules" / ".done").exists()) and not os.environ.get("CI"),
-    reason="needs Node and `make test`",
-)
 in_python = pytest.mark.skipif(
     not PYTHON.exists() and not os.environ.get("CI"), reason="needs .venv-clients of `make test`"
 )
@@ -81,64 +76,53 @@ def run(command: list[str], environment: Mapping[str, str]) -> str:
 
 def passed(script: str, where: Places) -> int:
     """How many tests of a script in JavaScript passed; none of them failed or was left out."""
-    assert NODE is not None
-    told = run([NODE.node, "--test-reporter=tap", script], {**NODE.environment, **where})
+    node = packages(HERE)
+    told = run([node.command, "--test-reporter=tap", script], {**node.environment, **where})
     counts = {word: int(count) for word, count in re.findall(r"^# (tests|pass) (\d+)$", told, re.MULTILINE)}
     assert counts["tests"] == counts["pass"], told
     return counts["pass"]
 
 
-@in_javascript
 def test_the_public_audits_of_graphql_over_http_pass_in_open_mode(open_to_all: Places) -> None:
     assert passed("audits.mjs", open_to_all) == 62
 
 
-@in_javascript
 def test_the_public_audits_of_graphql_over_http_pass_with_a_key(guarded: Places) -> None:
     assert passed("audits.mjs", guarded) == 62
 
 
-@in_javascript
 def test_graphql_js_reads_the_same_schema_by_either_way(guarded: Places) -> None:
     assert passed("graphql_js.mjs", guarded) == 3
 
 
-@in_javascript
 def test_apollo_client_keeps_its_cache(guarded: Places) -> None:
     assert passed("apollo.mjs", guarded) == 5
 
 
-@in_javascript
 def test_apollo_client_takes_answers_in_parts(guarded: Places) -> None:
     assert passed("apollo_parts.mjs", guarded) == 7
 
 
-@in_javascript
 def test_graphql_ws_follows_what_happens(guarded: Places) -> None:
     assert passed("graphql_ws.mjs", guarded) == 8
 
 
-@in_javascript
 def test_graphql_sse_follows_what_happens(guarded: Places) -> None:
     assert passed("graphql_sse.mjs", guarded) == 9
 
 
-@in_javascript
 def test_urql_keeps_its_caches(guarded: Places) -> None:
     assert passed("urql.mjs", guarded) == 6
 
 
-@in_javascript
 def test_graphql_request_asks_and_is_told(guarded: Places) -> None:
     assert passed("graphql_request.mjs", guarded) == 5
 
 
-@in_javascript
 def test_relay_compiles_the_schema_and_pages(guarded: Places) -> None:
     assert passed("relay.mjs", guarded) == 4
 
 
-@in_javascript
 def test_a_program_with_generated_types_compiles_and_runs(guarded: Places) -> None:
     assert passed("typed.mjs", guarded) == 2
 
@@ -158,7 +142,6 @@ def test_a_client_made_by_ariadne_codegen_runs(guarded: Places) -> None:
     assert "\nOK\n" in run([str(PYTHON), "-W", "error", "with_ariadne_codegen.py"], guarded)
 
 
-@in_javascript
 def test_the_example_for_browsers_reads_streams_in_any_pieces(guarded: Places) -> None:
     assert passed("example.mjs", guarded) == 7
 

@@ -1,11 +1,9 @@
 """Followers of an account see each event once, in order, whoever notes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,23 +12,8 @@ from gateway.journal.journal import Journal, Noted
 from gateway.journal.store import SqliteJournal
 from gateway.model.event import EventQuery, EventType, Happening
 from gateway.model.source import Source
-from gateway.shared.journal import RedisJournal
-from gateway.shared.state import State, connect
 
 AT = "2026-01-01T00:00:00.000Z"
-
-
-@pytest_asyncio.fixture(params=["sqlite", "redis"])
-async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
-    if request.param == "sqlite":
-        found = SqliteJournal(None)
-        yield found
-        await found.aclose()
-        return
-    state = State(connect(request.getfixturevalue("redis_url")))
-    await state.probe()
-    yield RedisJournal(state)
-    await state.aclose()
 
 
 async def note(journal: Journal, count: int = 1, account: str = "default") -> list[int]:

@@ -2,11 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from gateway.journal.journal import STATES_KEPT, Journal, KeyedAs
 from gateway.journal.store import BrokenJournal, SqliteJournal
@@ -18,20 +16,6 @@ from gateway.shared.state import State, connect
 AT = "2026-01-01T00:00:00.000Z"
 LONG_AGO = "2025-01-01T00:00:00.000Z"
 PLACE = KeyedAs("default", "ada", "createContact", "order-17")
-
-
-@pytest_asyncio.fixture(params=["sqlite", "redis"])
-async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
-    """The journal of one machine, and the one that replicas share: they keep the same promises."""
-    if request.param == "sqlite":
-        found = SqliteJournal(None)
-        yield found
-        await found.aclose()
-        return
-    state = State(connect(request.getfixturevalue("redis_url")))
-    await state.probe()
-    yield RedisJournal(state)
-    await state.aclose()
 
 
 def created(contact: str | None = None) -> Happening:

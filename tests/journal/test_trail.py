@@ -1,36 +1,19 @@
 """The audit trail: a chain that shows every change, and holds when a person is erased."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from gateway.journal import chain
 from gateway.journal.journal import Journal
 from gateway.journal.store import SqliteJournal
 from gateway.model.audit import AuditEntry, AuditOutcome, AuditQuery, AuditRecord
-from gateway.shared.journal import RedisJournal
-from gateway.shared.state import State, connect
 
 AT = "2026-01-01T00:00:00.000Z"
 LATER = "2026-02-01T00:00:00.000Z"
 ALL = AuditQuery()
-
-
-@pytest_asyncio.fixture(params=["sqlite", "redis"])
-async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
-    """The journal of one machine, and the one that replicas share: they keep the same promises."""
-    if request.param == "sqlite":
-        found = SqliteJournal(None)
-        yield found
-        await found.aclose()
-        return
-    state = State(connect(request.getfixturevalue("redis_url")))
-    await state.probe()
-    yield RedisJournal(state)
-    await state.aclose()
 
 
 def entry(
