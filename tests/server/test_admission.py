@@ -13,6 +13,7 @@ from gateway.model.source import Source
 from gateway.server.admission import FEWEST, UPLOADS, Admission
 from gateway.server.problems import Overloaded
 from tests.conftest import Build
+from tests.support.asgi import scope_of
 from tests.support.waiting import until
 
 LIST = "{ contacts(first: 5) { nodes { id } sources { source status } } }"
@@ -168,20 +169,7 @@ async def test_when_the_caller_goes_away_its_calls_to_sources_end(
     received: list[int] = []
     request = httpx.Request("POST", "http://127.0.0.1:8000/graphql", json={"query": query})
     body = request.content
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/graphql",
-        "raw_path": b"/graphql",
-        "query_string": b"",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 8000),
-        "scheme": "http",
-        "http_version": "1.1",
-        "root_path": "",
-    }
-    serving = asyncio.create_task(world.app(scope, receive, send))
+    serving = asyncio.create_task(world.app(scope_of(request), receive, send))
     await until(lambda: world.boards[source].operations[operation])
     other = asyncio.create_task(world.ask("{ channels { nodes { id } } }"))
     gone.set()

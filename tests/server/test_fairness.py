@@ -19,6 +19,7 @@ from gateway.server.fairness import Fairness
 from gateway.server.problems import Overloaded, RateLimited
 from gateway.setting import Rate
 from tests.conftest import Build
+from tests.support.asgi import scope_of
 from tests.support.houses import Town, entry, environment, houses, town
 from tests.support.redis import RedisServer
 from tests.support.waiting import until
@@ -343,20 +344,7 @@ async def hung_up(world: World, query: str, met: Callable[[], object]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/graphql",
-        "raw_path": b"/graphql",
-        "query_string": b"",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 8000),
-        "scheme": "http",
-        "http_version": "1.1",
-        "root_path": "",
-    }
-    serving = asyncio.create_task(world.app(scope, receive, send))
+    serving = asyncio.create_task(world.app(scope_of(request), receive, send))
     await until(met)
     gone.set()
     await serving

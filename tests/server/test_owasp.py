@@ -5,7 +5,6 @@ files that its test names.
 """
 
 import asyncio
-import hashlib
 from typing import Any
 
 import pytest
@@ -13,22 +12,19 @@ import pytest
 from gateway.config import BadSetting
 from gateway.model.source import Source
 from tests.conftest import Build
+from tests.support.houses import entry
 from tests.support.world import World
 
 FULL, READER, WRITER, LIMITED, OTHER = "key-full", "key-reader", "key-writer", "key-limited", "key-other"
 
 
-def entry(key: str, rest: str) -> str:
-    return f"{key[4:]}:{hashlib.sha256(key.encode()).hexdigest()}:{rest}"
-
-
 KEYS = ";".join(
     (
-        entry(FULL, "read,write,import,raw,admin"),
-        entry(READER, "read"),
-        entry(WRITER, "write"),
-        entry(LIMITED, "read,write:default:PACKAGEX"),
-        entry(OTHER, "read,write:other"),
+        entry("full", "read,write,import,raw,admin", key=FULL),
+        entry("reader", "read", key=READER),
+        entry("writer", "write", key=WRITER),
+        entry("limited", "read,write:default:PACKAGEX", key=LIMITED),
+        entry("other", "read,write:other", key=OTHER),
     )
 )
 INJECTIONS = (
