@@ -17,7 +17,7 @@ from gateway.model.caller import Caller, Scope
 from gateway.model.importing import Upload
 from tests.conftest import Build
 from tests.support.children import readers
-from tests.support.waiting import until
+from tests.support.waiting import give_way, until
 from tests.support.world import World
 
 CONTENT = b"First Name,Last Name,Email\nNoor,Aldana,noor@example.com\n"
@@ -107,7 +107,7 @@ async def test_few_files_are_read_at_once_whatever_accounts_they_are_of(
         await give(path)
         while not task.done():
             seen.add(len(readers()))
-            await asyncio.sleep(0)
+            await give_way()
     payloads = await asyncio.gather(*beginning)
     assert all(payload["job"] and not payload["userErrors"] for payload in payloads)
     assert max(seen) == READERS

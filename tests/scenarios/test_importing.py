@@ -13,6 +13,7 @@ import pytest
 from gateway.imports import table
 from gateway.model.source import Source
 from tests.conftest import Build
+from tests.support.waiting import give_way
 from tests.support.world import JOB, World
 
 BOTH = {"targets": [{"source": "SAMESPACE"}, {"source": "PACKAGEX"}]}
@@ -39,8 +40,8 @@ def statuses(payload: dict[str, Any], place: int = 0) -> list[str]:
 async def ended(world: World, job: str) -> Any:
     """A job, once it has ended."""
     query = f"query ($id: ID!) {{ importJob(id: $id) {JOB} }}"
-    while (found := (await world.data(query, {"id": job}))["importJob"])["state"] == "RUNNING":  # noqa: ASYNC110 - as a client would look again
-        await asyncio.sleep(0)  # an answer out of memory gives way to nobody
+    while (found := (await world.data(query, {"id": job}))["importJob"])["state"] == "RUNNING":
+        await give_way()
     return found
 
 

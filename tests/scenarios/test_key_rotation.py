@@ -20,7 +20,7 @@ from gateway.cache.reads import Keep
 from gateway.model.source import Source
 from gateway.telemetry import logs
 from tests.support.houses import KEYS, House, Town, accounts, entry, environment, houses, town
-from tests.support.waiting import until
+from tests.support.waiting import give_way, until
 
 ISSUER, AUDIENCE = "https://issuer.example.com", "contacts"
 LIST = "{ contacts(first: 9) { nodes { id source email } sources { source status } } }"
@@ -411,7 +411,7 @@ async def test_the_running_gateway_looks_by_itself(tmp_path: Path, home: House) 
             made.file("GATEWAY_API_KEYS", f"{entry('ada', key='ada-2')};{entry(f'bob-{number}')}")
             if made.told:
                 break
-            await asyncio.sleep(0)
+            await give_way()
         assert (await there.ask("ada", STATES)).status == 401
         assert (await there.ask("ada-2", STATES)).status == 200
         made.file("GATEWAY_API_KEYS", "")

@@ -9,7 +9,7 @@ import pytest
 from gateway.journal.journal import KeyedAs
 from gateway.model.source import Source
 from tests.conftest import Build
-from tests.support.waiting import until
+from tests.support.waiting import give_way, until
 from tests.support.world import World
 
 ADA = {"targets": [{"source": "PACKAGEX"}], "contact": {"name": "Ada Quux"}}
@@ -146,8 +146,8 @@ async def test_what_was_sent_before_a_crash_is_uncertain_and_what_was_answered_i
     running = asyncio.create_task(first.ask(CREATE, {"input": both}))
     await until(lambda: first.operations.get("createPerson") and first.operations.get("createContact"))
     place = KeyedAs("default", "anyone", "createContact", "k")
-    while not any((await first.gateway.journal.steps(place)).values()):  # noqa: ASYNC110
-        await asyncio.sleep(0)  # until the write that was answered is in the journal
+    while not any((await first.gateway.journal.steps(place)).values()):
+        await give_way()  # until the write that was answered is in the journal
     first.gateway._owner._file.close()  # type: ignore[union-attr]  # as when the process is killed
     second = new_world(GATEWAY_DATA_DIR=str(tmp_path))
     await second.scan()

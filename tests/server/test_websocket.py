@@ -18,7 +18,7 @@ from gateway.model.source import Source
 from gateway.server.websocket import MOST
 from tests.conftest import Build
 from tests.support.serving import serving
-from tests.support.waiting import until
+from tests.support.waiting import give_way, until
 from tests.support.world import World
 
 PROTOCOL = "graphql-transport-ws"
@@ -287,8 +287,8 @@ async def test_a_write_goes_on_when_its_caller_hangs_up(fresh: World, place: str
     gate.set()
     journal = fresh.gateway.journal
     async with asyncio.timeout(20):
-        while not await journal.latest("default"):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        while not await journal.latest("default"):
+            await give_way()
 
 
 async def test_a_gateway_that_is_stopped_says_come_again(fresh: World, place: str) -> None:
@@ -312,8 +312,8 @@ async def test_who_does_not_read_is_left_and_counted(new_world: Build) -> None:
             await talk.ask(str(number), large)
         met = 'gateway_limit_refusals_total{limit="answer_seconds"}'
         async with asyncio.timeout(20):
-            while met not in (await world.client.get("/metrics")).text:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            while met not in (await world.client.get("/metrics")).text:
+                await give_way()
         talk.socket.transport.resume_reading()  # type: ignore[attr-defined]
         assert await talk.closed() in {1006, 1013}
 

@@ -14,7 +14,7 @@ from gateway.shared.journal import RedisJournal
 from gateway.shared.replicas import Replicas
 from tests.conftest import Build
 from tests.support.redis import RedisServer
-from tests.support.waiting import until
+from tests.support.waiting import give_way, until
 from tests.support.world import World
 
 CHANNELS = "{ channels { nodes { id } } }"
@@ -49,8 +49,8 @@ async def new_pair(new_world: Build, redis_server: RedisServer, redis_url: str) 
             await shared(each).state.probe()
             listening.append(asyncio.create_task(shared(each).notes.listen()))
         redis = shared(one).state.redis
-        while (await redis.pubsub_numsub("contacts-gateway:notes"))[0][1] < len(listening):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        while (await redis.pubsub_numsub("contacts-gateway:notes"))[0][1] < len(listening):
+            await give_way()
         return one, other
 
     yield build
@@ -98,8 +98,8 @@ async def test_a_lock_is_known_to_a_replica_that_starts_later(
     one.smartsender.switches.fail(status=429, headers={"retry-after": "100"}, times=1)
     await one.ask(CHANNELS)
     redis = shared(one).state.redis
-    while not await redis.exists("contacts-gateway:lock:SMART_SENDER"):  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    while not await redis.exists("contacts-gateway:lock:SMART_SENDER"):
+        await give_way()
     late = new_world(beside=one, GATEWAY_STATE_URL=redis_url)
     await shared(late).state.probe()
     assert (await late.ask(CHANNELS, headers={"X-Deadline-Ms": "5000"})).codes == ["UPSTREAM_RATE_LIMITED"]

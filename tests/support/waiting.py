@@ -3,8 +3,17 @@
 import asyncio
 from collections.abc import Callable
 
+TURN = 0.001
+
+
+async def give_way() -> None:
+    """Let all others have a turn. A loop that looks again without any pause keeps the interpreter from
+    threads, such as the journal's, for as long as it looks.
+    """
+    await asyncio.sleep(TURN)
+
 
 async def until(met: Callable[[], object]) -> None:
     """Give way to whatever runs until a condition holds."""
-    while not met():  # noqa: ASYNC110 - there is no event to wait for: it happens in an emulator
-        await asyncio.sleep(0)
+    while not met():
+        await give_way()
