@@ -76,12 +76,13 @@ class Feed:
                 context=Context(),  # of nobody's request
             )
         try:
-            number = await self._journal.latest(account) if after is None else after
+            number = after
             while True:
                 if self._closed:
                     raise FeedClosed
                 woken = followed.woken  # taken before reading: what is noted meanwhile wakes us
                 latest = await self._journal.latest(account)
+                number = latest if number is None else number
                 found = await read(number, STRETCH)
                 for each in found:
                     number = each.number
