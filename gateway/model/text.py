@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any, Final
 
+import idna
 import phonenumbers
 
 _SPACE = re.compile(r"\s+")
@@ -22,9 +23,31 @@ def folded(text: str) -> str:
     return _SPACE.sub(" ", bare.translate(_STROKES)).strip()
 
 
+@lru_cache(maxsize=65_536)
 def same_email(text: str) -> str:
-    """The form in which two spellings of one address are equal: NFC, case folded, no space around."""
-    return unicodedata.normalize("NFC", text.strip()).casefold()
+    """The form in which two spellings of one address are equal.
+
+    Case folded, without space around and signs that nobody sees, its domain as DNS has it (IDNA, RFC 5891).
+    An ß is no double s here: the two are different mailboxes, and different domains.
+    """
+    bare = text.strip()
+    if bare.isascii():
+        return bare.lower().rstrip(".")
+    seen = "".join(sign for sign in bare if unicodedata.category(sign) != "Cf")
+    local, at, domain = seen.strip().rpartition("@")
+    return _mailbox(local) + at + _domain(domain)
+
+
+def _mailbox(local: str) -> str:
+    parts = unicodedata.normalize("NFC", local).replace("ẞ", "ß").split("ß")
+    return unicodedata.normalize("NFC", "ß".join(part.casefold() for part in parts))
+
+
+def _domain(domain: str) -> str:
+    try:
+        return idna.encode(domain, uts46=True).decode().rstrip(".")
+    except idna.IDNAError:
+        return _mailbox(domain)
 
 
 @lru_cache(maxsize=65_536)

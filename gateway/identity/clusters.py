@@ -1,0 +1,271 @@
+"""Which records are one person.
+
+Records are joined step by step, the surest evidence first: what people have said by hand, ids that an
+operator has named, e-mails, phones. Each step joins what the steps before have left, for all keys at once, so
+the outcome does not depend on any order. Whatever contradicts is held apart and told as a conflict.
+
+Contradictions: two ids of one kind; names of a family that are not the same; names that differ, or are only
+close, beside a second key that differs; a phone under two different names, which is a shared one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+from typing import Final
+
+from gateway.identity.keys import Key
+from gateway.identity.names import Kin, Name, kin
+from gateway.identity.rules import EMAIL, EXTERNAL, MAILBOX, PHONE
+
+BY_HAND: Final = "hand"
+STEPS: Final = (BY_HAND, EXTERNAL, EMAIL, PHONE)
+SHOWN: Final = 5  # names in a reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of one record: its row number, its `name` in statements (`SOURCE:id`), and its keys.
+
+    `keys` are those that can join: no role's mailbox, no placeholder, none that too many records hold.
+    """
+
+    place: int
+    ref: str
+    source: str
+    created: str | None
+    name: Name
+    keys: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What people have said of pairs of records, by the name of one: these are one, or never are."""
+
+    same: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    never: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Records that are held apart, by their row numbers, and why. `mark` tells it from others of the same."""
+
+    places: tuple[int, ...]
+    reason: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The people among some records, each as row numbers in order, and what was held apart."""
+
+    people: tuple[tuple[int, ...], ...]
+    conflicts: tuple[Conflict, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Records that are known to be one person so far."""
+
+    records: list[Evidence]
+    keys: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for record in self.records:
+            for kind, value in record.keys:
+                self.keys.setdefault(kind, set()).add(value)
+
+    @property
+    def first(self) -> int:
+        return min(record.place for record in self.records)
+
+
+def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = False) -> Solution:
+    """The people among all records that are tied to one another. `oversized`: too many to be one person.
+
+    Those are joined by what was said by hand only.
+    """
+    if len(records) == 1:
+        return Solution(((records[0].place,),), ())
+    groups = [_Group([record]) for record in sorted(records, key=lambda each: each.place)]
+    conflicts: list[Conflict] = []
+    for step in STEPS[:1] if oversized else STEPS:
+        groups = _Step(step, groups, spoken, conflicts).joined()
+    if oversized:
+        places = tuple(sorted(record.place for record in records))
+        conflicts.append(Conflict(places, f"{len(records)} records hang together: too many for one.", "size"))
+    people = sorted(tuple(sorted(record.place for record in group.records)) for group in groups)
+    return Solution(tuple(people), _distinct(conflicts))
+
+
+class _Step:
+    """Joins groups by one kind of evidence."""
+
+    def __init__(
+        self, kind: str, groups: Sequence[_Group], spoken: Spoken, conflicts: list[Conflict]
+    ) -> None:
+        self._kind = kind
+        self._groups = groups
+        self._spoken = spoken
+        self._conflicts = conflicts
+        self._known: dict[tuple[int, int], str | None] = {}
+
+    def joined(self) -> list[_Group]:
+        """The groups after this step."""
+        ties = self._by_hand() if self._kind == BY_HAND else self._by_keys()
+        if not ties:
+            return list(self._groups)
+        found: list[_Group] = []
+        for members in _components(range(len(self._groups)), ties):
+            why = self._contradiction(members) if len(members) > 1 else None
+            if why is None:
+                found.append(_Group([each for place in members for each in self._groups[place].records]))
+            else:
+                self._hold_apart(members, f"Held together by a chain only: {why}", f"chain:{self._kind}")
+                found.extend(self._groups[place] for place in members)
+        return found
+
+    def _by_hand(self) -> list[tuple[int, int]]:
+        places = {record.ref: at for at, group in enumerate(self._groups) for record in group.records}
+        return [
+            (place, places[other])
+            for ref, place in places.items()
+            for other in self._spoken.same.get(ref, ())
+            if other in places
+        ]
+
+    def _by_keys(self) -> list[tuple[int, int]]:
+        ties: list[tuple[int, int]] = []
+        for key, holders in sorted(self._holders().items()):
+            if len(holders) > 1:
+                ties += self._by_key(key, holders)
+        return ties
+
+    def _holders(self) -> dict[Key, list[int]]:
+        """The groups that hold each key of this kind."""
+        found: dict[Key, list[int]] = {}
+        for at, group in enumerate(self._groups):
+            for kind, values in group.keys.items():
+                if kind == self._kind or (self._kind == EMAIL and kind == MAILBOX) or self._external(kind):
+                    for value in values:
+                        found.setdefault((kind, value), []).append(at)
+        return found
+
+    def _external(self, kind: str) -> bool:
+        return self._kind == EXTERNAL and kind.startswith(EXTERNAL)
+
+    def _by_key(self, key: Key, holders: Sequence[int]) -> list[tuple[int, int]]:
+        """Ties between holders of one key that can be one person.
+
+        Where who is whose cannot be told, nobody of those is tied.
+        """
+        pairs = list(combinations(holders, 2))
+        apart = {pair: why for pair in pairs if (why := self._apart(*pair)) is not None}
+        if not apart:
+            return list(pairwise(holders))
+        ties: list[tuple[int, int]] = []
+        alike = _components(holders, [pair for pair in pairs if pair not in apart])
+        unclear = False
+        for members in alike:
+            if any(pair in apart for pair in combinations(members, 2)):
+                unclear = True
+            else:
+                ties += pairwise(members)
+        told = [why for why in apart.values() if why]
+        if told or unclear:
+            kind = key[0].removeprefix(EXTERNAL)
+            why = told[0] if told else "one of them is tied to two that are kept apart by hand."
+            self._hold_apart(holders, f"They share the {kind} {key[1]}, but {why}", f"{key[0]}:{key[1]}")
+        return ties
+
+    def _contradiction(self, members: Sequence[int]) -> str | None:
+        """Why some groups cannot be one person; "" where that was said by hand."""
+        found = [self._apart(*pair) for pair in combinations(members, 2)]
+        return max((why for why in found if why is not None), default=None, key=len)
+
+    def _apart(self, one: int, other: int) -> str | None:
+        """Why two groups are not one person; None where nothing speaks against it."""
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._known:
+            self._known[pair] = self._why(self._groups[pair[0]], self._groups[pair[1]])
+        return self._known[pair]
+
+    def _why(self, one: _Group, other: _Group) -> str | None:
+        never = self._spoken.never
+        if never and any(b.ref in never.get(a.ref, ()) for a in one.records for b in other.records):
+            return ""
+        if self._kind == BY_HAND:
+            return None
+        for kind in one.keys.keys() & other.keys.keys():
+            if kind.startswith(EXTERNAL) and not one.keys[kind] & other.keys[kind]:
+                return f"their {kind.removeprefix(EXTERNAL)} differ."
+        if self._kind == EXTERNAL:
+            return None
+        return self._by_name(one, other)
+
+    def _by_name(self, one: _Group, other: _Group) -> str | None:
+        pairs = [(a, b, kin(a.name, b.name)) for a in one.records for b in other.records]
+        for a, b, how in pairs:  # two of one source are two on purpose, if anything says so
+            if a.source == b.source and how > Kin.UNKNOWN and _differ(a, b):
+                return f"{_named(a)} and {_named(b)} of {a.source} have nothing else in common."
+        a, b, nearest = min(pairs, key=lambda pair: (pair[2], pair[0].place, pair[1].place))
+        second = PHONE if self._kind == EMAIL else EMAIL
+        differing = bool(
+            one.keys.get(second) and other.keys.get(second) and not one.keys[second] & other.keys[second]
+        )
+        if nearest is Kin.RELATIVE:
+            return f"{_named(a)} and {_named(b)} are two people of one name."
+        if nearest is Kin.OTHER and (differing or self._kind == PHONE):
+            return f"the names differ: {_named(a)} and {_named(b)}."
+        if differing and (nearest is Kin.CLOSE or (nearest is Kin.UNKNOWN and self._kind == PHONE)):
+            return f"{_named(a)} and {_named(b)} may be two people: each has another {second}."
+        return None
+
+    def _hold_apart(self, members: Sequence[int], reason: str, mark: str) -> None:
+        places = sorted(record.place for at in members for record in self._groups[at].records)
+        self._conflicts.append(Conflict(tuple(places), reason, mark))
+
+
+def _differ(one: Evidence, other: Evidence) -> bool:
+    """Whether two records have a kind of key each, with nothing in common."""
+    for kind in (EMAIL, PHONE):
+        mine = {value for of, value in one.keys if of == kind}
+        theirs = {value for of, value in other.keys if of == kind}
+        if mine and theirs and not mine & theirs:
+            return True
+    return False
+
+
+def _named(record: Evidence) -> str:
+    return " ".join(record.name.words).title() or record.ref
+
+
+def _components(members: Iterable[int], ties: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The connected components of some numbers, each in order."""
+    heads = {member: member for member in members}
+
+    def head(member: int) -> int:
+        while heads[member] != member:
+            heads[member] = heads[heads[member]]
+            member = heads[member]
+        return member
+
+    for one, other in ties:
+        low, high = sorted((head(one), head(other)))
+        heads[high] = low
+    found: dict[int, list[int]] = {}
+    for member in heads:
+        found.setdefault(head(member), []).append(member)
+    return [sorted(each) for each in found.values()]
+
+
+def _distinct(conflicts: Sequence[Conflict]) -> tuple[Conflict, ...]:
+    """Conflicts of the same records as one."""
+    found: dict[tuple[int, ...], Conflict] = {}
+    for each in conflicts:
+        held = found.get(each.places)
+        found[each.places] = (
+            each
+            if held is None
+            else Conflict(each.places, f"{held.reason} {each.reason}", f"{held.mark} {each.mark}")
+        )
+    return tuple(found[places] for places in sorted(found))

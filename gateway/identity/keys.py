@@ -1,0 +1,109 @@
+"""The keys of a record: what it may have in common with other records of the same person."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import phonenumbers
+
+from gateway.identity.rules import EMAIL, EXTERNAL, MAILBOX, PHONE, Rules
+from gateway.model.contact import Contact
+from gateway.model.text import as_text, e164, same_email
+
+Key = tuple[str, str]
+"""Kind and normalised value."""
+
+COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
+COUNTRY_KEYS: Final = frozenset({"country", "countrycode", "country_code"})
+LONGEST_ID: Final = 200
+REPEATED: Final = 7  # equal digits at the end of what nobody's phone is
+ROW: Final = "01234567890123456789"
+FALLING: Final = "98765432109876543210"
+
+# Where dots in front of the @ do not count, and by which name else the same mailboxes go.
+DOTLESS: Final = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+TAGGED: Final = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com icloud.com me.com mac.com fastmail.com "
+    "proton.me protonmail.com pm.me".split()
+)
+
+
+def region_of(contact: Contact, rules: Rules) -> str:
+    """The country in which phones of a contact without a code are read: its own, else that of the setting."""
+    address = contact["address"]
+    said: list[Any] = [address["countryCode"], address["country"]] if address else []
+    said += [each["value"] for each in contact["_properties"] or () if each["key"].lower() in COUNTRY_KEYS]
+    for country in said:
+        code = country.strip().upper() if isinstance(country, str) else ""
+        if code in COUNTRIES:
+            return code
+    return rules.region
+
+
+def emails(contact: Contact) -> dict[str, str]:
+    """E-mails as written, by their normal form."""
+    return {same_email(text): text for text in reversed(contact["emails"])}
+
+
+def phones(contact: Contact, rules: Rules) -> dict[str, str]:
+    """Phones as written, by E.164; those that are none are left out."""
+    if not contact["phones"]:
+        return {}
+    region = region_of(contact, rules)
+    found = ((e164(text, region), text) for text in reversed(contact["phones"]))
+    return {number: text for number, text in found if number}
+
+
+def keys(contact: Contact, rules: Rules) -> dict[Key, str]:
+    """All keys of a contact, with what is written there."""
+    found: dict[Key, str] = {}
+    for form, written in emails(contact).items():
+        found[EMAIL, form] = written
+        if rules.providers and (mailbox := provided(form)):
+            found[MAILBOX, mailbox] = written
+    found.update({(PHONE, number): written for number, written in phones(contact, rules).items()})
+    if rules.external:
+        found.update(_external(contact, rules))
+    return found
+
+
+def _external(contact: Contact, rules: Rules) -> Iterator[tuple[Key, str]]:
+    held = {each["key"]: each["value"] for each in contact["_properties"] or ()}
+    for name, places in rules.external.items():
+        key = places.get(contact["source"])
+        value = held.get(key) if key is not None else None
+        written = "" if value is None or isinstance(value, bool | dict | list) else as_text(value).strip()
+        if written and len(written) <= LONGEST_ID:
+            yield (f"{EXTERNAL}{name}", written), written
+
+
+@lru_cache(maxsize=16_384)
+def provided(form: str) -> str | None:
+    """A mailbox as its provider reads it: without dots and plus tags; None where no rule is known."""
+    local, _, domain = form.rpartition("@")
+    if domain not in TAGGED:
+        return None
+    bare = local.partition("+")[0] or local
+    if domain in DOTLESS:
+        bare, domain = bare.replace(".", "") or bare, DOTLESS[domain]
+    return f"{bare}@{domain}"
+
+
+def joins(key: Key, rules: Rules) -> bool:
+    """Whether a key can be one person's: no role's mailbox, no placeholder, not named by the operator."""
+    kind, value = key
+    if value in rules.shared:
+        return False
+    if kind in (EMAIL, MAILBOX):
+        local, at, _ = value.rpartition("@")
+        word = local.partition("+")[0].replace("-", "").replace("_", "").replace(".", "")
+        return bool(at) and word not in rules.roles and local not in rules.roles
+    return kind != PHONE or not placeholder(value)
+
+
+@lru_cache(maxsize=16_384)
+def placeholder(number: str) -> bool:
+    """Whether a phone was made up: one digit over and over, or digits in a row."""
+    digits = number.removeprefix("+")
+    last = digits[-REPEATED:]
+    return len(set(last)) == 1 or digits[-REPEATED - 1 :] in ROW or digits[-REPEATED - 1 :] in FALLING

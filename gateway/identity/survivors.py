@@ -1,0 +1,137 @@
+"""One view of a person out of several records: which value is shown, and where records disagree."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from gateway.identity import keys
+from gateway.identity.rules import FIELDS, Rules, Survival
+from gateway.model.contact import Contact
+from gateway.model.person import FieldCandidate, FieldProvenance
+from gateway.model.text import folded, same_email
+
+NEVER: Final = ""  # sorts in front of every time
+
+
+def provenance(members: Sequence[Contact], field: str, rules: Rules) -> FieldProvenance:
+    """Every value of a field, in the order in which they are believed; the first is the one shown."""
+    rule = rules.survival[field]
+    ranked = sorted(_holding(members, field), key=_rank(field, rule, rules))
+    candidates: list[FieldCandidate] = [
+        {
+            "source": member["source"],
+            "contact": member["id"],
+            "value": value_of(member, field),
+            "asOf": member["asOf"],
+        }
+        for member in ranked
+    ]
+    return {
+        "field": field,
+        "chosen": candidates[0]["value"] if candidates else None,
+        "rule": rule.value,
+        "candidates": candidates,
+        "conflicting": conflicting(members, field, rules),
+    }
+
+
+def chosen(members: Sequence[Contact], field: str, rules: Rules) -> Any:
+    """The value that is shown; None where no record has one."""
+    holding = _holding(members, field)
+    best = min(holding, key=_rank(field, rules.survival[field], rules), default=None)
+    return None if best is None else value_of(best, field)
+
+
+def conflicting(members: Sequence[Contact], field: str, rules: Rules) -> bool:
+    """Whether records disagree: no value, normalised, is had by all that have any."""
+    forms = [forms_of(member, field, rules) for member in _holding(members, field)]
+    return len(forms) > 1 and not frozenset.intersection(*forms)
+
+
+def disagreements(members: Sequence[Contact], fields: Sequence[str], rules: Rules) -> int:
+    """How many fields are in conflict, weighed by the number of different values."""
+    found = 0
+    for field in fields:
+        if conflicting(members, field, rules):
+            found += len({forms_of(member, field, rules) for member in _holding(members, field)})
+    return found
+
+
+def value_of(member: Contact, field: str) -> Any:
+    """The value of a field in one record; None where it has none."""
+    value = member[field]  # type: ignore[literal-required]
+    if field != "address" or value is None:
+        return value or None
+    shown = {**value, "id": None}  # the id is the source's own
+    return shown if any(part is not None for part in shown.values()) else None
+
+
+def forms_of(member: Contact, field: str, rules: Rules) -> frozenset[str]:
+    """The normal forms of what a record has in a field: several for e-mails and phones."""
+    if field == "email":
+        return frozenset(keys.emails(member))
+    if field == "phone":
+        return frozenset(keys.phones(member, rules)) or frozenset(map(folded, member["phones"]))
+    if field == "address":
+        return frozenset({_place(value_of(member, field) or {})})
+    return frozenset({folded(str(value_of(member, field)))})
+
+
+def emails(members: Sequence[Contact], rules: Rules) -> list[str]:
+    """All e-mails, each once, the one shown first."""
+    found: dict[str, str] = {}
+    for member in sorted(members, key=_rank("email", rules.survival["email"], rules)):
+        for text in member["emails"]:
+            found.setdefault(same_email(text), text.strip().lower())
+    return list(found.values())
+
+
+def phones(members: Sequence[Contact], rules: Rules) -> list[str]:
+    """All phones, each once, the one shown first; in E.164 where they can be read."""
+    found: dict[str, None] = {}
+    for member in sorted(members, key=_rank("phone", rules.survival["phone"], rules)):
+        forms = {text: number for number, text in keys.phones(member, rules).items()}
+        found.update(dict.fromkeys(forms.get(text, text.strip()) for text in member["phones"]))
+    return list(found)
+
+
+def _holding(members: Sequence[Contact], field: str) -> list[Contact]:
+    return [member for member in members if value_of(member, field) is not None]
+
+
+def _rank(field: str, rule: Survival, rules: Rules) -> Callable[[Contact], tuple[Any, ...]]:
+    """Sorts records by a rule, then by the others, then by id: the same whatever their order was."""
+
+    def rank(member: Contact) -> tuple[Any, ...]:
+        recent = member["updatedAt"] or member["createdAt"] or NEVER
+        by: Mapping[Survival, Any] = {
+            Survival.SOURCE_PRIORITY: rules.priority.index(member["source"]),
+            Survival.MOST_RECENT: tuple(-ord(sign) for sign in recent) or (1,),
+            Survival.MOST_COMPLETE: tuple(-part for part in _completeness(value_of(member, field))),
+        }
+        others = (by[each] for each in Survival if each is not rule)
+        return (by[rule], *others, member["id"])
+
+    return rank
+
+
+def _completeness(value: Any) -> tuple[int, ...]:
+    """How much a value says, the most important first; of texts: words, care with case, accents, length."""
+    if isinstance(value, dict):
+        return sum(part is not None for part in value.values()), len(value["formatted"] or "")
+    text = value or ""
+    is_name = any(sign.isalpha() for sign in text) and "@" not in text
+    cased = text not in (text.upper(), text.lower())
+    return is_name, len(text.split()), cased, sum(not sign.isascii() for sign in text), len(text)
+
+
+def _place(address: Mapping[str, Any]) -> str:
+    """An address as the parts that tell two apart."""
+    parts = (address.get(name) for name in ("line1", "line2", "city", "postalCode"))
+    text = " ".join(part for part in parts if part) or address.get("formatted") or ""
+    return folded("".join(sign if sign.isalnum() else " " for sign in text))
+
+
+def view(members: Sequence[Contact], rules: Rules) -> dict[str, Any]:
+    """The fields of a person."""
+    single = {name: chosen(members, name, rules) for name in FIELDS if name not in ("email", "phone")}
+    return {**single, "emails": emails(members, rules), "phones": phones(members, rules)}
