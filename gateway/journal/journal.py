@@ -1,4 +1,4 @@
-"""What a journal holds: events, idempotency records with their steps, import jobs, confirmations.
+"""What a journal holds: events, statements of pairs, keyed writes with their steps, imports, confirmations.
 
 Where it can be away, what has to be known before something leaves raises StateUnavailable; what is told
 afterwards is kept until it is back.
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
+from gateway.model.person import Statement
 
 RUNNING: Final = "RUNNING"  # the state of a job that has not ended
 GONE: Final = "gone"  # the state of a contact that is not there any more
@@ -113,13 +114,16 @@ class Journal(Protocol):
         entry: AuditEntry | None = None,
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
+        statements: Sequence[Statement] = (),
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
         the same transaction: either all of it is there or nothing. So are the `states` in which contacts are
-        known afterwards, by global id. Without an `actor` only news are appended: a contact that is known so
-        already was told of by another replica, and an event without a contact is that of all `states`.
+        known afterwards, by global id, and the `statements`: each in place of what was said of its pair
+        before, which one without a saying takes away. Without an `actor` only news are appended: a contact
+        that is known so already was told of by another replica, and an event without a contact is that of
+        all `states`.
         """
         ...
 
@@ -137,6 +141,25 @@ class Journal(Protocol):
 
     async def latest(self, account: str) -> int:
         """The number of the newest event; 0 where there is none."""
+        ...
+
+    async def erase_events(self, account: str, contacts: Sequence[str]) -> int:
+        """Empty the events of contacts, by their global ids, and those that name one; of how many.
+
+        They stay in their places, without name and payload. Named is what `contacts` or `from` of a payload
+        says.
+        """
+        ...
+
+    async def statements(self, account: str, known: int | None) -> tuple[int, list[Statement] | None]:
+        """The version of what was said by hand of pairs, which grows with each change, and all of it.
+
+        None in its place where that version is `known`.
+        """
+        ...
+
+    async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
+        """Take away the statements that name one of these records, each `SOURCE:id`; how many."""
         ...
 
     async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:

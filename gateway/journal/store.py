@@ -13,16 +13,19 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from gateway.journal import trail
+from gateway.journal import log, trail
+from gateway.journal import statements as said
 from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
+from gateway.model.person import Statement
 
 T = TypeVar("T")
 
-VERSION: Final = 3
+VERSION: Final = 4
 FIRST: Final = 1  # without the audit trail
 SECOND: Final = 2  # without the states of contacts
+THIRD: Final = 3  # without statements
 MEMORY: Final = ":memory:"
 
 SCHEMA: Final = """
@@ -91,11 +94,13 @@ class SqliteJournal:
         entry: AuditEntry | None = None,
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
+        statements: Sequence[Statement] = (),
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
-        the same transaction: either all of it is there or nothing. So are the `states` of contacts.
+        the same transaction: either all of it is there or nothing. So are the `states` of contacts, and the
+        `statements` of pairs.
         """
 
         def run() -> Any:
@@ -104,15 +109,17 @@ class SqliteJournal:
                 noted = happenings
                 if actor is None:
                     noted = news(happenings, states or {}, _states(db, account, tuple(states or ())))
-                made = answer([_note(db, account, actor, at, each) for each in noted])
+                made = answer([log.append(db, account, actor, at, each) for each in noted])
                 _keep_states(db, account, at, states or {})
+                said.keep(db, account, statements)
                 if place is not None:
                     db.execute(ANSWERED, (_text(made), *place.parts))
                 if entry is not None:
                     trail.append(db, account, at, [entry], closes)
                 return made
 
-        made = await self._run(run) if happenings or place or entry or states else answer([])
+        anything = happenings or place or entry or states or statements
+        made = await self._run(run) if anything else answer([])
         for listener in self.listeners if happenings else ():
             listener(account)
         return made
@@ -123,20 +130,7 @@ class SqliteJournal:
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
-        conditions, values = ["account = ?", "number > ?"], [account, after]
-        for column, wanted in (("type", query.types), ("source", query.sources)):
-            if wanted is not None:
-                conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-                values.extend(each.value for each in wanted)
-        for condition, value in (("contact = ?", query.contact), ("at >= ?", query.since)):
-            if value is not None:
-                conditions.append(condition)
-                values.append(value)
-        sql = (
-            "SELECT number, type, name, source, contact, actor, at, payload FROM event "  # noqa: S608
-            f"WHERE {' AND '.join(conditions)} ORDER BY number LIMIT ?"
-        )
-        return await self._run(lambda: [_noted(row) for row in self._db.execute(sql, [*values, limit])])
+        return await self._run(lambda: log.select(self._db, account, query, after, limit))
 
     async def event(self, account: str, number: int) -> Noted | None:
         """One event."""
@@ -145,8 +139,31 @@ class SqliteJournal:
 
     async def latest(self, account: str) -> int:
         """The number of the newest event; 0 where there is none."""
-        sql = "SELECT max(number) FROM event WHERE account = ?"
-        return await self._run(lambda: self._db.execute(sql, (account,)).fetchone()[0] or 0)
+        return await self._run(lambda: log.latest(self._db, account))
+
+    async def erase_events(self, account: str, contacts: Sequence[str]) -> int:
+        """Empty the events of contacts, by their global ids, and those that name one; of how many."""
+
+        def run() -> int:
+            with self._db as db:
+                return log.erase(db, account, contacts)
+
+        return await self._run(run)
+
+    # Statements.
+
+    async def statements(self, account: str, known: int | None) -> tuple[int, list[Statement] | None]:
+        """The version of what was said by hand of pairs, and all of it unless that version is `known`."""
+        return await self._run(lambda: said.read(self._db, account, known))
+
+    async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
+        """Take away the statements that name one of these records; how many."""
+
+        def run() -> int:
+            with self._db as db:
+                return said.erase(db, account, refs)
+
+        return await self._run(run)
 
     # Keyed writes.
 
@@ -383,7 +400,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a step that was noted outlives a power cut
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version in (0, FIRST, SECOND):
+        if version in (0, FIRST, SECOND, THIRD):
             _extended(db)
             version = VERSION
     except sqlite3.DatabaseError as error:
@@ -405,9 +422,10 @@ def _extended(db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         scripts = {
-            0: SCHEMA + trail.SCHEMA + STATES,
-            FIRST: trail.SCHEMA + STATES,
-            SECOND: STATES,
+            0: SCHEMA + trail.SCHEMA + STATES + said.SCHEMA,
+            FIRST: trail.SCHEMA + STATES + said.SCHEMA,
+            SECOND: STATES + said.SCHEMA,
+            THIRD: said.SCHEMA,
         }
         for statement in scripts.get(version, "").split(";"):
             db.execute(statement)
@@ -433,18 +451,3 @@ def _keep_states(db: sqlite3.Connection, account: str, at: str, states: Mapping[
         "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)",
         [(account, contact, state, at) for contact, state in states.items()],
     )
-
-
-def _note(db: sqlite3.Connection, account: str, actor: str | None, at: str, each: Happening) -> int:
-    sql = (
-        "INSERT INTO event (account, type, name, source, contact, actor, at, payload) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    )
-    source = each.source and each.source.value
-    values = (account, each.type.value, each.name, source, each.contact, actor, at, _text(each.payload))
-    return int(db.execute(sql, values).lastrowid or 0)
-
-
-def _noted(row: Sequence[Any]) -> Noted:
-    number, type_, name, source, contact, actor, at, payload = row
-    return Noted(number, type_, name, source, contact, actor, at, orjson.loads(payload))

@@ -20,14 +20,15 @@ from gateway.errors import StateUnavailable
 from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
-from gateway.shared import trail
+from gateway.model.person import Statement
+from gateway.shared import log, trail
+from gateway.shared import statements as said
 from gateway.shared.state import AWAY, State, key
 from gateway.telemetry import logs
 
 KEPT_SECONDS: Final = 24 * 3600  # of a keyed write
 MOST_UNTOLD: Final = 10_000  # changes that are kept while Redis is away
 STEP: Final = "step:"
-STRETCH: Final = 500  # events read at a time
 TOLD_SECONDS: Final = 3_600  # for which it is known that something was told, should its answer be lost
 
 Change = Callable[[Redis], Awaitable[Any]]
@@ -57,16 +58,18 @@ class RedisJournal:
         entry: AuditEntry | None = None,
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
+        statements: Sequence[Statement] = (),
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
-        the same transaction, as are the `states` of contacts. While Redis is away there are no numbers.
+        the same transaction, as are the `states` of contacts and the `statements` of pairs. While Redis is
+        away there are no numbers.
         """
         states = states or {}
-        if not happenings and place is None and entry is None and not states:
+        if not any((happenings, place, entry, states, statements)):
             return answer([])
-        counter, told = key("event"), key("told", uuid.uuid4().hex)
+        told = key("told", uuid.uuid4().hex)
         entries = [] if entry is None else [entry]
 
         async def append(pipe: Pipeline) -> Any:
@@ -77,8 +80,8 @@ class RedisJournal:
             new = happenings
             if actor is None:
                 new = news(happenings, states, await _states(pipe, account, tuple(states)))
-            noted = [(each.contact, _event(each, actor, at)) for each in new]
-            last = await _last(pipe, counter, _stream(account))
+            noted = [(each.contact, log.event(each, actor, at)) for each in new]
+            last = await log.last(pipe, account)
             numbers = list(range(last + 1, last + 1 + len(noted)))
             made = answer(numbers)
             newest = await trail.last(pipe, account) if entries else None
@@ -87,20 +90,19 @@ class RedisJournal:
             trail.close(pipe, closes)
             pipe.set(told, _text(made), ex=TOLD_SECONDS)
             if numbers or states:  # whoever looks at states now has to look again
-                pipe.set(counter, last + len(numbers))
+                pipe.set(log.COUNTER, last + len(numbers))
             for known, state in states.items():
                 pipe.set(_state(account, known), state, ex=STATES_KEPT)
             for number, (contact, event) in zip(numbers, noted, strict=True):
-                pipe.xadd(_stream(account), {"event": event}, id=f"{number}-0")
-                if contact is not None:
-                    pipe.zadd(_contact(account, contact), {str(number): number})
+                log.append(pipe, account, number, contact, event)
+            said.keep(pipe, account, statements)
             if place is not None:
                 pipe.hset(_record(place), "answer", _text(made))
                 pipe.expire(_record(place), KEPT_SECONDS)
             return made
 
         async def write(redis: Redis) -> Any:
-            watched = (counter, told, *([trail.stream(account)] if entries else []))
+            watched = (log.COUNTER, told, *([trail.stream(account)] if entries else []))
             return await redis.transaction(cast("Any", append), *watched, value_from_callable=True)
 
         if not self._untold:  # else it has to wait for its turn
@@ -118,22 +120,7 @@ class RedisJournal:
 
     async def events(self, account: str, query: EventQuery, after: int, limit: int) -> list[Noted]:
         """Events behind a number, oldest first."""
-
-        async def read(redis: Redis) -> list[Noted]:
-            if query.contact is not None:
-                return await self._of_contact(redis, account, query, after, limit)
-            found: list[Noted] = []
-            start = after
-            while len(found) < limit:
-                stretch = await redis.xrange(_stream(account), min=f"({start}-0", count=STRETCH)
-                noted = [_noted(entry) for entry in stretch]
-                found += [each for each in noted if _fits(each, query)]
-                if len(stretch) < STRETCH:
-                    break
-                start = noted[-1].number
-            return found[:limit]
-
-        return await self._state.use(read)
+        return await self._state.use(lambda redis: log.read(redis, account, query, after, limit))
 
     async def event(self, account: str, number: int) -> Noted | None:
         """One event."""
@@ -142,8 +129,21 @@ class RedisJournal:
 
     async def latest(self, account: str) -> int:
         """The number of the newest event; 0 where there is none."""
-        newest = await self._state.use(lambda redis: redis.xrevrange(_stream(account), count=1))
-        return int(newest[0][0].partition(b"-")[0]) if newest else 0
+        return await self._state.use(lambda redis: log.latest(redis, account))
+
+    async def erase_events(self, account: str, contacts: Sequence[str]) -> int:
+        """Empty the events of contacts, by their global ids, and those that name one; of how many."""
+        return await self._state.use(lambda redis: log.erase(redis, account, contacts))
+
+    # Statements.
+
+    async def statements(self, account: str, known: int | None) -> tuple[int, list[Statement] | None]:
+        """The version of what was said by hand of pairs, and all of it unless that version is `known`."""
+        return await self._state.use(lambda redis: said.read(redis, account, known))
+
+    async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
+        """Take away the statements that name one of these records; how many."""
+        return await self._state.use(lambda redis: said.erase(redis, account, refs))
 
     # Keyed writes.
 
@@ -393,28 +393,6 @@ class RedisJournal:
         with suppress(*AWAY):
             await self._tell_all()
 
-    async def _of_contact(
-        self, redis: Redis, account: str, query: EventQuery, after: int, limit: int
-    ) -> list[Noted]:
-        found: list[Noted] = []
-        start = after
-        while len(found) < limit:
-            numbers = [
-                int(each)
-                for each in await redis.zrangebyscore(
-                    _contact(account, query.contact or ""), f"({start}", "+inf", start=0, num=STRETCH
-                )
-            ]
-            async with redis.pipeline(transaction=False) as pipe:
-                for number in numbers:
-                    pipe.xrange(_stream(account), min=f"{number}-0", max=f"{number}-0")
-                entries = [entry for some in await pipe.execute() for entry in some]
-            found += [each for each in map(_noted, entries) if _fits(each, query)]
-            if len(numbers) < STRETCH:
-                break
-            start = numbers[-1]
-        return found[:limit]
-
     async def _transaction(self, work: Callable[[Pipeline], Awaitable[Any]], name: str) -> Any:
         return await self._state.use(
             lambda redis: redis.transaction(cast("Any", work), name, value_from_callable=True)
@@ -441,13 +419,6 @@ class RedisJournal:
             self._untold.popleft()
 
 
-async def _last(pipe: Pipeline, counter: str, stream: str) -> int:
-    """The number of the latest event, also where the counter was lost."""
-    newest = await pipe.xrevrange(stream, count=1)
-    in_stream = int(newest[0][0].partition(b"-")[0]) if newest else 0
-    return max(int(await pipe.get(counter) or 0), in_stream)
-
-
 def _multi(pipe: Pipeline) -> None:
     """What follows is carried out together, or not at all."""
     cast("Any", pipe).multi()
@@ -465,14 +436,6 @@ async def _set(redis: Redis, name: str, **mapping: str) -> None:
 def _record(place: KeyedAs) -> str:
     """The name of a record; callers choose the key, so it is hashed."""
     return key("keyed", hashlib.sha256(orjson.dumps(place.parts)).hexdigest())
-
-
-def _stream(account: str) -> str:
-    return key("events", account)
-
-
-def _contact(account: str, contact: str) -> str:
-    return key("events", account, "of", contact)
 
 
 def _job(number: int) -> str:
@@ -504,23 +467,3 @@ async def _states(redis: "Redis | Pipeline", account: str, contacts: Sequence[st
         return {}
     found = await redis.mget([_state(account, contact) for contact in contacts])
     return {contact: state.decode() for contact, state in zip(contacts, found, strict=True) if state}
-
-
-def _event(each: Happening, actor: str | None, at: str) -> str:
-    source = each.source and each.source.value
-    return _text([each.type.value, each.name, source, each.contact, actor, at, each.payload])
-
-
-def _noted(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Noted:
-    number = int(entry[0].partition(b"-")[0])
-    type_, name, source, contact, actor, at, payload = orjson.loads(entry[1][b"event"])
-    return Noted(number, type_, name, source, contact, actor, at, payload)
-
-
-def _fits(each: Noted, query: EventQuery) -> bool:
-    return (
-        (query.types is None or each.type in {type_.value for type_ in query.types})
-        and (query.sources is None or each.source in {source.value for source in query.sources})
-        and (query.contact is None or each.contact == query.contact)
-        and (query.since is None or each.at >= query.since)
-    )

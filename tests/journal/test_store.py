@@ -12,6 +12,7 @@ from gateway.model.event import EventQuery, EventType, Happening
 from gateway.model.source import Source
 from gateway.shared.journal import RedisJournal
 from gateway.shared.state import State, connect
+from tests.journal.older import make_older
 
 AT = "2026-01-01T00:00:00.000Z"
 LONG_AGO = "2025-01-01T00:00:00.000Z"
@@ -246,11 +247,7 @@ async def test_a_journal_from_before_the_states_gets_them(tmp_path: Path) -> Non
     journal = SqliteJournal(tmp_path / "journal")
     await noted(journal, created("a"))
     await journal.aclose()
-    db = sqlite3.connect(tmp_path / "journal")
-    db.execute("DROP TABLE state")
-    db.execute("PRAGMA user_version = 2")
-    db.commit()
-    db.close()
+    make_older(tmp_path / "journal", 2)
     journal = SqliteJournal(tmp_path / "journal")
     assert await noticed(journal, {"a": "1"}, created("a")) == 1
     assert len(await journal.events("default", EventQuery(), 0, 9)) == 2

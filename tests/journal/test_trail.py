@@ -10,6 +10,7 @@ from gateway.journal import chain
 from gateway.journal.journal import Journal
 from gateway.journal.store import SqliteJournal
 from gateway.model.audit import AuditEntry, AuditOutcome, AuditQuery, AuditRecord
+from tests.journal.older import make_older
 
 AT = "2026-01-01T00:00:00.000Z"
 LATER = "2026-02-01T00:00:00.000Z"
@@ -158,12 +159,7 @@ async def test_a_journal_from_before_the_trail_gets_one(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal")
     await journal.note("default", "ada", AT, [], answer=len, entry=entry())
     await journal.aclose()
-    db = sqlite3.connect(tmp_path / "journal")
-    for table in ("audit", "audit_detail", "audit_contact", "audit_open", "state"):
-        db.execute(f"DROP TABLE {table}")
-    db.execute("PRAGMA user_version = 1")
-    db.commit()
-    db.close()
+    make_older(tmp_path / "journal", 1)
     journal = SqliteJournal(tmp_path / "journal")
     await journal.audit("default", AT, [entry()])
     assert [each.number for each in await journal.trail("default", ALL, None, 10)] == [1]
