@@ -387,6 +387,10 @@ class Upstream(Protocol):
         """Import a file."""
         self._cannot("importContacts")
 
+    async def clear(self) -> None:
+        """Take away everything that is kept of what was read."""
+        return
+
     async def aclose(self) -> None:
         """Close the connections."""
         return

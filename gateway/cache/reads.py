@@ -81,6 +81,11 @@ class Reads:
         self.flights.renew()
         await self.shelf.renew(self.space)
 
+    async def clear(self) -> None:
+        """Take away everything that was read before."""
+        self.flights.renew()
+        await self.shelf.clear(self.space)
+
     async def one(self, kind: Keep, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """One answer as a whole."""
         if self.times.none or _background():

@@ -44,6 +44,10 @@ class Shelf(Protocol):
         """Something was written: nothing that was asked for before is used any more."""
         ...
 
+    async def clear(self, space: str) -> None:
+        """Take away everything that is kept of a space; what was asked for before is not kept either."""
+        ...
+
     async def forget(self, space: str) -> None:
         """Nobody asks for a space any more."""
         ...
@@ -84,6 +88,12 @@ class MemoryShelf:
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
         self._writes[space] += 1
+
+    async def clear(self, space: str) -> None:
+        """Take away everything that is kept of a space."""
+        await self.renew(space)
+        for each in [each for each in self._kept if each[0] == space]:
+            self._kept.pop(each, None)
 
     async def forget(self, space: str) -> None:
         """Nobody asks for a space any more. Its answers go first: a space that comes again begins anew."""

@@ -14,7 +14,6 @@ from gateway import deadline, events
 from gateway.errors import DeadlineExceeded, GatewayError, UpstreamRejected
 from gateway.federation.directory import Directory
 from gateway.imports import columns, reports, table
-from gateway.imports.confirmations import Confirmations, mark
 from gateway.imports.delivery import Delivery, Target
 from gateway.imports.room import Room
 from gateway.imports.table import BadFile, Table
@@ -29,6 +28,7 @@ from gateway.model.source import Source
 from gateway.model.writing import DONE, UserError, UserErrorCode, WriteStatus
 from gateway.ports import Sheet
 from gateway.writing import recording
+from gateway.writing.confirmations import Confirmations, hashed
 from gateway.writing.desk import Desk
 from gateway.writing.inputs import Complaints, Given
 
@@ -437,7 +437,7 @@ class Imports:
             why = await asyncio.to_thread(target.upstream.refuses, sheet)
             if why is not None:
                 wrong.add(UserErrorCode.TOO_LARGE, why, "file", source=target.source)
-            target.mark = mark(upload, sheet)
+            target.mark = hashed(repr((upload.sha256, sheet.keys, sheet.origins)))
             if target.overwrite and not running.job["dryRun"] and not wrong:
                 await self._check_confirmation(running.caller, target, wrong)
         job = running.job

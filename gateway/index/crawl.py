@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from gateway import deadline, events
 from gateway.errors import GatewayError, UpstreamUnavailable
+from gateway.identity.rules import Rules
 from gateway.index.rows import Row, row_of
 from gateway.index.store import Store
 from gateway.model.contact import Contact
@@ -67,7 +68,7 @@ class Crawler:
         account: str,
         upstreams: Mapping[Source, Upstream],
         *,
-        region: str,
+        rules: Rules,
         max_age: float,
         now: Callable[[], str],
         sleep: Sleep = asyncio.sleep,
@@ -77,7 +78,7 @@ class Crawler:
         self._store = store
         self._account = account
         self._upstreams = upstreams
-        self._region = region
+        self._rules = rules
         self._max_age = max_age
         self._now = now
         self._sleep = sleep
@@ -226,4 +227,4 @@ class Crawler:
             last = contacts[-1]["sourceId"]
 
     def _rows(self, contacts: list[Contact], offset: int) -> list[Row]:
-        return [row_of(contact, offset + place, self._region) for place, contact in enumerate(contacts)]
+        return [row_of(contact, offset + place, self._rules) for place, contact in enumerate(contacts)]

@@ -1,6 +1,6 @@
 """A filter, a search and an order as SQL. Pure: texts and parameters, nothing is run here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -54,6 +54,15 @@ class Conditions:
         else:
             self.add(f"instr({column}, ?) > 0", part)
 
+    def match(self) -> None:
+        """Look the phrases up, once all of them are there."""
+        if self.phrases:
+            self.keyed = True
+            self.add(
+                "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
+                " AND ".join(self.phrases),
+            )
+
 
 def conditions(question: Question, *, in_order: bool = False) -> Conditions:
     """The conditions of a question; `in_order` when the rows are read along the index of a sort order."""
@@ -62,12 +71,7 @@ def conditions(question: Question, *, in_order: bool = False) -> Conditions:
         found.contains("text", term)
     if question.filter is not None:
         _filter(found, question.account, question.filter)
-    if found.phrases:
-        found.keyed = True
-        found.add(
-            "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
-            " AND ".join(found.phrases),
-        )
+    found.match()
     index = (
         "+" if found.keyed or in_order else ""
     )  # a plus sign keeps SQLite from using the index of the place
@@ -157,11 +161,46 @@ def after_key(
         behind = f" AND ({column}, rowid) {sign} (?, ?)" if after is not None else ""
         more = [value, rowid] if after is not None else []
         text = f"{fits} AND {column} IS NOT NULL{behind} ORDER BY {column} {way}, rowid {way}"
-        statements.append((f"{_SELECT}, {column} FROM contact WHERE {text} LIMIT ?", [*values, *more, limit]))
+        statements.append((f"{SELECT}, {column} FROM contact WHERE {text} LIMIT ?", [*values, *more, limit]))
         rowid = 0
     text = f"{fits} AND {column} IS NULL AND rowid > ? ORDER BY rowid"
-    statements.append((f"{_SELECT}, NULL FROM contact WHERE {text} LIMIT ?", [*values, rowid, limit]))
+    statements.append((f"{SELECT}, NULL FROM contact WHERE {text} LIMIT ?", [*values, rowid, limit]))
     return statements
+
+
+def seen(sight: Mapping[str, frozenset[str] | None]) -> tuple[str, list[Any]]:
+    """The condition that a row lies in what a caller may see: modules by source, None for all of them."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for source, modules in sight.items():
+        marks = "" if modules is None else f" AND module IN ({', '.join('?' * len(modules))})"
+        parts.append(f"(+source = ?{marks})")
+        values += [source, *(modules or ())]
+    return f"({' OR '.join(parts) or 'FALSE'})", values
+
+
+def walk(
+    account: str,
+    sight: Mapping[str, frozenset[str] | None],
+    *,
+    search: str | None,
+    after: int,
+    limit: int,
+    among: Sequence[int] | None = None,
+) -> tuple[str, list[Any]]:
+    """Numbers of rows of all sources in the order in which the index met them; `among`: of these only."""
+    found = Conditions()
+    for term in (search or "").split():
+        found.contains("text", term)
+    found.match()
+    text, values = seen(sight)
+    found.add(f"+account = ? AND rowid > ? AND {text}", account, after, *values)
+    if among is not None:
+        found.add(f"rowid IN ({', '.join('?' * len(among))})", *among)
+    return (
+        f"SELECT rowid FROM contact WHERE {' AND '.join(found.texts)} ORDER BY rowid LIMIT ?",  # noqa: S608
+        [*found.values, limit],
+    )
 
 
 def count(question: Question) -> tuple[str, list[Any]]:
@@ -171,8 +210,8 @@ def count(question: Question) -> tuple[str, list[Any]]:
 
 
 def _select(found: Conditions, order: str, limit: int) -> tuple[str, list[Any]]:
-    text = f"{_SELECT}, NULL FROM contact WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
+    text = f"{SELECT}, NULL FROM contact WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
     return text, [*found.values, limit]
 
 
-_SELECT: Final = "SELECT rowid, source, module, id, position, as_of, record"
+SELECT: Final = "SELECT rowid, source, module, id, position, as_of, record"

@@ -11,6 +11,7 @@ import orjson
 
 from gateway import deadline, events, freshness
 from gateway.errors import DeadlineExceeded, GatewayError
+from gateway.identity.rules import Rules
 from gateway.index.crawl import Crawler
 from gateway.index.query import Question
 from gateway.index.rows import row_of
@@ -51,7 +52,7 @@ class Index:
         upstreams: Mapping[Source, Upstream],
         *,
         account: str,
-        region: str,
+        rules: Rules,
         max_age: float,
         wait: float,
         now: Callable[[], str],
@@ -60,7 +61,7 @@ class Index:
         self._crawler = crawler
         self._upstreams = upstreams
         self._account = account
-        self._region = region
+        self._rules = rules
         self._max_age = max_age
         self._wait = wait
         self._now = now
@@ -111,6 +112,27 @@ class Index:
     def modules(self, source: Source) -> tuple[str, ...]:
         """The modules that the index has met."""
         return self._crawler.progress[source].modules
+
+    def states(
+        self, source: Source, modules: frozenset[str] | None, max_age: float | None = None
+    ) -> list[State]:
+        """How far the index of some modules, or of all, can be believed; empty where none was met so far."""
+        return [self.state(source, module, max_age) for module in self._met(source, modules)]
+
+    async def ready(
+        self, source: Source, modules: frozenset[str] | None, max_age: float | None = None
+    ) -> list[State]:
+        """The same, after waiting within reason for scans that make them fresh."""
+        if not self._met(source, modules):
+            await self._first_scan(source)
+        met = self._met(source, modules)
+        if not met and (error := self._crawler.progress[source].error) is not None:
+            raise error.with_traceback(None)
+        return await asyncio.gather(*(self.settled(source, module, max_age) for module in met))
+
+    def _met(self, source: Source, modules: frozenset[str] | None) -> list[str]:
+        met = self.modules(source) or self.store.scanned(self._account, source.value)
+        return [module for module in met if modules is None or module in modules]
 
     def spared(self, source: Source) -> None:
         """Tell that the index answers instead of a source."""
@@ -308,5 +330,5 @@ class Index:
             if generation is None:
                 scan = self.store.scan(self._account, key.source.value, key.module)
                 generation = scan.generation if scan else 0
-            row = row_of(contact, position + place, self._region)
+            row = row_of(contact, position + place, self._rules)
             await self.store.put(self._account, [row], generation)

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.identity import keys
+from gateway.identity.keys import Key
+from gateway.identity.rules import EMAIL, PHONE, Rules
 from gateway.model.contact import Contact
-from gateway.model.text import as_text, e164, folded, same_email
+from gateway.model.text import as_text, folded
 
 LONGEST_NAME: Final = 1_000  # a name is part of the cursor of a list that is sorted by it
 DIGEST_BYTES: Final = 16
@@ -22,7 +25,7 @@ class Row:
     """A contact as the index keeps it: its record, and the forms in which it is looked up.
 
     `position` is its place in the module when it was read, `as_of` when that was (RFC 3339), `digest` the
-    same as long as nothing that matters has changed.
+    same as long as nothing that matters has changed, `others` the keys besides e-mails, phones and tags.
     """
 
     source: str
@@ -43,16 +46,18 @@ class Row:
     emails: tuple[str, ...]
     phones: tuple[str, ...]
     tags: tuple[str, ...]
+    others: tuple[Key, ...]
     properties: str
 
 
-def row_of(contact: Contact, position: int, region: str) -> Row:
-    """The row of a contact; `region` counts for phones without a country code."""
-    emails = tuple(dict.fromkeys(same_email(email) for email in contact["emails"]))
-    found = (e164(phone, region) for phone in contact["phones"])
-    phones = tuple(dict.fromkeys(phone for phone in found if phone))
+def row_of(contact: Contact, position: int, rules: Rules) -> Row:
+    """The row of a contact."""
+    found = keys.keys(contact, rules)
+    emails = tuple(value for kind, value in found if kind == EMAIL)
+    phones = tuple(value for kind, value in found if kind == PHONE)
     name = folded(contact["displayName"] or "")[:LONGEST_NAME]
     company = folded(contact["company"] or "")
+    spoken = (email for email in contact["emails"] if not email.isascii())  # as people look for it
     digits = ("".join(sign for sign in phone if sign.isdigit()) for phone in contact["phones"])
     properties = {each["key"]: each["value"] for each in contact["_properties"] or ()}
     key = contact["_key"]
@@ -69,12 +74,13 @@ def row_of(contact: Contact, position: int, region: str) -> Row:
         last=folded(contact["lastName"] or ""),
         company=company,
         email=emails[0][:LONGEST_NAME] if emails else "",
-        text=folded(" ".join((name, company, *emails, *contact["phones"], *digits))),
+        text=folded(" ".join((name, company, *emails, *spoken, *contact["phones"], *digits))),
         created=instant(contact["createdAt"]),
         updated=instant(contact["updatedAt"]),
         emails=emails,
         phones=phones,
         tags=tuple(tag["sourceId"] for tag in contact["tags"]),
+        others=tuple(key for key in found if key[0] not in (EMAIL, PHONE)),
         properties=json.dumps(searchable(properties), ensure_ascii=False),
     )
 

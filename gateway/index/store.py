@@ -2,21 +2,27 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from gateway.index import query
+from gateway.identity.clusters import Spoken
+from gateway.identity.keys import Key
+from gateway.identity.rules import Rules
+from gateway.index import people, query
+from gateway.index.people import Cluster, Crowd, Reading, Sight
 from gateway.index.query import Question
 from gateway.index.rows import Row
 from gateway.model.filter import Order
+from gateway.model.source import Source
 from gateway.model.text import folded
 
 T = TypeVar("T")
 
-VERSION: Final = 4  # of the tables; an index of another version is filled anew
+VERSION: Final = 5  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 16_384
 
@@ -52,7 +58,19 @@ CREATE TABLE gone (
     PRIMARY KEY (account, source, module, id)
 ) WITHOUT ROWID;
 """
+KEPT: Final = """
+CREATE TABLE IF NOT EXISTS former (
+    account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
+    created TEXT, place INTEGER NOT NULL, heir_source TEXT NOT NULL, heir_id TEXT NOT NULL,
+    named INTEGER NOT NULL,
+    PRIMARY KEY (account, source, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS former_heir ON former (account, heir_source, heir_id);
+"""
 TABLES: Final = ("contact", "contact_key", "contact_text", "scan", "gone")
+EVERYTHING: Final[Sight] = {source.value: None for source in Source}
+USUAL: Final = Rules()
+SILENCE: Final = Spoken()
 NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
 
 
@@ -100,7 +118,12 @@ class Change:
 
 
 class Store(Protocol):
-    """What the index needs of a database. `get` is quick enough for the event loop; the rest may wait."""
+    """What the index needs of a database. What is not awaited is quick enough for the event loop.
+
+    `changed` is a number that grows whenever a row, or what it says, changes.
+    """
+
+    changed: int
 
     def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
         """Rows by vendor id; ids that are not there are missing."""
@@ -108,6 +131,10 @@ class Store(Protocol):
 
     def scan(self, account: str, source: str, module: str) -> Scan | None:
         """The last scan of a module; None before the first one began."""
+        ...
+
+    def scanned(self, account: str, source: str) -> list[str]:
+        """The modules of a source of which a scan has begun."""
         ...
 
     async def begin(self, account: str, source: str, module: str, started: str) -> int:
@@ -162,6 +189,52 @@ class Store(Protocol):
         """How many rows fit."""
         ...
 
+    def rows(self, rows: Sequence[int]) -> dict[int, Stored]:
+        """Rows by number; those that are not there are missing."""
+        ...
+
+    def people(
+        self, account: str, sight: Sight, rows: Sequence[int], spoken: Spoken | None = None
+    ) -> dict[int, Cluster]:
+        """The person of each row; rows that are not seen, or not there, are missing.
+
+        `spoken`: as if just this had been said by hand.
+        """
+        ...
+
+    def crowds(self, account: str, sight: Sight, rows: Sequence[int]) -> list[Crowd]:
+        """What hangs together with each of some rows, each crowd once."""
+        ...
+
+    def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
+        """The rows that hold a key."""
+        ...
+
+    def standing_for(self, account: str, source: str, id_: str) -> int | None:
+        """The row of a record, or, where it is gone, of one that has stayed of its person."""
+        ...
+
+    async def walk(
+        self,
+        account: str,
+        sight: Sight,
+        *,
+        search: str | None,
+        after: int,
+        limit: int,
+        among: Sequence[int] | None = None,
+    ) -> list[int]:
+        """Numbers of rows of all sources behind a number that fit a search; `among`: of these only."""
+        ...
+
+    async def everyone(self, account: str, sight: Sight) -> list[Crowd]:
+        """All that hangs together in an account; records that stand alone are left out."""
+        ...
+
+    async def unname(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Forget that records which are gone have ever named a person."""
+        ...
+
     async def aclose(self) -> None:
         """Close it."""
         ...
@@ -172,9 +245,20 @@ class SqliteStore(Store):
 
     Writing and long reads happen on one thread of its own; reads by key happen where they are asked for, on
     a connection of their own, and take some ten microseconds. In memory both share one connection.
+
+    `rules` and `spoken`, what was said by hand in an account, tell who is one person.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        rules: Rules = USUAL,
+        spoken: Callable[[str], Spoken] = lambda _: SILENCE,
+    ) -> None:
+        self._path = path
+        self._rules = rules
+        self._spoken = spoken
+        self.changed = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._writer = _opened(path)
         self._reader = self._writer if path is None else _connect(path)
@@ -197,6 +281,11 @@ class SqliteStore(Store):
         row = self._reader.execute(sql, (account, source, module)).fetchone()
         return None if row is None else Scan(*row)
 
+    def scanned(self, account: str, source: str) -> list[str]:
+        """The modules of a source of which a scan has begun."""
+        sql = "SELECT module FROM scan WHERE account = ? AND source = ?"
+        return [module for (module,) in self._reader.execute(sql, (account, source))]
+
     async def begin(self, account: str, source: str, module: str, started: str) -> int:
         """Begin a scan."""
 
@@ -218,7 +307,7 @@ class SqliteStore(Store):
         def run() -> None:
             with self._writer as db:
                 for row in rows:
-                    _put(db, account, row, generation)
+                    self.changed += _put(db, account, row, generation)
 
         await self._run(run)
 
@@ -232,8 +321,7 @@ class SqliteStore(Store):
                         "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?",
                         (account, source, vendor_id),
                     ).fetchall()
-                    _bury(db, gone)
-                    _take_out(db, gone)
+                    self._take_leave(db, account, gone)
 
         await self._run(run)
 
@@ -245,7 +333,8 @@ class SqliteStore(Store):
                 those = "WHERE substr(account, 1, ?) = ?"
                 named = (len(beginning), beginning)
                 _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
-                for table in ("scan", "gone"):
+                self.changed += 1
+                for table in ("scan", "gone", "former"):
                     db.execute(f"DELETE FROM {table} {those}", named)  # noqa: S608
 
         await self._run(run)
@@ -263,8 +352,7 @@ class SqliteStore(Store):
                     "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
                     (*place, generation),
                 ).fetchall()
-                _bury(db, gone)
-                _take_out(db, gone)
+                self._take_leave(db, account, gone)
                 if quiet or _began(db, place) is None:
                     _settle_all(db, place)
                 sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
@@ -327,6 +415,67 @@ class SqliteStore(Store):
         sql, values = query.count(question)
         return await self._run(lambda: int(self._writer.execute(sql, values).fetchone()[0]))
 
+    def rows(self, rows: Sequence[int]) -> dict[int, Stored]:
+        """Rows by number."""
+        marks = ", ".join("?" * len(rows))
+        sql = f"{query.SELECT}, NULL FROM contact WHERE rowid IN ({marks})"
+        return {row[0]: Stored(*row) for row in self._reader.execute(sql, rows)}
+
+    def people(
+        self, account: str, sight: Sight, rows: Sequence[int], spoken: Spoken | None = None
+    ) -> dict[int, Cluster]:
+        """The person of each row."""
+        said = self._spoken(account) if spoken is None else spoken
+        return Reading(self._reader, account, sight, said, self._rules).clusters(rows)
+
+    def crowds(self, account: str, sight: Sight, rows: Sequence[int]) -> list[Crowd]:
+        """What hangs together with each of some rows."""
+        return self._reading(self._reader, account, sight).crowds(rows)
+
+    def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
+        """The rows that hold a key."""
+        return self._reading(self._reader, account, sight).holding(key)
+
+    def standing_for(self, account: str, source: str, id_: str) -> int | None:
+        """The row of a record, or of one that has stayed of its person."""
+        return people.heir_of(self._reader, account, source, id_)
+
+    async def walk(
+        self,
+        account: str,
+        sight: Sight,
+        *,
+        search: str | None,
+        after: int,
+        limit: int,
+        among: Sequence[int] | None = None,
+    ) -> list[int]:
+        """Numbers of rows of all sources behind a number that fit a search."""
+        sql, values = query.walk(account, sight, search=search, after=after, limit=limit, among=among)
+        return await self._run(lambda: [row for (row,) in self._writer.execute(sql, values)])
+
+    async def everyone(self, account: str, sight: Sight) -> list[Crowd]:
+        """All that hangs together in an account; on a thread of its own, as it takes seconds for many."""
+        spoken = self._spoken(account)
+
+        def run() -> list[Crowd]:
+            if self._path is None:
+                return people.everyone(self._writer, account, sight, spoken, self._rules)
+            with closing(_connect(self._path)) as db:
+                return people.everyone(db, account, sight, spoken, self._rules)
+
+        return await asyncio.to_thread(run)
+
+    async def unname(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Forget that records which are gone have ever named a person."""
+
+        def run() -> None:
+            with self._writer as db:
+                these = [(account, source, each) for each in ids]
+                db.executemany("DELETE FROM former WHERE account = ? AND source = ? AND id = ?", these)
+
+        await self._run(run)
+
     async def aclose(self) -> None:
         """Close the file."""
         await self._run(lambda: None)
@@ -334,6 +483,18 @@ class SqliteStore(Store):
         if self._reader is not self._writer:
             self._reader.close()
         self._writer.close()
+
+    def _reading(self, db: sqlite3.Connection, account: str, sight: Sight) -> Reading:
+        return Reading(db, account, sight, self._spoken(account), self._rules)
+
+    def _take_leave(self, db: sqlite3.Connection, account: str, rowids: Sequence[tuple[int]]) -> None:
+        """Take rows out, and remember what was told of them and whom they have named."""
+        if not rowids:
+            return
+        self.changed += 1
+        people.bequeath(self._reading(db, account, EVERYTHING), [row for (row,) in rowids])
+        _bury(db, rowids)
+        _take_out(db, rowids)
 
     async def _rows(self, sql: str, values: Sequence[Any]) -> list[Stored]:
         return await self._run(lambda: [Stored(*row) for row in self._writer.execute(sql, values)])
@@ -370,14 +531,11 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     return db
 
 
-def _folded(text: object) -> str | None:
-    return None if text is None else folded(str(text))
-
-
 def _prepare(db: sqlite3.Connection) -> None:
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found == VERSION:
         return
+    db.executescript(KEPT)
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?, ?)"
     for (name,) in db.execute(tables, TABLES).fetchall():
         db.execute(f"DROP TABLE {name}")
@@ -391,7 +549,8 @@ def _take_out(db: sqlite3.Connection, rowids: Sequence[tuple[int]]) -> None:
         db.executemany(f"DELETE FROM {table} WHERE {column} = ?", rowids)  # noqa: S608
 
 
-def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> None:
+def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> int:
+    """Add or replace a row; 1 where it says something new, 0 where it does not."""
     place = (account, row.source, row.id)
     found = db.execute(
         "SELECT rowid, text, first, last, name, company, module, digest, told, record, confirmed "
@@ -427,7 +586,10 @@ def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> Non
         if found[1:6] != (row.text, row.first, row.last, row.name or None, row.company):
             db.execute("DELETE FROM contact_text WHERE rowid = ?", (rowid,))
             _put_text(db, rowid, row)
-    _put_keys(db, account, rowid, {"email": row.emails, "phone": row.phones, "tag": row.tags})
+    moved = _put_keys(db, account, rowid, row)
+    if found is None:
+        db.execute("DELETE FROM former WHERE account = ? AND source = ? AND id = ?", place)
+    return int(moved or found is None or found[6:8] != (row.module, row.digest))
 
 
 def _told(
@@ -498,10 +660,11 @@ def _put_text(db: sqlite3.Connection, rowid: int | None, row: Row) -> None:
     )
 
 
-def _put_keys(
-    db: sqlite3.Connection, account: str, rowid: int | None, keys: Mapping[str, Iterable[str]]
-) -> None:
-    wanted = {(kind, value) for kind, values in keys.items() for value in values}
+def _put_keys(db: sqlite3.Connection, account: str, rowid: int | None, row: Row) -> bool:
+    """Keep the keys of a row; whether they are others than before."""
+    by_kind = {"email": row.emails, "phone": row.phones, "tag": row.tags}
+    wanted = {(kind, value) for kind, values in by_kind.items() for value in values}
+    wanted.update(row.others)
     held = set(db.execute("SELECT kind, value FROM contact_key WHERE contact = ?", (rowid,)))
     db.executemany(
         "DELETE FROM contact_key WHERE account = ? AND kind = ? AND value = ? AND contact = ?",
@@ -510,3 +673,4 @@ def _put_keys(
     db.executemany(
         "INSERT INTO contact_key VALUES (?, ?, ?, ?)", [(account, *key, rowid) for key in wanted - held]
     )
+    return held != wanted

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgpack
@@ -83,6 +84,18 @@ class RedisShelf:
             await self._state.use(write)
         except StateUnavailable:
             return  # told when it is back
+
+    async def clear(self, space: str) -> None:
+        """Take away everything that is kept of a space; while Redis is away, what is kept here."""
+        await self._own.clear(space)
+        await self.renew(space)
+
+        async def delete(redis: Redis) -> None:
+            async for name in redis.scan_iter(match=key(ANSWER, space, "*")):
+                await redis.delete(name)
+
+        with suppress(StateUnavailable):  # then it goes by its age, and nobody is given it
+            await self._state.use(delete)
 
     async def forget(self, space: str) -> None:
         """Nobody asks for a space any more; what Redis holds of it goes by its age."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import deadline, events
 from gateway.errors import UpstreamBadResponse, UpstreamRateLimited, UpstreamUnavailable
+from gateway.identity.rules import Rules
 from gateway.index.crawl import REFRESH_AT, Crawler
 from gateway.index.query import Question
 from gateway.index.reader import Index
@@ -150,9 +151,9 @@ async def scene(*shelves: Shelf, wait: float = 10.0, crawling: bool = False) -> 
     for shelf in shelves:
         shelf.now = clock
     store = InThisThread(None)
-    crawler = Crawler(store, ACCOUNT, by_source, region="US", max_age=MAX_AGE, now=clock)
+    crawler = Crawler(store, ACCOUNT, by_source, rules=Rules(), max_age=MAX_AGE, now=clock)
     index = Index(
-        store, crawler, by_source, account=ACCOUNT, region="US", max_age=MAX_AGE, wait=wait, now=clock
+        store, crawler, by_source, account=ACCOUNT, rules=Rules(), max_age=MAX_AGE, wait=wait, now=clock
     )
     heard: list[events.ScanFinished] = []
     ended: list[float] = []

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.identity.rules import Rules
 from gateway.index.query import Question
 from gateway.index.rows import as_text, instant, row_of
 from gateway.index.store import SqliteStore, Stored
@@ -27,7 +28,9 @@ class Shelf:
         self.store = SqliteStore(None)
 
     async def put(self, *contacts: Contact, account: str = ACCOUNT) -> None:
-        await self.store.put(account, [row_of(each, place, "US") for place, each in enumerate(contacts)], 1)
+        await self.store.put(
+            account, [row_of(each, place, Rules()) for place, each in enumerate(contacts)], 1
+        )
 
     async def find(
         self,
@@ -438,7 +441,7 @@ async def test_a_search_finds_those_whose_text_holds_every_word(
     shelf = Shelf()
     contacts = [contact(str(place), **person) for place, person in enumerate(people)]
     await shelf.put(*contacts)
-    texts = {each["sourceId"]: row_of(each, 0, "US").text for each in contacts}
+    texts = {each["sourceId"]: row_of(each, 0, Rules()).text for each in contacts}
     expected = [
         vendor_id for vendor_id, text in texts.items() if all(folded(word) in text for word in search.split())
     ]

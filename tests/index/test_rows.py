@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.identity.rules import Rules
 from gateway.index.rows import Row, as_text, differing, digest, filled, instant, row_of, searchable
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.source import Source
@@ -46,7 +47,7 @@ def contact(vendor_id: str = "c1", **more: Any) -> Contact:
 
 
 def row(**more: Any) -> Row:
-    return row_of(contact(**more), 7, "US")
+    return row_of(contact(**more), 7, Rules())
 
 
 def held(key: str, value: Any) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def test_all_phones_that_are_some_are_kept_in_international_form() -> None:
 
 
 def test_the_region_counts_for_phones_without_a_country_code() -> None:
-    assert row_of(contact(phones=["07700 900123"]), 0, "GB").phones == ("+447700900123",)
+    assert row_of(contact(phones=["07700 900123"]), 0, Rules(region="GB")).phones == ("+447700900123",)
 
 
 @pytest.mark.parametrize("word", ["ann", "acme", "ann@example.com", "(202)", "2025550123"])

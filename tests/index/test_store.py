@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.identity.rules import Rules
 from gateway.index import store as stores
 from gateway.index.query import Question
 from gateway.index.rows import Row, row_of
@@ -38,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 def row(vendor_id: str, position: int = 0, *, module: str | None = None, **more: Any) -> Row:
     key = ContactKey(Source.PACKAGEX if module is None else Source.SAMESPACE, module or "", vendor_id)
-    return row_of(contact(vendor_id, _key=key, **more), position, "US")
+    return row_of(contact(vendor_id, _key=key, **more), position, Rules())
 
 
 def rows(ids: Iterable[str]) -> list[Row]:

@@ -366,6 +366,10 @@ class PackageX(Upstream):
         shown = {each["sourceId"]: (each["email"], each["phone"], each["displayName"]) for each in contacts}
         return importing.matched(sheet, shown)
 
+    async def clear(self) -> None:
+        """Take away everything that is kept of what was read."""
+        await self.reads.clear()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()

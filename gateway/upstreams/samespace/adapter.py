@@ -339,6 +339,10 @@ class Samespace(Upstream):
         report = await self.client.import_contacts(module, upload["fileUuid"], columns)
         return importing.told(sheet, report)
 
+    async def clear(self) -> None:
+        """Take away everything that is kept of what was read."""
+        await self.reads.clear()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()

@@ -405,6 +405,10 @@ class SmartSender(Upstream):
         if not await change:
             raise UpstreamRejected(self.source, "Smart Sender says that it did not carry this out.")
 
+    async def clear(self) -> None:
+        """Take away everything that is kept of what was read."""
+        await self.reads.clear()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()

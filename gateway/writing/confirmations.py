@@ -1,4 +1,4 @@
-"""Confirmations: what a dry run hands out, and an import that deletes everything first has to show."""
+"""Confirmations: what a trial hands out, and a write that cannot be taken back has to show."""
 
 import hashlib
 import secrets
@@ -8,15 +8,8 @@ from typing import Final
 
 from gateway.journal.journal import Journal
 from gateway.model.caller import Caller
-from gateway.model.importing import Upload
-from gateway.ports import Sheet
 
 GOOD_FOR: Final = timedelta(minutes=15)
-
-
-def mark(upload: Upload, sheet: Sheet) -> str:
-    """What a confirmation is bound to: the file, and which column of it goes where."""
-    return _hashed(repr((upload.sha256, sheet.keys, sheet.origins)))
 
 
 class Confirmations:
@@ -32,7 +25,7 @@ class Confirmations:
         token = secrets.token_urlsafe(24)
         expires = datetime.fromisoformat(self._now()) + GOOD_FOR
         await self._journal.hand_out(
-            _hashed(token),
+            hashed(token),
             self._account,
             caller.name,
             bound,
@@ -42,9 +35,10 @@ class Confirmations:
 
     async def redeem(self, token: str | None, caller: Caller, bound: str, *, use: bool) -> bool:
         """Whether one is good; `use` takes it away, as it is good once only."""
-        hashed = _hashed(token or "")
-        return await self._journal.redeem(hashed, self._account, caller.name, bound, self._now(), use=use)
+        kept = hashed(token or "")
+        return await self._journal.redeem(kept, self._account, caller.name, bound, self._now(), use=use)
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """A text that cannot be read out of its hash."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,308 @@
+"""Reads out of the index which of its rows are people. Rows that the caller may not see do not exist here."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.identity.clusters import Conflict, Evidence, Spoken, solve
+from gateway.identity.keys import Key, joins
+from gateway.identity.names import name_of
+from gateway.identity.rules import Rules
+from gateway.model.source import Source
+
+MOST_HOLDERS: Final = 200  # of one key, in all sources; more make it nobody's
+MOST_RECORDS: Final = 200  # that hang together; more are not one person
+LATEST: Final = "~"  # sorts behind every time
+ORDER: Final = {source.value: place for place, source in enumerate(Source)}
+TAG: Final = "tag"
+
+Sight = Mapping[str, frozenset[str] | None]
+"""What a caller may see: modules by source, None for all of them."""
+
+COLUMNS: Final = "rowid, source, module, id, created, name, first, last"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One person: the records, oldest first, and the one that names the person, which may be gone by now.
+
+    `first` is the lowest row number that any of them has or had: the person's place in lists.
+    """
+
+    founder: tuple[str, str]
+    first: int
+    records: tuple[Evidence, ...]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The row numbers, oldest record first."""
+        return tuple(record.place for record in self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The people among records that hang together, and what was held apart among them."""
+
+    people: tuple[Cluster, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def sees(sight: Sight, source: str, module: str) -> bool:
+    """Whether a row is seen."""
+    modules = sight.get(source, frozenset())
+    return modules is None or module in modules
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """One look at the people of an account. What it has read once it does not read again."""
+
+    db: sqlite3.Connection
+    account: str
+    sight: Sight
+    spoken: Spoken
+    rules: Rules
+    _records: dict[int, Evidence | None] = field(default_factory=dict)
+    _holders: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+
+    def crowds(self, rows: Iterable[int]) -> list[Crowd]:
+        """What hangs together with each of some rows; each crowd once."""
+        met: set[int] = set()
+        found: list[Crowd] = []
+        for row in rows:
+            if row in met:
+                continue
+            records = self._around(row)
+            oversized = len(records) > MOST_RECORDS
+            mine = self._by_hand(row) if oversized else records
+            met.update(record.place for record in mine)
+            if mine:
+                made = crowd(mine, self.spoken, self._formers(mine), oversized=oversized)
+                if oversized and row == min(record.place for record in records):
+                    made = Crowd(made.people, (*made.conflicts, _too_many(records)))
+                found.append(made)
+        return found
+
+    def clusters(self, rows: Iterable[int]) -> dict[int, Cluster]:
+        """The person of each of some rows; those that are not seen are missing."""
+        found: dict[int, Cluster] = {}
+        for crowd in self.crowds(rows):
+            for person in crowd.people:
+                found.update(dict.fromkeys(person.rows, person))
+        return found
+
+    def holding(self, key: Key) -> list[int]:
+        """The rows that hold a key, also one that joins nobody."""
+        return [row for row, source, module in self._read_holders(key) if sees(self.sight, source, module)]
+
+    def _around(self, row: int) -> list[Evidence]:
+        """All records that hang together with one; one more than allowed where they are too many."""
+        found: dict[int, Evidence] = {}
+        waiting = [row]
+        while waiting and len(found) <= MOST_RECORDS:
+            place = waiting.pop()
+            record = None if place in found else self._record(place)
+            if record is not None:
+                found[place] = record
+                for key in record.keys:
+                    waiting.extend(self._sharing(key))
+                waiting.extend(self._said_same(record.ref))
+        return list(found.values())
+
+    def _by_hand(self, row: int) -> list[Evidence]:
+        """The records that were said to be one with a row: keys tie too many together."""
+        found: dict[int, Evidence] = {}
+        waiting = [row]
+        while waiting and len(found) < MOST_RECORDS:
+            place = waiting.pop()
+            record = None if place in found else self._record(place)
+            if record is not None:
+                found[place] = record
+                waiting.extend(self._said_same(record.ref))
+        return list(found.values())
+
+    def _record(self, row: int) -> Evidence | None:
+        if row not in self._records:
+            sql = f"SELECT {COLUMNS} FROM contact WHERE rowid = ? AND account = ?"  # noqa: S608
+            held = self.db.execute(sql, (row, self.account)).fetchone()
+            seen = held is not None and sees(self.sight, held[1], held[2])
+            self._records[row] = self._evidence(held) if seen else None
+        return self._records[row]
+
+    def _evidence(self, held: Sequence[Any]) -> Evidence:
+        sql = "SELECT kind, value FROM contact_key WHERE contact = ? AND kind <> 'tag'"
+        keys = self.db.execute(sql, (held[0],)).fetchall()
+        strong = (key for key in keys if joins(key, self.rules) and self._sharing(key))
+        return evidence(held, frozenset(strong))
+
+    def _sharing(self, key: Key) -> tuple[int, ...]:
+        """The rows that hold a key; none where they are too many for one person."""
+        if key not in self._holders:
+            holders = self._read_holders(key)
+            seen = [(row, source) for row, source, module in holders if sees(self.sight, source, module)]
+            most = max(Counter(source for _, source in seen).values(), default=0)
+            too_many = most > self.rules.most or len(holders) > MOST_HOLDERS
+            self._holders[key] = () if too_many else tuple(row for row, _ in seen)
+        return self._holders[key]
+
+    def _read_holders(self, key: Key) -> list[tuple[int, str, str]]:
+        sql = (
+            "SELECT contact.rowid, source, module FROM contact_key JOIN contact ON contact.rowid = contact "
+            "WHERE contact_key.account = ? AND kind = ? AND value = ? LIMIT ?"
+        )
+        return self.db.execute(sql, (self.account, *key, MOST_HOLDERS + 1)).fetchall()
+
+    def _said_same(self, ref: str) -> Iterator[int]:
+        for other in self.spoken.same.get(ref, ()):
+            row = row_of(self.db, self.account, *other.split(":", 1))
+            if row is not None:
+                yield row
+
+    def _formers(self, records: Sequence[Evidence]) -> list["Former"]:
+        sql = (
+            "SELECT source, module, id, created, place, heir_source || ':' || heir_id FROM former "
+            "WHERE account = ? AND heir_source = ? AND heir_id = ? AND named"
+        )
+        found: list[Former] = []
+        for record in records:
+            found += (
+                Former(source, id_, created, place, heir)
+                for source, module, id_, created, place, heir in self.db.execute(
+                    sql, (self.account, *record.ref.split(":", 1))
+                )
+                if sees(self.sight, source, module)
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A record that is gone and has named a person; `heir` is one that stays of it, as `SOURCE:id`."""
+
+    source: str
+    id: str
+    created: str | None
+    place: int
+    heir: str
+
+
+def crowd(
+    records: Sequence[Evidence], spoken: Spoken, formers: Sequence[Former] = (), *, oversized: bool = False
+) -> Crowd:
+    """The people among records that hang together."""
+    solution = solve(records, spoken, oversized=oversized)
+    by_place = {record.place: record for record in records}
+    people = []
+    for places in solution.people:
+        mine = sorted((by_place[place] for place in places), key=_age)
+        refs = {record.ref for record in mine}
+        gone = [each for each in formers if each.heir in refs]
+        _, founder = min(
+            [(_age(mine[0]), (mine[0].source, mine[0].ref.split(":", 1)[1]))]
+            + [(_aged(each.created, each.source, each.id), (each.source, each.id)) for each in gone]
+        )
+        first = min([*places, *(each.place for each in gone)])
+        people.append(Cluster(founder, first, tuple(mine)))
+    return Crowd(tuple(people), solution.conflicts)
+
+
+def _too_many(records: Sequence[Evidence]) -> Conflict:
+    places = tuple(sorted(record.place for record in records))
+    reason = f"More than {MOST_RECORDS} records hang together: too many for one person."
+    return Conflict(places, reason, "size")
+
+
+def evidence(held: Sequence[Any], keys: frozenset[Key]) -> Evidence:
+    """What a row, as `COLUMNS` has it, says of a record."""
+    row, source, _, id_, created, name, first, last = held
+    return Evidence(
+        place=row,
+        ref=f"{source}:{id_}",
+        source=source,
+        created=created,
+        name=name_of(first, last, name),
+        keys=keys,
+    )
+
+
+def everyone(db: sqlite3.Connection, account: str, sight: Sight, spoken: Spoken, rules: Rules) -> list[Crowd]:
+    """All that hangs together in an account, in the order of the index; who stands alone is left out."""
+    held = {
+        row[0]: row
+        for row in db.execute(f"SELECT {COLUMNS} FROM contact WHERE account = ?", (account,))  # noqa: S608
+        if sees(sight, row[1], row[2])
+    }
+    holders: dict[Key, list[int]] = {}
+    sql = "SELECT kind, value, contact FROM contact_key WHERE account = ? AND kind <> 'tag'"
+    for kind, value, row in db.execute(sql, (account,)):
+        if row in held:
+            holders.setdefault((kind, value), []).append(row)
+    keys: dict[int, set[Key]] = {}
+    for key, rows in holders.items():
+        most = max(Counter(held[row][1] for row in rows).values())
+        if most <= rules.most and len(rows) <= MOST_HOLDERS and joins(key, rules):
+            for row in rows:
+                keys.setdefault(row, set()).add(key)
+    refs = {f"{row[1]}:{row[3]}": place for place, row in held.items()}
+    tied = {place for rows in holders.values() if len(rows) > 1 for place in rows}
+    tied |= {refs[ref] for ref, others in spoken.same.items() if ref in refs and others & refs.keys()}
+    records = {place: evidence(row, frozenset(keys.get(place, ()))) for place, row in held.items()}
+    sharing = {key: tuple(rows) for key, rows in holders.items()}
+    reading = Reading(db, account, sight, spoken, rules, _records=dict(records), _holders=sharing)
+    found = reading.crowds(sorted(tied))
+    return [crowd for crowd in found if sum(len(person.records) for person in crowd.people) > 1]
+
+
+def row_of(db: sqlite3.Connection, account: str, source: str, id_: str) -> int | None:
+    """The number of a row by its source and id."""
+    sql = "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?"
+    found = db.execute(sql, (account, source, id_)).fetchone()
+    return found[0] if found else None
+
+
+def heir_of(db: sqlite3.Connection, account: str, source: str, id_: str) -> int | None:
+    """The number of a row that stands for a record: itself, or what has stayed of its person."""
+    found = row_of(db, account, source, id_)
+    if found is not None:
+        return found
+    sql = "SELECT heir_source, heir_id FROM former WHERE account = ? AND source = ? AND id = ?"
+    heir = db.execute(sql, (account, source, id_)).fetchone()
+    return row_of(db, account, *heir) if heir else None
+
+
+def bequeath(reading: Reading, leaving: Sequence[int]) -> None:
+    """Remember, of rows that are about to go, who of their person stays, as their ids go on to name it."""
+    going = set(leaving)
+    db, account = reading.db, reading.account
+    for row, person in reading.clusters(leaving).items():
+        if row not in going:
+            continue
+        record = next(each for each in person.records if each.place == row)
+        source, id_ = record.ref.split(":", 1)
+        here = (account, source, id_)
+        stays = next((each.ref for each in person.records if each.place not in going), None)
+        if stays is None:
+            db.execute("DELETE FROM former WHERE account = ? AND heir_source = ? AND heir_id = ?", here)
+            continue
+        heir = stays.split(":", 1)
+        db.execute(
+            "UPDATE former SET heir_source = ?, heir_id = ? "
+            "WHERE account = ? AND heir_source = ? AND heir_id = ?",
+            (*heir, *here),
+        )
+        db.execute(
+            "INSERT OR REPLACE INTO former SELECT account, source, module, id, created, rowid, ?, ?, ? "
+            "FROM contact WHERE rowid = ?",
+            (*heir, person.founder == (source, id_), row),
+        )
+
+
+def _age(record: Evidence) -> tuple[str, int, str]:
+    return _aged(record.created, record.source, record.ref)
+
+
+def _aged(created: str | None, source: str, id_: str) -> tuple[str, int, str]:
+    """Sorts records by age: what has no time comes last, then sources in their order."""
+    return created or LATEST, ORDER.get(source, len(ORDER)), id_.removeprefix(f"{source}:")
