@@ -18,6 +18,7 @@ from gateway import events
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
 from gateway.errors import StateUnavailable
+from gateway.federation.census import Census
 from gateway.federation.directory import Directory
 from gateway.federation.health import HealthBoard
 from gateway.imports.jobs import Imports
@@ -29,6 +30,7 @@ from gateway.index.store import Store
 from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
+from gateway.journal.spoken import Sayings
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
 from gateway.noticing import Noticing
@@ -67,6 +69,7 @@ class Parts:
     sleep: Sleep
     store: Store
     journal: Journal
+    sayings: Sayings
     feed: Feed
     owner: Owning
     once: Once
@@ -249,7 +252,7 @@ class Accounts:
             self._parts.store,
             account,
             upstreams,
-            region=config.phone_region,
+            rules=config.rules,
             max_age=config.index_max_age,
             now=now,
             watch=self._noticing(account, upstreams) if notices else None,
@@ -259,18 +262,20 @@ class Accounts:
             self.crawlers[account],
             upstreams,
             account=account,
-            region=config.phone_region,
+            rules=config.rules,
             max_age=config.index_max_age,
             wait=config.index_wait,
             now=now,
         )
         return Directory(
             account=account,
-            region=config.phone_region,
+            rules=config.rules,
             upstreams=upstreams,
             traits={source: entry.traits for source, entry in UPSTREAMS.items()},
             index=index,
             health=HealthBoard(now),
+            sayings=self._parts.sayings,
+            census=Census(index, self._parts.sayings, account, config.rules),
         )
 
     def _noticing(self, account: str, upstreams: Mapping[Source, Upstream]) -> Noticing:
@@ -384,6 +389,7 @@ class Accounts:
         await ledger.imports.aclose()
         await directory.aclose()
         await self._parts.store.forget(account)
+        self._parts.sayings.forget(account)
         for source in directory.upstreams:
             await self._parts.cache.shelf.forget(space(account, source))
 

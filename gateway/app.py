@@ -39,6 +39,7 @@ from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Owning
 from gateway.journal.once import Once
 from gateway.journal.owner import NotOurs, Owner
+from gateway.journal.spoken import Sayings
 from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.model.caller import Scope
 from gateway.model.source import Source
@@ -149,11 +150,12 @@ class Gateway:
     ) -> None:
         self.config = config
         folder = _data_dir(config)
-        self._store: Store = SqliteStore(folder and folder / INDEX_FILE)
         own = _owner(folder)
         self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self.journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
+        self.sayings = Sayings(self.journal)
+        self._store: Store = SqliteStore(folder and folder / INDEX_FILE, config.rules, self.sayings.spoken)
         self.feed = Feed(self.journal)
         self._once = Once(self.journal, self._owner, now)
         self.shelf = MemoryShelf(config.cache_bytes)
@@ -169,6 +171,7 @@ class Gateway:
                 sleep=sleep,
                 store=self._store,
                 journal=self.journal,
+                sayings=self.sayings,
                 feed=self.feed,
                 owner=self._owner,
                 once=self._once,

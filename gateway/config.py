@@ -14,6 +14,7 @@ from gateway.allowances import Fair, Intake, Web
 from gateway.cache.reads import Keep, Times
 from gateway.engine.limits import Limits
 from gateway.engine.persisted import Mode
+from gateway.identity.rules import Rules
 from gateway.keys import Keys
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
@@ -90,7 +91,7 @@ class Config:
     operations: int
     grace_seconds: float
     limits: Limits
-    phone_region: str
+    rules: Rules
     index_max_age: float
     index_wait: float
     notice_changes: bool
@@ -225,7 +226,17 @@ def read(environment: Mapping[str, str]) -> Config:
         operations=values["GATEWAY_CONCURRENCY"],
         grace_seconds=values["GATEWAY_GRACE_SECONDS"],
         limits=Limits(**{field: values[f"GATEWAY_{name}"] for field, name, _ in LIMITS}),
-        phone_region=values["GATEWAY_PHONE_REGION"],
+        rules=Rules(
+            region=values["GATEWAY_PHONE_REGION"],
+            modules=values["GATEWAY_IDENTITY_MODULES"],
+            most=values["GATEWAY_IDENTITY_MOST_RECORDS"],
+            providers=values["GATEWAY_IDENTITY_PROVIDER_RULES"],
+            roles=values["GATEWAY_IDENTITY_ROLE_MAILBOXES"],
+            shared=values["GATEWAY_IDENTITY_SHARED"],
+            external=values["GATEWAY_IDENTITY_EXTERNAL_IDS"],
+            survival=values["GATEWAY_IDENTITY_SURVIVAL"],
+            priority=values["GATEWAY_IDENTITY_PRIORITY"],
+        ),
         index_max_age=values["GATEWAY_INDEX_MAX_AGE_SECONDS"],
         index_wait=values["GATEWAY_INDEX_WAIT_SECONDS"],
         notice_changes=values["GATEWAY_NOTICE_CHANGES"],

@@ -9,7 +9,10 @@ from gateway import setting, tokens
 from gateway.cache.reads import Keep
 from gateway.engine.limits import Limits
 from gateway.engine.persisted import Mode
+from gateway.identity import rules as identity
+from gateway.identity.rules import Rules
 from gateway.keys import read_keys
+from gateway.model.source import Source
 from gateway.setting import Setting
 from gateway.telemetry.logs import FORMATS, LEVELS
 
@@ -316,6 +319,57 @@ OWN: Final = (
         for field, name, meaning in LIMITS
     ),
     Setting("GATEWAY_PHONE_REGION", setting.region, "US", "Country in which phones without a code are read."),
+    Setting(
+        "GATEWAY_IDENTITY_MODULES",
+        setting.words,
+        "",
+        "Samespace modules whose records are people, as in `Contacts,Leads`; `*` for all. Empty: Contacts.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_MOST_RECORDS",
+        setting.count,
+        str(Rules().most),
+        "Records of one source that may hold an e-mail or phone before it joins nobody any more.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_PROVIDER_RULES",
+        setting.yes_no,
+        "false",
+        "`true`: dots (Gmail) and what follows a plus sign (Gmail, Outlook, iCloud, Fastmail, Proton) do not "
+        "tell mailboxes apart.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_ROLE_MAILBOXES",
+        identity.read_roles,
+        identity.ROLES,
+        "Names of mailboxes that are no one person's, in front of the @, separated by spaces.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_SHARED",
+        identity.read_shared,
+        "",
+        "E-mails and phones (with country code) that join nobody, separated by commas.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_EXTERNAL_IDS",
+        identity.read_external,
+        "",
+        "Ids of people that properties hold, as in `customer=SAMESPACE:customerId,PACKAGEX:customer_id`; "
+        "several are separated by `;`. Two records with the same one are one person; with different ones, "
+        "never.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_SURVIVAL",
+        identity.read_survival,
+        ";".join(f"{name}={rule}" for name, rule in identity.SURVIVAL.items()),
+        f"Which value of several a person is shown with: {', '.join(identity.Survival)}, by field.",
+    ),
+    Setting(
+        "GATEWAY_IDENTITY_PRIORITY",
+        identity.read_priority,
+        ",".join(Source),
+        "Sources, the one that is believed first in front.",
+    ),
     Setting(
         "GATEWAY_INDEX_MAX_AGE_SECONDS",
         setting.seconds,

@@ -11,6 +11,7 @@ from gateway.model.outcome import Connection
 EDGED = (
     "ContactConnection",
     "GroupConnection",
+    "PersonConnection",
     "PropertyConnection",
     "CommunicationConnection",
     "ChannelConnection",

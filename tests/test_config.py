@@ -113,6 +113,15 @@ ODD_RATES = ("180", "0/60", "9/0", "-9/60", "9/inf", "a/b", "/", "9/", "on")
 ODD_ADDRESSES = ("x", "ftp://a", "https://", "//a", "https:a", "https://[::1")
 ODD = [
     ("GATEWAY_ANSWER_SECONDS", "0"),
+    ("GATEWAY_IDENTITY_MOST_RECORDS", "0"),
+    ("GATEWAY_IDENTITY_PROVIDER_RULES", "perhaps"),
+    ("GATEWAY_IDENTITY_SHARED", "call us"),
+    *(
+        ("GATEWAY_IDENTITY_EXTERNAL_IDS", value)
+        for value in ("SAMESPACE:id", "a=", "a=SALESFORCE:id", "a=PACKAGEX:x,PACKAGEX:y", "a=PACKAGEX:x;a=")
+    ),
+    *(("GATEWAY_IDENTITY_SURVIVAL", value) for value in ("company", "company=BEST", "notes=MOST_RECENT")),
+    *(("GATEWAY_IDENTITY_PRIORITY", value) for value in ("SALESFORCE", "PACKAGEX,PACKAGEX")),
     ("GATEWAY_COMPRESSION", "perhaps"),
     ("GATEWAY_STRICT_STATUS", "perhaps"),
     ("GATEWAY_SUBSCRIPTIONS", "0"),
@@ -291,6 +300,7 @@ def test_every_setting_that_can_be_odd_has_an_odd_value_here(name: str) -> None:
     prefixes = {"GATEWAY_JWT_SCOPE_PREFIX", "GATEWAY_JWT_CLAIM_PREFIX"}
     paths = {"GATEWAY_DATA_DIR", "GATEWAY_DOCUMENTS", "GATEWAY_MCP_DOCUMENTS"}
     free = {*config.TRACES, *prefixes, *paths, "GATEWAY_HOST", "SAMESPACE_IMPORT_MERGE_KEYS"}
+    free |= {"GATEWAY_IDENTITY_MODULES", "GATEWAY_IDENTITY_ROLE_MAILBOXES"}
     assert name in free or name in {odd for odd, _ in (*ODD, *TOGETHER)}
 
 
@@ -389,7 +399,7 @@ def test_limits_of_documents_are_settings() -> None:
 
 def test_a_region_and_a_level_are_taken_in_any_case() -> None:
     chosen = read(GATEWAY_PHONE_REGION="de", GATEWAY_LOG_LEVEL="Warning")
-    assert (chosen.phone_region, chosen.log_level) == ("DE", "warning")
+    assert (chosen.rules.region, chosen.log_level) == ("DE", "warning")
 
 
 def test_the_store_lies_where_it_is_told_or_nowhere() -> None:

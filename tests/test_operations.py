@@ -10,6 +10,7 @@ import pytest
 import yaml
 from graphql import build_schema
 
+from gateway.model import ids
 from gateway.model.source import Source
 from tests.support.world import World
 
@@ -103,6 +104,16 @@ WRITES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("Smart Sender", "sendContactMessage"): ("sendMessage", {"contact": "@SMART_SENDER", "text": "Hello"}),
 }
 
+OF_PEOPLE: list[tuple[str, dict[str, Any]]] = [
+    *(
+        (name, {"contacts": ["@SMART_SENDER", "@other"], "reason": "They said so."})
+        for name in ("linkContacts", "unlinkContacts", "neverSame")
+    ),
+    ("updatePerson", {"id": "@person", "contact": ADA}),
+    ("syncPerson", {"id": "@person", "fields": ["company"]}),
+    ("erasePerson", {"id": "@person"}),
+]
+
 
 def documented() -> set[tuple[str, str]]:
     """Every operation of the vendors' contracts."""
@@ -156,14 +167,17 @@ class WithoutFunnels(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("key", READS, ids=lambda key: f"{key[0]}-{key[1]}")
 async def test_every_read_is_reached_by_its_query(world: World, key: tuple[str, str]) -> None:
     source, operation = key
-    ids: dict[str, Any] = await world.data(
+    found: dict[str, Any] = await world.data(
         "{ contacts(first: 1, sources: [SMART_SENDER]) { nodes { id } } channels { nodes { id } } }"
     )
     world.forget()
     if operation == "listContactFunnels":
         inner = world.transports[Source.SMART_SENDER]._inner
         world.transports[Source.SMART_SENDER]._inner = WithoutFunnels(inner)  # type: ignore[assignment]
-    variables = {"id": ids["contacts"]["nodes"][0]["id"], "channel": ids["channels"]["nodes"][0]["id"]}
+    variables = {
+        "id": found["contacts"]["nodes"][0]["id"],
+        "channel": found["channels"]["nodes"][0]["id"],
+    }
     query = READS[key]
     answer = await world.ask(query, {name: text for name, text in variables.items() if f"${name}" in query})
     assert answer.errors == []
@@ -181,6 +195,7 @@ async def there(world: World) -> dict[str, str]:
     people = found["contacts"]["nodes"]
     of_source = {f"@{source.value}": (await world.some(source))[0]["id"] for source in Source}
     return of_source | {
+        "@person": ids.encode("Person", "default", "SMART_SENDER", "60001"),
         "@other": (await world.some(Source.SMART_SENDER, 2))[1]["id"],
         "@channel": next(each["id"] for each in found["channels"]["nodes"] if each["type"] == "whatsapp"),
         "@group": found["groups"]["nodes"][0]["id"],

@@ -1,6 +1,6 @@
 """What the verbs of one request share: who asks, how fresh answers have to be, what is known already."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class Asked:
     """One request. `warnings` is told beside the data; `known` are contacts that a list or a write has
-    brought, `known_groups` groups that a write has.
+    brought, `known_groups` groups that a write has. `renewed` hear that something was written.
     """
 
     directory: Directory
@@ -37,6 +37,7 @@ class Asked:
     warnings: list[dict[str, Any]] = field(default_factory=list)
     known: dict[ContactKey, Contact] = field(default_factory=dict)
     known_groups: dict[GroupKey, Group] = field(default_factory=dict)
+    renewed: list[Callable[[], None]] = field(default_factory=list)
     _loaders: Loaders | None = None
 
     @property
@@ -56,6 +57,8 @@ class Asked:
         self._loaders = None
         self.known.clear()
         self.known_groups.clear()
+        for each in self.renewed:
+            each()
 
     def upstream(self, source: Source) -> Upstream:
         """A source that the caller may read. Raises Forbidden or CapabilityUnsupported."""

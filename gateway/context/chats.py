@@ -8,6 +8,7 @@ from gateway.federation import asking, lists
 from gateway.federation.asking import Arguments
 from gateway.model.chat import Channel, Chat, Communication
 from gateway.model.contact import Contact, ContactKey
+from gateway.model.ids import GlobalId
 from gateway.model.outcome import Connection
 from gateway.model.source import Source
 
@@ -25,6 +26,13 @@ class Chats:
     def get(self, key: ContactKey) -> Awaitable[Chat | None]:
         """The chat of a contact, by the contact's key."""
         return self.asked.loaders.chat.load(key)
+
+    async def node(self, named: GlobalId, text: str) -> Chat | Communication | Channel | None:
+        """A chat, a communication or a channel by its global id."""
+        if named.type == "Channel":
+            return await self.channel(named.source, named.parts[0])
+        key = ContactKey(named.source, "", named.parts[0])
+        return await (self.get(key) if named.type == "Chat" else self.communication(key, text))
 
     def of_contact(self, contact: Contact) -> Awaitable[Chat | None] | None:
         """The chat of a contact; None where the source has no chats."""

@@ -12,6 +12,7 @@ from gateway.engine import selection
 from gateway.errors import GatewayError
 from gateway.federation import asking, contact_lists
 from gateway.federation.asking import Arguments
+from gateway.identity.keys import region_of
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
 from gateway.model.outcome import Connection
 from gateway.model.property import Property
@@ -83,7 +84,8 @@ class Contacts:
 
     def phone_e164(self, contact: Contact) -> str | None:
         """The main phone of a contact as E.164."""
-        return e164(contact["phone"], self.asked.directory.region) if contact["phone"] else None
+        region = region_of(contact, self.asked.directory.rules)
+        return e164(contact["phone"], region) if contact["phone"] else None
 
     def raw(self, contact: Contact) -> Any:
         """The record of a contact."""

@@ -11,6 +11,7 @@ from gateway.federation import asking, lists
 from gateway.federation.asking import Arguments
 from gateway.model import ids
 from gateway.model.contact import Contact
+from gateway.model.ids import GlobalId
 from gateway.model.outcome import Connection
 from gateway.model.property import Module, Property
 from gateway.model.source import Source
@@ -22,6 +23,12 @@ class Definitions:
 
     asked: Asked
     _modules: "asyncio.Task[dict[str, Module]] | None" = None
+
+    async def node(self, named: GlobalId, text: str) -> Module | Property | None:
+        """A module or a definition by its global id."""
+        if named.type == "Module":
+            return await self.module(named.parts[0])
+        return await self.definition(named.source, named.parts[0], text)
 
     async def modules(self) -> list[Module]:
         """All modules."""

@@ -159,6 +159,16 @@ class Events:
     def _cursor(self, number: int, mark: str) -> str:
         return paging.seal_number(number, mark)
 
+    def _payload(self, payload: Any) -> Any:
+        """What an event says, without records of sources that the caller may not read."""
+        named = payload.get("contacts") if isinstance(payload, dict) else None
+        caller = self.asked.caller
+        if not isinstance(named, list) or caller.sources is None:
+            return payload
+        account = self._account
+        seen = [each for each in named if caller.may_read(ids.expect(each, "Contact", account).source)]
+        return {**payload, "contacts": seen}
+
     def _event(self, noted: Noted) -> Event:
         return {
             "__typename": "Event",
@@ -169,6 +179,6 @@ class Events:
             "contactId": noted.contact,
             "actor": noted.actor,
             "occurredAt": noted.at,
-            "payload": noted.payload or None,
+            "payload": self._payload(noted.payload) or None,
             "_number": noted.number,
         }

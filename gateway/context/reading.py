@@ -15,8 +15,10 @@ from gateway.context.cost import CostMeter
 from gateway.context.definitions import Definitions
 from gateway.context.entities import Entities
 from gateway.context.events import Events
+from gateway.context.export import Export
 from gateway.context.groups import Groups
 from gateway.context.imports import Imports
+from gateway.context.people import People
 from gateway.context.writes import Ledger, Writes
 from gateway.engine.subgraph import Reference
 from gateway.errors import BadInput, Forbidden
@@ -49,11 +51,14 @@ class Context:
     ) -> None:
         self.asked = Asked(directory, caller, meter or CostMeter(), max_age, request_id)
         self.contacts = Contacts(self.asked)
+        self.people = People(self.asked)
+        self.asked.renewed.append(self.people.renew)
         self.groups = Groups(self.asked)
         self.chats = Chats(self.asked)
         self.definitions = Definitions(self.asked)
         self.events = Events(self.asked, self.contacts, ledger.journal, ledger.feed)
         self.audit = Audit(self.asked, ledger.journal)
+        self.export = Export(self.asked, self.people, ledger.journal, ledger.now)
         self.writes = Writes(self.asked, ledger)
         self.imports = Imports(self.asked, self.writes, ledger.imports)
 
@@ -91,22 +96,18 @@ class Context:
             raise BadInput("This is not an id of your account.")
         if isinstance(named, OwnId):
             return await self._own(named)
-        source, parts = named.source, named.parts
+        key = ContactKey(named.source, named.parts[0], named.parts[-1])
         match named.type:
             case "Contact":
-                return await self.contacts.get(ContactKey(source, parts[0], parts[1]))
+                return await self.contacts.get(key)
+            case "Person":
+                return await self.people.by_id(text)
             case "Group":
-                return await self.groups.get(GroupKey(source, parts[0]))
-            case "Chat":
-                return await self.chats.get(ContactKey(source, "", parts[0]))
-            case "Communication":
-                return await self.chats.communication(ContactKey(source, "", parts[0]), text)
-            case "Channel":
-                return await self.chats.channel(source, parts[0])
-            case "Module":
-                return await self.definitions.module(parts[0])
-            case "Property":
-                return await self.definitions.definition(source, parts[0], text)
+                return await self.groups.get(GroupKey(key.source, key.id))
+            case "Chat" | "Communication" | "Channel":
+                return await self.chats.node(named, text)
+            case "Module" | "Property":
+                return await self.definitions.node(named, text)
         raise BadInput(f"A {named.type} cannot be read by itself, only with what it belongs to.")
 
     async def _own(self, named: OwnId) -> Any:

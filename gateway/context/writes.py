@@ -3,14 +3,15 @@
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.context.asked import Asked
 from gateway.errors import BadInput
 from gateway.federation.asking import Arguments
+from gateway.federation.people import People, contacts_of
 from gateway.imports.jobs import Imports
 from gateway.index.rows import digest
 from gateway.journal import once
@@ -23,11 +24,15 @@ from gateway.model.contact import ContactKey
 from gateway.model.event import EventType
 from gateway.telemetry import logs
 from gateway.writing import recording
+from gateway.writing.confirmations import Confirmations
 from gateway.writing.contacts import ContactWrites
 from gateway.writing.desk import Desk, Done
+from gateway.writing.erasing import Erasure
 from gateway.writing.groups import GroupWrites, Locks
 from gateway.writing.labels import LabelWrites
+from gateway.writing.links import Links
 from gateway.writing.media import Media
+from gateway.writing.people import PersonWrites
 from gateway.writing.properties import PropertyWrites
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
@@ -131,6 +136,51 @@ class Writes:
         """Change a definition."""
         return await self._perform("updateProperty", given, PropertyWrites(self._desk).update)
 
+    async def link_contacts(self, given: Arguments) -> Payload:
+        """Say that records are one person."""
+        return await self._perform("linkContacts", given, self._links.link)
+
+    async def unlink_contacts(self, given: Arguments) -> Payload:
+        """Take that back, or take records apart."""
+        return await self._perform("unlinkContacts", given, self._links.unlink)
+
+    async def never_same(self, given: Arguments) -> Payload:
+        """Say that records never are one person."""
+        return await self._perform("neverSame", given, self._links.never)
+
+    async def update_person(self, given: Arguments) -> Payload:
+        """Write the same to every record of a person."""
+        return await self._perform("updatePerson", given, self._person.update, self._members)
+
+    async def sync_person(self, given: Arguments) -> Payload:
+        """Copy values between the records of a person."""
+        return await self._perform("syncPerson", given, self._person.sync, self._members)
+
+    async def erase_person(self, given: Arguments) -> Payload:
+        """Erase a person."""
+        account, journal, now = self.asked.directory.account, self.ledger.journal, self.ledger.now
+        erasure = Erasure(self._desk, self._people, journal, Confirmations(journal, account, now))
+        return await self._perform("erasePerson", given, erasure.erase, self._members)
+
+    async def _members(self, given: Arguments) -> list[str]:
+        """The records of the person that an input names."""
+        with suppress(BadInput):  # which the verb itself complains of
+            person = await self._people.by_id(given["id"])
+            return [contact["id"] for contact in contacts_of(person)] if person else []
+        return []
+
+    @property
+    def _people(self) -> People:
+        return People(self.asked.directory, self.asked.caller, self.asked.max_age)
+
+    @property
+    def _links(self) -> Links:
+        return Links(self._desk, self._people, self.ledger.now)
+
+    @property
+    def _person(self) -> PersonWrites:
+        return PersonWrites(self._desk, self._people)
+
     @property
     def _desk(self) -> Desk:
         return Desk(self.asked.directory, self.asked.caller)
@@ -143,12 +193,22 @@ class Writes:
     def _groups(self) -> GroupWrites:
         return GroupWrites(self._desk, self.ledger.locks)
 
-    async def _perform(self, field: str, given: Arguments, verb: Verb) -> Payload:
-        """Carry out a mutation, or answer a repeat as the first one; then forget what was read before it."""
+    async def _perform(
+        self,
+        field: str,
+        given: Arguments,
+        verb: Verb,
+        members: Callable[[Arguments], Awaitable[list[str]]] | None = None,
+    ) -> Payload:
+        """Carry out a mutation, or answer a repeat as the first one; then forget what was read before it.
+
+        `members` tells which records are meant, where the input does not name them.
+        """
         done: list[Done] = []
 
         async def work() -> Payload:
-            async with self._recorded(field, given) as record:
+            also = [] if members is None else await members(given)
+            async with self._recorded(field, given, also) as record:
                 done.append(await verb(given))
                 return await self._noted(done[0], record)
 
@@ -172,10 +232,10 @@ class Writes:
         return await self.ledger.once.run(place, once.fingerprint(given, *more), work)
 
     @asynccontextmanager
-    async def _recorded(self, field: str, given: Arguments) -> AsyncIterator[Recorded]:
+    async def _recorded(self, field: str, given: Arguments, also: Sequence[str]) -> AsyncIterator[Recorded]:
         """Keep in the audit trail that something is about to be written, until its end is recorded."""
         account, request = self.asked.directory.account, self.asked.request_id
-        entry = recording.begun(self.asked.caller.name, field, request, given)
+        entry = recording.begun(self.asked.caller.name, field, request, given, also)
         record = Recorded(uuid.uuid4().hex, entry)
         journal, now = self.ledger.journal, self.ledger.now
         with self._told_when_broken():
@@ -223,10 +283,13 @@ class Writes:
                 entry=recording.ended(record.entry, done.payload),
                 closes=record.token,
                 states=states,
+                statements=done.statements,
             )
             if steps is not None and place is not None:
                 steps.answered = True
             await self._told(states)
+            if done.statements:
+                await self.asked.directory.sayings.hear(account)
             return noted
         return answer([])
 

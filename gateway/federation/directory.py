@@ -8,9 +8,13 @@ from typing import Any
 from gateway.errors import BadInput, CapabilityUnsupported, Forbidden, GatewayError
 from gateway.federation import coverage
 from gateway.federation.asking import ModuleRef
+from gateway.federation.census import Census
 from gateway.federation.fanout import ask
 from gateway.federation.health import HealthBoard
+from gateway.identity.rules import EVERY, Rules
+from gateway.index.people import Sight
 from gateway.index.reader import Index
+from gateway.journal.spoken import Sayings
 from gateway.model.caller import Caller
 from gateway.model.chat import Channel, Chat, Communication
 from gateway.model.contact import Contact, ContactKey, Funnel
@@ -31,11 +35,18 @@ class Directory:
     """
 
     account: str
-    region: str
+    rules: Rules
     upstreams: Mapping[Source, Upstream]
     traits: Mapping[Source, Traits]
     index: Index
     health: HealthBoard
+    sayings: Sayings
+    census: Census
+
+    @property
+    def region(self) -> str:
+        """The country in which phones without a code are read, where nothing else names one."""
+        return self.rules.region
 
     def upstream(self, source: Source, caller: Caller) -> Upstream:
         """A source, for a caller who may read it. Raises Forbidden or CapabilityUnsupported."""
@@ -79,6 +90,36 @@ class Directory:
         if upstream is None or caller.modules is None or not upstream.traits.has_modules:
             return True
         return bool(module) and await coverage.covers(upstream, module, caller)
+
+    async def sight(self, caller: Caller) -> tuple[Sight, dict[Source, GatewayError]]:
+        """Where the people are that a caller may see: modules by source; and sources that cannot tell now."""
+        able, _ = self.asked(None, caller)
+        found: dict[str, frozenset[str] | None] = {}
+        failed: dict[Source, GatewayError] = {}
+        for source, upstream in able.items():
+            try:
+                modules = await self._modules_of_people(upstream, caller)
+            except GatewayError as error:
+                failed[source] = error
+                continue
+            if modules is None or modules:
+                found[source.value] = modules
+        return found, failed
+
+    async def _modules_of_people(self, upstream: Upstream, caller: Caller) -> frozenset[str] | None:
+        """The ids of modules whose records are people, as far as a caller may see them; None for all."""
+        if not upstream.traits.has_modules:
+            return None
+        names = self.rules.modules or (upstream.traits.default_module or "",)
+        every = EVERY in names
+        if every and caller.modules is None:
+            return None
+        named = () if every else [await self.upstreams[upstream.source].module_id(name) for name in names]
+        wanted = frozenset(each for each in named if each is not None)
+        if caller.modules is None:
+            return wanted
+        within = frozenset(each["sourceId"] for each in await upstream.modules())
+        return within if every else wanted & within
 
     async def contacts(
         self, keys: Sequence[ContactKey], caller: Caller, *, brief: bool, max_age: float | None

@@ -80,9 +80,9 @@ class _Group:
 
 
 def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = False) -> Solution:
-    """The people among all records that are tied to one another. `oversized`: too many to be one person.
+    """The people among all records that are tied to one another.
 
-    Those are joined by what was said by hand only.
+    `oversized`: they are part of too many to be one person; only what was said by hand joins them.
     """
     if len(records) == 1:
         return Solution(((records[0].place,),), ())
@@ -90,9 +90,6 @@ def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = Fals
     conflicts: list[Conflict] = []
     for step in STEPS[:1] if oversized else STEPS:
         groups = _Step(step, groups, spoken, conflicts).joined()
-    if oversized:
-        places = tuple(sorted(record.place for record in records))
-        conflicts.append(Conflict(places, f"{len(records)} records hang together: too many for one.", "size"))
     people = sorted(tuple(sorted(record.place for record in group.records)) for group in groups)
     return Solution(tuple(people), _distinct(conflicts))
 

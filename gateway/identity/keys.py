@@ -42,7 +42,10 @@ def region_of(contact: Contact, rules: Rules) -> str:
 
 def emails(contact: Contact) -> dict[str, str]:
     """E-mails as written, by their normal form."""
-    return {same_email(text): text for text in reversed(contact["emails"])}
+    found: dict[str, str] = {}
+    for text in contact["emails"]:
+        found.setdefault(same_email(text), text)
+    return found
 
 
 def phones(contact: Contact, rules: Rules) -> dict[str, str]:
@@ -50,8 +53,12 @@ def phones(contact: Contact, rules: Rules) -> dict[str, str]:
     if not contact["phones"]:
         return {}
     region = region_of(contact, rules)
-    found = ((e164(text, region), text) for text in reversed(contact["phones"]))
-    return {number: text for number, text in found if number}
+    found: dict[str, str] = {}
+    for text in contact["phones"]:
+        number = e164(text, region)
+        if number:
+            found.setdefault(number, text)
+    return found
 
 
 def keys(contact: Contact, rules: Rules) -> dict[Key, str]:

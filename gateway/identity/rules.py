@@ -11,6 +11,7 @@ from gateway.model.text import e164, same_email
 EMAIL: Final = "email"
 PHONE: Final = "phone"
 MAILBOX: Final = "mailbox"  # an e-mail as its provider reads it, where those rules are on
+EVERY: Final = "*"  # stands for all modules
 EXTERNAL: Final = "external:"  # in front of the name that an operator has given to an id
 
 # Mailboxes of a role, and words that stand where there is no address.
@@ -50,12 +51,14 @@ SURVIVAL: Final[Mapping[str, Survival]] = {
 class Rules:
     """The rules of identity. `region` counts for phones that name no country, in records that name none.
 
+    `modules`: names of those whose records are people, where a source has modules; empty for its usual one.
     `most`: of how many records of one source a key may be. `providers`: whether dots and plus tags are read
     as the large providers do. `external`: names of ids to the property that holds them, by source. `shared`:
     e-mails and phones, normalised, that join nobody.
     """
 
     region: str = "US"
+    modules: tuple[str, ...] = ()
     most: int = 5
     providers: bool = False
     roles: frozenset[str] = frozenset(ROLES.split())

@@ -32,6 +32,8 @@ KINDS: Final[Mapping[str, tuple[str, int]]] = {
     "Module": ("O", 1),  # module
     "Tag": ("T", 1),  # tag
     "Funnel": ("F", 1),  # serviceKey
+    "Person": ("U", 1),  # the oldest contact
+    "IdentityConflict": ("Q", 2),  # a contact, and what tells this conflict of it from others
 }
 # Type name → letter of what is the gateway's own.
 OWN: Final[Mapping[str, str]] = {"Event": "E", "ImportJob": "J"}

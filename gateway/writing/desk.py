@@ -20,6 +20,7 @@ from gateway.model.caller import Caller
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.event import Happening
 from gateway.model.group import Group
+from gateway.model.person import Statement
 from gateway.model.source import Source
 from gateway.model.writing import UserErrorCode, WriteOutcome, WriteStatus
 from gateway.ports import Upstream
@@ -47,6 +48,7 @@ class Done:
     contacts: list[Contact] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,26 @@ from gateway.model.writing import DONE, WriteStatus
 
 CUT_OFF: Final = "INTERRUPTED"  # the code of what the end of its process has cut off
 MOST_TARGETS: Final = 1_000  # ids in one record
+CONFIRMED: Final = frozenset({"erasePerson"})  # what only tells what it would do, unless it is confirmed
 NOT_FIELDS: Final = frozenset({"idempotencyKey", "clientMutationId", "confirmation", "file"})
 
 Given = Mapping[str, Any]
 
 
-def begun(caller: str, action: str, request: str, given: Given) -> AuditEntry:
-    """What a caller is about to do."""
-    targets = list(dict.fromkeys(_ids(given)))[:MOST_TARGETS]
+def begun(caller: str, action: str, request: str, given: Given, also: Sequence[str] = ()) -> AuditEntry:
+    """What a caller is about to do; `also` are global ids that the input means without naming them."""
+    targets = list(dict.fromkeys((*_ids(given), *also)))[:MOST_TARGETS]
+    trial = given.get("dryRun") or (action in CONFIRMED and given.get("confirmation") is None)
     return AuditEntry(
         caller=caller,
         action=action,
         outcome=AuditOutcome.BEGUN,
         request=request,
-        detail={"targets": targets, "fields": sorted(set(_fields(given)))},
+        detail={
+            "targets": targets,
+            "fields": sorted(set(_fields(given))),
+            **({"dryRun": True} if trial else {}),
+        },
         contacts=_contacts(targets),
     )
 
@@ -45,9 +51,10 @@ def ended(entry: AuditEntry, payload: Given) -> AuditEntry:
         }
         for each in outcomes
     ]
+    trial = bool(entry.detail.get("dryRun"))
     return replace(
         entry,
-        outcome=outcome(statuses, codes),
+        outcome=outcome(set() if trial else statuses, codes),
         code=codes[0] if codes else None,
         detail={**entry.detail, "targets": targets, "outcomes": told[:MOST_TARGETS]},
         contacts=_contacts(targets),

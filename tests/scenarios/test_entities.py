@@ -38,7 +38,7 @@ def by_source(contact: dict[str, Any], source: Source) -> dict[str, str]:
 async def one_of_each(world: World) -> dict[str, str]:
     """An id of every kind of entity."""
     found = await world.data(
-        "{ contacts(first: 1, sources: [PACKAGEX]) { nodes { id } } groups(first: 1) { nodes { id } } "
+        "{ contacts(first: 1, sources: [PACKAGEX]) { nodes { id person { id } } } groups(first: 1) { nodes { id } } "
         "properties(source: SAMESPACE, first: 1) { nodes { id } } modules { id } channels(first: 1) { nodes { id } } "
         "sm: contacts(first: 20, sources: [SMART_SENDER]) { nodes { chat { id communications { id } } } } }"
     )
@@ -48,6 +48,7 @@ async def one_of_each(world: World) -> dict[str, str]:
     job = await world.load({"targets": [{"source": "PACKAGEX"}], "dryRun": True}, FILE)
     listed = [
         *(found[name]["nodes"][0] for name in ("contacts", "groups", "properties", "channels")),
+        found["contacts"]["nodes"][0]["person"],
         *(found["modules"][0], chat, chat["communications"][0], events["events"]["nodes"][0], job["job"]),
     ]
     world.forget()

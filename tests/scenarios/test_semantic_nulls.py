@@ -21,7 +21,7 @@ from gateway.model.source import Source
 from tests.conftest import Build
 from tests.server.test_rights import SETTINGS, by
 from tests.support.world import Answer, World, schema
-from tests.test_operations import FILE, WRITES, filled, there
+from tests.test_operations import FILE, OF_PEOPLE, WRITES, filled, there
 
 EVENTS = "events(first: 2) { nodes { id } pageInfo { endCursor } }"
 CONTACT = f"source displayName raw funnels {{ id }} properties {{ key }} groups {{ nodes {{ id }} }} {EVENTS}"
@@ -38,6 +38,9 @@ READS = f"""query ($contact: ID!) {{
   channels {{ nodes {{ id }} }}
   {EVENTS}
   audit(first: 2) {{ nodes {{ number }} }}
+  people(first: 2) {{ nodes {{ id members {{ contact {{ {CONTACT} }} }} }} }}
+  drift(first: 2) {{ nodes {{ id }} }}
+  identityConflicts(first: 2) {{ nodes {{ id contacts {{ {CONTACT} }} }} }}
 }}"""
 LIMITS = "{ sources { rateLimit { limit remaining resetsAt windowSeconds } } }"
 BROKEN_CURSORS = """{
@@ -47,6 +50,9 @@ BROKEN_CURSORS = """{
   channels(after: "x") { nodes { id } }
   events(after: "x") { nodes { id } }
   audit(after: "x") { nodes { number } }
+  people(after: "x") { nodes { id } }
+  drift(after: "x") { nodes { id } }
+  identityConflicts(after: "x") { nodes { id } }
   node: contacts(first: 3) { nodes { displayName events(after: "x") { nodes { id } } } }
 }"""
 FAULTS: list[tuple[dict[str, Any], str]] = [
@@ -55,18 +61,23 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"status": 200, "body": "[]"}, ""),
     ({"reset": "headers"}, "errors"),
 ]
-EVERY_WRITE = [*WRITES.values(), ("deleteGroup", {"id": "@group"})]
+EVERY_WRITE = [*WRITES.values(), *OF_PEOPLE, ("deleteGroup", {"id": "@group"})]
 OUTCOME = "{ status contact { displayName } }"
 PAYLOADS = {
     name: f"{{ {'outcomes' if 'outcomes' in get_named_type(field.type).fields else 'outcome'} {OUTCOME} }}"  # type: ignore[union-attr]
     for name, field in schema().mutation_type.fields.items()  # type: ignore[union-attr]
-    if name != "importContacts"
-} | {"importContacts": "{ job { id } }"}
+} | {
+    "importContacts": "{ job { id } }",
+    **dict.fromkeys(["linkContacts", "unlinkContacts", "neverSame"], "{ people { id } }"),
+}
 
 # What may be null without an error, among the fields at a root and those that give pages.
 OTHERWISE = {
     **dict.fromkeys(
-        ["Query.node", "Query.nodes", "Query.contact", "Query.group", "Query.chat", "Query.importJob"],
+        [
+            *("Query.node", "Query.nodes", "Query.contact", "Query.person", "Query.group", "Query.chat"),
+            *("Query.importJob", "Query.exportPerson"),
+        ],
         "nothing is there",
     ),
     **dict.fromkeys(
@@ -195,7 +206,7 @@ async def test_broken_cursors_are_told_as_errors(lived: World) -> None:
     answer = await lived.ask(BROKEN_CURSORS)
     found = seen(BROKEN_CURSORS, answer)
     assert found.pop("Query.contacts") == {True, False}
-    assert len(found) == 6
+    assert len(found) == 9
     assert set.union(*found.values()) == {True}
 
 
@@ -209,8 +220,8 @@ async def test_rights_that_lack_are_told_as_errors(new_world: Build) -> None:
 
 
 async def written(world: World, field: str, given: dict[str, Any]) -> Mapping[str, set[bool]]:
-    input_ = f"{field[0].upper()}{field[1:]}Input"
-    document = f"mutation ($input: {input_}!) {{ {field}(input: $input) {PAYLOADS[field]} }}"
+    input_ = schema().mutation_type.fields[field].args["input"].type  # type: ignore[union-attr]
+    document = f"mutation ($input: {input_}) {{ {field}(input: $input) {PAYLOADS[field]} }}"
     if field == "importContacts":
         answer = await world.upload(document, {"input": {**given, "file": None}}, FILE)
     else:

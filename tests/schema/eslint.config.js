@@ -33,6 +33,12 @@ const EXCEPTIONS = {
           "AuditRecord", // its `number` names it, within the account
           "Capability",
           "ColumnMap",
+          "FieldCandidate",
+          "FieldChange",
+          "FieldProvenance", // its `field` names it, within the person
+          "MatchReason",
+          "PersonMember", // its contact names it
+          "PersonSuggestion",
           "ContactProperty", // its `key` names it, within the contact
           "ImportReport",
           "ImportRow",

@@ -64,7 +64,7 @@ MINDED = {
 
 
 # Nodes of lists that nobody can ask for by id: they are read with what they belong to.
-NOT_BY_ID = {"Message", "AuditRecord"}
+NOT_BY_ID = {"Message", "AuditRecord", "IdentityConflict"}
 SENTENCE = re.compile(r"[`A-Z].*\.", re.DOTALL)
 
 
