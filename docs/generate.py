@@ -1,6 +1,7 @@
 """Writes the pages that follow from the code: settings, command line, schema. `--check` only compares."""
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,9 +86,15 @@ def _cli() -> Iterator[str]:
 
 
 def _commands() -> Iterator[tuple[str, str]]:
-    for action in parser()._subparsers._group_actions:  # type: ignore[union-attr]
+    yield from _below(parser(), "")
+
+
+def _below(found: ArgumentParser, before: str) -> Iterator[tuple[str, str]]:
+    """The commands of a parser, and those below them."""
+    for action in found._subparsers._group_actions if found._subparsers else ():
         for name, command in action.choices.items():  # type: ignore[union-attr]
-            yield name, command.format_help()
+            yield f"{before}{name}", command.format_help()
+            yield from _below(command, f"{before}{name} ")
 
 
 def _schema(schema: GraphQLSchema) -> Iterator[str]:

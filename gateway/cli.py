@@ -16,6 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSetting as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads along has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"gateway: {error.strerror or type(error).__name__}: {_place()}", file=sys.stderr)
         return 1
@@ -79,6 +82,13 @@ def parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--erase", metavar="ID", help="erase what is said of a contact, by its global id")
     audit.set_defaults(run=_audit)
+
+    people = commands.add_parser("people", help="look at people out of all sources")
+    reports = people.add_subparsers(required=True, metavar="report")
+    duplicates = reports.add_parser("duplicates", help="who is there more than once, and who is held apart")
+    duplicates.add_argument("--csv", action="store_true", help="as a CSV file, one line for each record")
+    duplicates.add_argument("--account", default="default", metavar="NAME", help="account (default)")
+    duplicates.set_defaults(run=_duplicates)
 
     mcp = commands.add_parser("mcp", help="offer a running gateway to assistants, as an MCP server")
     mcp.add_argument("--http", action="store_true", help="listen on loopback instead of standard input")
@@ -165,6 +175,15 @@ def _audit(chosen: argparse.Namespace) -> int:
 
     wish = auditing.Wish(account=chosen.account, last=chosen.last, expect=chosen.expect, erase=chosen.erase)
     return asyncio.run(auditing.run(config.read(os.environ), wish))
+
+
+def _duplicates(chosen: argparse.Namespace) -> int:
+    import asyncio
+
+    from gateway import config, duplicates
+
+    wish = duplicates.Wish(account=chosen.account, csv=chosen.csv)
+    return asyncio.run(duplicates.run(config.read(os.environ), wish))
 
 
 def _mcp(chosen: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +18,11 @@ from gateway.config import BadSetting, Config
 from gateway.errors import GatewayError
 from gateway.imports import table
 from gateway.imports.jobs import Imports
-from gateway.imports.reader import FORMULA_SIGNS
 from gateway.model import ids
 from gateway.model.caller import Caller, Scope
 from gateway.model.importing import ImportJob, JobState, RowStatus, Upload
 from gateway.model.source import Source
-from gateway.model.text import folded, printable
+from gateway.model.text import cells, folded, printable
 
 LOOK_SECONDS: Final = 0.2
 FOLLOW_SECONDS: Final = 1.0
@@ -243,12 +241,7 @@ def _write_rejects(path: Path, read: table.Table, job: ImportJob) -> int:
                 reasons.setdefault(row["index"], []).append(f"{report['source']}: {row['reason']}")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)  # whatever parts cells where it is opened
-        writer.writerow([*_texts(read.columns), REASON])
+        writer.writerow([*cells(read.columns), REASON])
         for index, said in sorted(reasons.items()):
-            writer.writerow([*_texts(read.rows[index]), *_texts([printable(" ".join(said))])])
+            writer.writerow(cells([*read.rows[index], printable(" ".join(said))]))
     return len(reasons)
-
-
-def _texts(cells: Sequence[str]) -> list[str]:
-    """Cells that no spreadsheet takes for a formula; the apostrophe is taken off again at the next import."""
-    return [f"'{cell}" if cell.startswith(FORMULA_SIGNS) else cell for cell in cells]

@@ -26,6 +26,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
+from gateway.model.text import FORMULA_SIGNS
+
 MEMORY_BYTES: Final = 1024**3
 CPU_SECONDS: Final = 60
 OUT_BYTES: Final = 512 * 1024**2
@@ -68,7 +70,6 @@ OVERLAP: Final = 64  # bytes of a piece that are looked at again with the next o
 SEPARATOR: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
-FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their wide forms
 WORKBOOKS: Final = frozenset({"xls", "xlsx", "xlsm"})
 TEXTS: Final = frozenset({"csv", "tsv", "txt"})
 ZIP: Final = b"PK\x03\x04"

@@ -43,10 +43,14 @@ class Moved(Exception):
 
 @dataclass(slots=True)
 class Progress:
-    """How far one source has come. `scanned` is set at the end of each scan and replaced by a new event."""
+    """How far one source has come: `read` counts the contacts of the scan that runs.
+
+    `scanned` is set at the end of each scan and replaced by a new event.
+    """
 
     modules: tuple[str, ...] = ()
     running: bool = False
+    read: int = 0
     error: GatewayError | None = None
     scanned: asyncio.Event = field(default_factory=asyncio.Event)
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -118,7 +122,7 @@ class Crawler:
         started = loop.time()
         total = 0
         failed: GatewayError | None = None
-        progress.running = True
+        progress.running, progress.read = True, 0
         try:
             with deadline.within(float("inf"), background=True):
                 progress.modules = await self._modules(source)
@@ -222,6 +226,7 @@ class Crawler:
             unwritten = [row for row in rows if not self.written_since(source, row.id, asked_at)]
             await self._store.put(self._account, unwritten, generation)
             offset += len(contacts)
+            self.progress[source].read += len(contacts)
             if not found.more or not contacts:
                 return
             last = contacts[-1]["sourceId"]

@@ -1,0 +1,187 @@
+"""`gateway people duplicates`: who is there more than once, and who is held apart, for whoever cleans up."""
+
+import asyncio
+import csv
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+from tqdm import tqdm
+
+from gateway.app import Gateway, over_the_network, wall_clock
+from gateway.config import BadSetting, Config
+from gateway.errors import GatewayError
+from gateway.federation.directory import Directory
+from gateway.federation.people import People, contacts_of
+from gateway.identity.clusters import Conflict
+from gateway.index.crawl import Crawler
+from gateway.model.caller import Caller, Scope
+from gateway.model.contact import Contact
+from gateway.model.person import Person, PersonMember
+from gateway.model.source import Source
+from gateway.model.text import cells, printable
+
+CALLER: Final = "command line"
+STOPPED: Final = 130
+LOOK_SECONDS: Final = 0.2
+STRETCH: Final = 50  # people read at a time
+TWICE: Final = "twice in one source"
+SEVERAL: Final = "in several sources"
+APART: Final = "held apart"
+COLUMNS: Final = (
+    *("kind", "person", "name", "source", "sourceId", "contact", "displayName", "email", "phone", "company"),
+    "why",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for."""
+
+    account: str
+    csv: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record of the report. `person` is a global id, empty for a record that is held apart."""
+
+    kind: str
+    person: str
+    name: str
+    contact: Contact
+    why: str
+
+    @property
+    def cells(self) -> list[str]:
+        """The columns."""
+        each = self.contact
+        shown = (each["displayName"], each["email"], each["phone"], each["company"])
+        told = (self.kind, self.person, self.name, each["source"].value, each["sourceId"], each["id"])
+        return [printable(text or "") for text in (*told, *shown, self.why)]
+
+
+async def run(config: Config, wish: Wish, out: TextIO = sys.stdout) -> int:
+    """Print the report. The exit status: 1 where a source could not be read, 2 for a bad call."""
+    gateway = Gateway(config, over_the_network, wall_clock)
+    mine = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, mine.cancel if mine else print)
+    try:
+        if wish.account not in gateway.directories:
+            raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
+        async with gateway.sharing():
+            directory = gateway.directories[wish.account]
+            failed = await _read(directory, gateway.crawlers[wish.account])
+            for error in failed.values():
+                print(f"gateway: {printable(error.message)}", file=sys.stderr)
+            lines = await _lines(directory)
+            if wish.csv:
+                _write(lines, out)
+            else:
+                _print(lines, out)
+            return 1 if failed else 0
+    except GatewayError as error:
+        print(f"gateway: {printable(error.message)}", file=sys.stderr)
+        return 2
+    except asyncio.CancelledError:
+        return STOPPED
+    finally:
+        await gateway.aclose()
+
+
+async def _read(directory: Directory, crawler: Crawler) -> dict[Source, GatewayError]:
+    """Read the sources whose index is too old, with a progress bar on a terminal; failures by source."""
+    old = [source for source in directory.upstreams if not _fresh(directory, source)]
+    failed: dict[Source, GatewayError] = {}
+
+    async def scan(source: Source) -> None:
+        try:
+            await directory.upstreams[source].prepare()
+            await crawler.scan(source)
+        except GatewayError as error:
+            failed[source] = error
+
+    scans = asyncio.gather(*(scan(source) for source in old))
+    with _bar("reading", "contact") as bar:
+        while not scans.done():
+            bar.update(sum(crawler.progress[source].read for source in old) - bar.n)
+            await asyncio.wait((scans,), timeout=LOOK_SECONDS)
+        await scans
+    return failed
+
+
+def _fresh(directory: Directory, source: Source) -> bool:
+    states = directory.index.states(source, None)
+    return bool(states) and all(state.fresh for state in states)
+
+
+async def _lines(directory: Directory) -> list[Line]:
+    """The records of everybody who is there more than once, those twice in one source first."""
+    caller = Caller(name=CALLER, scopes=frozenset(Scope), account=directory.account)
+    people = People(directory, caller, None)
+    seen = await people.look()
+    crowds = await directory.census.crowds(seen.sight)
+    several = [person for crowd in crowds for person in crowd.people if len(person.records) > 1]
+    found: list[Line] = []
+    with _bar("comparing", "person", total=len(several)) as bar:
+        for start in range(0, len(several), STRETCH):
+            some = several[start : start + STRETCH]
+            for person in people.made(some, seen).values():
+                found.extend(_of_person(person))
+            bar.update(len(some))
+            await asyncio.sleep(0)
+    for conflict in await directory.census.conflicts(seen.sight):
+        found.extend(_of_conflict(conflict, directory))
+    return sorted(found, key=lambda line: (TWICE, SEVERAL, APART).index(line.kind))
+
+
+def _of_person(person: Person) -> Iterator[Line]:
+    count = Counter(contact["source"] for contact in contacts_of(person))
+    kind = TWICE if max(count.values()) > 1 else SEVERAL
+    for member in person["members"]:
+        yield Line(kind, person["id"], person["displayName"] or "", member["contact"], _why(member))
+
+
+def _of_conflict(conflict: Conflict, directory: Directory) -> Iterator[Line]:
+    for contact in directory.census.contacts(conflict.places).values():
+        yield Line(APART, "", "", contact, conflict.reason)
+
+
+def _why(member: PersonMember) -> str:
+    return "; ".join(f"{reason['rule']} {reason['normalisedAs']}" for reason in member["reasons"])
+
+
+def _write(lines: Iterable[Line], out: TextIO) -> None:
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    writer.writerows(cells(line.cells) for line in lines)
+
+
+def _print(lines: Sequence[Line], out: TextIO) -> None:
+    """The report for people: each person with their records, and a sum."""
+    last = None
+    for line in lines:
+        kind, person, name, source, source_id, _, *shown, why = line.cells
+        group = person or why
+        if group != last:
+            print(f"\n{name or 'Held apart'}: {kind}" if person else f"\n{kind}: {why}", file=out)
+            last = group
+        told = ", ".join(part for part in (*shown, person and why) if part)
+        print(f"  {source} {source_id}: {told}", file=out)
+    people = {line.person: line.kind for line in lines if line.person}
+    kinds = Counter(people.values())
+    apart = len({line.why for line in lines if not line.person})
+    print(
+        f"\n{len(people)} people have several records: {kinds[TWICE]} of them twice in one source. "
+        f"{apart} conflicts are held apart.",
+        file=out,
+    )
+
+
+def _bar(what: str, unit: str, total: int | None = None) -> "tqdm[Any]":
+    """A progress bar on a terminal, nothing elsewhere."""
+    return tqdm(desc=what, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
