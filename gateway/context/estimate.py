@@ -158,6 +158,36 @@ def _contacts(estimate: Estimate, selected: Selected, _: Counts, __: frozenset[s
     return step
 
 
+def _everybody(estimate: Estimate, selected: Selected, _: Counts, __: frozenset[str]) -> Step:
+    """People come from the index; each has about one record in some of the sources."""
+    first = _first(selected.arguments)
+    sources = estimate.sources(None, "contacts")
+    return Step(items={source: Range(first / max(1, len(sources)), first) for source in sources})
+
+
+def _person(estimate: Estimate, _: Selected, __: Counts, ___: frozenset[str]) -> Step:
+    """So does one, unless the index is too old: then sources that search are asked for the e-mail."""
+    sources = estimate.sources(None, "contacts")
+    traits = estimate.asked.directory.traits
+    return Step(
+        calls={source: MAYBE for source in sources if traits[source].searches},
+        items={source: Range(1 / max(1, len(sources)), 1.0) for source in sources},
+    )
+
+
+def _person_of_each(estimate: Estimate, _: Selected, items: Counts, __: frozenset[str]) -> Step:
+    """The person of each contact: each has about one more record."""
+    expected, worst = (sum(count[place] for count in items.values()) for place in (0, 1))
+    sources = estimate.sources(None, "contacts")
+    return Step(items={source: Range(2 * expected / max(1, len(sources)), worst) for source in sources})
+
+
+def _export(estimate: Estimate, _: Selected, __: Counts, ___: frozenset[str]) -> Step:
+    """The record with its groups, chat and messages, in each source."""
+    sources = estimate.sources(None, "contacts")
+    return Step(calls={source: Range(2.0 if source is not CHATS else 4.0, 10.0) for source in sources})
+
+
 def _groups(estimate: Estimate, selected: Selected, _: Counts, __: frozenset[str]) -> Step:
     sources = estimate.sources(selected.arguments.get("sources"), "groups")
     return _list(estimate, sources, _first(selected.arguments))
@@ -299,6 +329,12 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("Query", "contacts"): _contacts,
     ("Query", "contact"): _one("by"),
     ("Query", "chat"): _one("contact"),
+    ("Query", "person"): _person,
+    ("Query", "people"): _everybody,
+    ("Query", "drift"): _everybody,
+    ("Query", "identityConflicts"): _everybody,
+    ("Query", "exportPerson"): _export,
+    ("Contact", "person"): _person_of_each,
     ("Query", "group"): _one("by"),
     ("Query", "groups"): _groups,
     ("Query", "node"): _node,

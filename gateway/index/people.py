@@ -252,7 +252,9 @@ def everyone(db: sqlite3.Connection, account: str, sight: Sight, spoken: Spoken,
     sharing = {key: tuple(rows) for key, rows in holders.items()}
     reading = Reading(db, account, sight, spoken, rules, _records=dict(records), _holders=sharing)
     found = reading.crowds(sorted(tied))
-    return [crowd for crowd in found if sum(len(person.records) for person in crowd.people) > 1]
+    return [
+        each for each in found if each.conflicts or sum(len(person.records) for person in each.people) > 1
+    ]
 
 
 def row_of(db: sqlite3.Connection, account: str, source: str, id_: str) -> int | None:
