@@ -15,7 +15,7 @@ from tests.support.process import sandbox
 
 TELL = "addEventListener('securitypolicyviolation', (event) => refused(event.effectiveDirective))"
 NAMES = (
-    *("query People", "query Find", "query Groups", "query Chats", "query Sources"),
+    *("query People", "query OnePerson", "query Find", "query Groups", "query Chats", "query Sources"),
     *("mutation Create", "query Events"),
 )
 QUERY = "query Mine { contacts(first: 2) { nodes { source displayName } } sources { name status } }"

@@ -26,6 +26,34 @@ query People {
         variables="",
     ),
     Example(
+        name="One person, and why",
+        query="""\
+query OnePerson($search: String) {
+  people(first: 3, search: $search) {
+    nodes {
+      displayName
+      emails
+      phones
+      members {
+        contact { source displayName email phone }
+        confidence
+        reasons { rule left right normalisedAs }
+      }
+      provenance(fields: ["displayName", "company"]) {
+        field
+        chosen
+        rule
+        conflicting
+        candidates { source value }
+      }
+    }
+    sources { source status asOf }
+  }
+}
+""",
+        variables='{ "search": "anthony" }',
+    ),
+    Example(
         name="Search, filter, sort",
         query="""\
 query Find($name: String) {
