@@ -17,6 +17,7 @@ COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 COUNTRY_KEYS: Final = frozenset({"country", "countrycode", "country_code"})
 LONGEST_ID: Final = 200
 REPEATED: Final = 7  # equal digits at the end of what nobody's phone is
+MADE_UP: Final = 3  # letters of a mailbox that is called as its domain
 ROW: Final = "01234567890123456789"
 FALLING: Final = "98765432109876543210"
 
@@ -97,20 +98,35 @@ def provided(form: str) -> str | None:
 
 
 def joins(key: Key, rules: Rules) -> bool:
-    """Whether a key can be one person's: no role's mailbox, no placeholder, not named by the operator."""
+    """Whether a key can be one person's: no role's mailbox, no made-up phone, not named by the operator."""
     kind, value = key
     if value in rules.shared:
         return False
     if kind in (EMAIL, MAILBOX):
-        local, at, _ = value.rpartition("@")
-        word = local.partition("+")[0].replace("-", "").replace("_", "").replace(".", "")
-        return bool(at) and word not in rules.roles and local not in rules.roles
-    return kind != PHONE or not placeholder(value)
+        return _is_own(value, rules.roles)
+    return kind != PHONE or not (placeholder(value) or local_only(value))
+
+
+def _is_own(value: str, roles: frozenset[str]) -> bool:
+    """Whether a mailbox can be one person's: not a role's, and not made up as "a@a.com" is."""
+    local, _, domain = value.rpartition("@")
+    word = local.partition("+")[0].replace("-", "").replace("_", "").replace(".", "")
+    made_up = len(word) <= MADE_UP and word == domain.partition(".")[0]
+    return bool(word) and not made_up and word not in roles and local not in roles
 
 
 @lru_cache(maxsize=16_384)
 def placeholder(number: str) -> bool:
-    """Whether a phone was made up: one digit over and over, or digits in a row."""
+    """Whether a phone was made up: one digit over and over, digits in a row, or the same three."""
     digits = number.removeprefix("+")
-    last = digits[-REPEATED:]
-    return len(set(last)) == 1 or digits[-REPEATED - 1 :] in ROW or digits[-REPEATED - 1 :] in FALLING
+    row = digits[-REPEATED - 1 :]
+    if len(set(digits[-REPEATED:])) == 1 or row in ROW or row in FALLING:
+        return True
+    return any(digits[at : at + 3] * 3 == digits[at : at + 9] for at in range(len(digits) - 8))
+
+
+@lru_cache(maxsize=16_384)
+def local_only(number: str) -> bool:
+    """Whether a phone lacks its area code: as many people have it as there are areas."""
+    reason = phonenumbers.is_possible_number_with_reason(phonenumbers.parse(number))
+    return reason == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY

@@ -16,12 +16,16 @@ EXTERNAL: Final = "external:"  # in front of the name that an operator has given
 
 # Mailboxes of a role, and words that stand where there is no address.
 ROLES: Final = (
-    "abuse accounting accounts admin administration billing booking bookings careers contact "
-    "customercare customerservice enquiries enquiry events feedback finance hello help helpdesk hi "
-    "hostmaster hr info information inquiries inquiry invoice invoices it jobs kontakt legal mail "
-    "mailbox marketing media office order orders post postmaster pr press privacy reception recruiting "
-    "reservations sales security service shop staff support team tech webmaster welcome anonymous "
-    "donotreply email empty example fake guest na nobody noemail nomail none noreply null test unknown"
+    "abuse accounting accounts admin administration administrator billing booking bookings buchhaltung "
+    "careers contact contactus customercare customerservice einkauf enquiries enquiry events feedback "
+    "finance frontdesk general hello help helpdesk hi hostmaster hr info information inquiries inquiry "
+    "invoice invoices it jobs kontakt legal mail mailbox management marketing media newsletter office "
+    "order orders payroll post postmaster pr press privacy procurement purchasing reception rechnung "
+    "recruiting registration reservations returns sales secretary security service shipping shop staff "
+    "store support team tech vertrieb warehouse webmaster welcome zentrale "
+    "0 00 000 111 123 1234 12345 anonymous asdf blank customer donotreply dummy email empty example fake "
+    "guest na nil no nobody noemail nomail none noone noreply notavailable notgiven notprovided null "
+    "sample test tester unknown user xxx"
 )
 
 
@@ -74,12 +78,12 @@ def read_roles(value: str) -> frozenset[str]:
 
 
 def read_shared(value: str) -> frozenset[str]:
-    """E-mails and phones with their country code, separated by commas."""
+    """E-mails and phones with a plus and their country code, separated by commas."""
     found: set[str] = set()
     for each in (part.strip() for part in value.split(",") if part.strip()):
-        form = same_email(each) if "@" in each else e164(each, "ZZ")
+        form = same_email(each) if "@" in each else e164(each, "ZZ") if each.startswith("+") else None
         if form is None:
-            raise ValueError("has a phone without a country code, or what is no phone")
+            raise ValueError("has a phone without a plus and a country code, or what is no phone")
         found.add(form)
     return frozenset(found)
 
