@@ -32,7 +32,8 @@ def likeness(members: Sequence[Contact], other: Contact) -> tuple[float, list[st
     if city and any(_city(member) == city for member in members):
         score += CITY
         reasons.append(f"Same city: {_city(other).title()}")
-    mail = next((text for member in members for text in member["emails"] if _near(text, other)), None)
+    near = (text for member in members for text in member["emails"] if _near(text, other))
+    mail = min(near, default=None)
     if mail is not None:
         score += MAIL
         reasons.append(f"E-mail almost the same as {mail}")

@@ -1,15 +1,17 @@
 """One view of a person out of several records: which value is shown, and where records disagree."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from math import inf
 from typing import Any, Final
 
 from gateway.identity import keys
 from gateway.identity.rules import FIELDS, Rules, Survival
 from gateway.model.contact import Contact
 from gateway.model.person import FieldCandidate, FieldProvenance
-from gateway.model.text import folded, same_email
+from gateway.model.text import e164, folded, same_email
 
-NEVER: Final = ""  # sorts in front of every time
+NEVER: Final = inf  # sorts behind every time
 
 
 def provenance(members: Sequence[Contact], field: str, rules: Rules) -> FieldProvenance:
@@ -89,8 +91,8 @@ def phones(members: Sequence[Contact], rules: Rules) -> list[str]:
     """All phones, each once, the one shown first; in E.164 where they can be read."""
     found: dict[str, None] = {}
     for member in sorted(members, key=_rank("phone", rules.survival["phone"], rules)):
-        forms = {text: number for number, text in keys.phones(member, rules).items()}
-        found.update(dict.fromkeys(forms.get(text, text.strip()) for text in member["phones"]))
+        region = keys.region_of(member, rules)
+        found.update(dict.fromkeys(e164(text, region) or text.strip() for text in member["phones"]))
     return list(found)
 
 
@@ -102,10 +104,10 @@ def _rank(field: str, rule: Survival, rules: Rules) -> Callable[[Contact], tuple
     """Sorts records by a rule, then by the others, then by id: the same whatever their order was."""
 
     def rank(member: Contact) -> tuple[Any, ...]:
-        recent = member["updatedAt"] or member["createdAt"] or NEVER
+        recent = member["updatedAt"] or member["createdAt"]
         by: Mapping[Survival, Any] = {
             Survival.SOURCE_PRIORITY: rules.priority.index(member["source"]),
-            Survival.MOST_RECENT: tuple(-ord(sign) for sign in recent) or (1,),
+            Survival.MOST_RECENT: -datetime.fromisoformat(recent).timestamp() if recent else NEVER,
             Survival.MOST_COMPLETE: tuple(-part for part in _completeness(value_of(member, field))),
         }
         others = (by[each] for each in Survival if each is not rule)
