@@ -1,16 +1,18 @@
 """Which records are one person.
 
 Records are joined step by step, the surest evidence first: what people have said by hand, ids that an
-operator has named, e-mails, phones. Each step joins what the steps before have left, for all keys at once, so
-the outcome does not depend on any order. Whatever contradicts is held apart and told as a conflict.
+operator has named, then e-mails and phones, of the same names before of names that may be the same. Each
+step joins what the steps before have left, for all keys at once, so the outcome does not depend on any order.
+Whatever contradicts is held apart and told as a conflict.
 
-Contradictions: two ids of one kind; names of a family that are not the same; names that differ, or are only
-close, beside a second key that differs; a phone under two different names, which is a shared one.
+Contradictions: two ids of one kind; names that differ, as a phone or mailbox under two names is a shared one;
+names that are only close, where the second key, a phone beside an e-mail, speaks against it or does not speak
+for it; two records of one source with different names and a kind of key in which they differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from typing import Final
 
 from gateway.identity.keys import Key
@@ -18,8 +20,14 @@ from gateway.identity.names import Kin, Name, kin
 from gateway.identity.rules import EMAIL, EXTERNAL, MAILBOX, PHONE
 
 BY_HAND: Final = "hand"
-STEPS: Final = (BY_HAND, EXTERNAL, EMAIL, PHONE)
-SHOWN: Final = 5  # names in a reason
+LAST: Final = Kin.UNKNOWN  # names that are further apart tie nobody
+# By what a step ties, and names as near as what. Who is one person for sure is joined before it is asked who
+# may be, so that a name cut short does not hide that two people have the key.
+STEPS: Final = (
+    (BY_HAND, LAST),
+    (EXTERNAL, LAST),
+    *((kind, nearest) for nearest in (Kin.SAME, Kin.NEAR, Kin.PART, LAST) for kind in (EMAIL, PHONE)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """What people have said of pairs of records, by the name of one: these are one, or never are."""
+    """What people have said of pairs of records, by the name of either: these are one, or never are."""
 
     same: Mapping[str, frozenset[str]] = field(default_factory=dict)
     never: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -75,8 +83,10 @@ class _Group:
                 self.keys.setdefault(kind, set()).add(value)
 
     @property
-    def first(self) -> int:
-        return min(record.place for record in self.records)
+    def named(self) -> list[Evidence]:
+        """The records that say most of a name."""
+        known = [record for record in self.records if record.name.known]
+        return [record for record in known if record.name.full] or known or self.records
 
 
 def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = False) -> Solution:
@@ -88,19 +98,20 @@ def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = Fals
         return Solution(((records[0].place,),), ())
     groups = [_Group([record]) for record in sorted(records, key=lambda each: each.place)]
     conflicts: list[Conflict] = []
-    for step in STEPS[:1] if oversized else STEPS:
-        groups = _Step(step, groups, spoken, conflicts).joined()
+    for kind, nearest in STEPS[:1] if oversized else STEPS:
+        groups = _Step(kind, nearest, groups, spoken, conflicts).joined()
     people = sorted(tuple(sorted(record.place for record in group.records)) for group in groups)
-    return Solution(tuple(people), _distinct(conflicts))
+    return Solution(tuple(people), _distinct(conflicts, people))
 
 
 class _Step:
     """Joins groups by one kind of evidence."""
 
     def __init__(
-        self, kind: str, groups: Sequence[_Group], spoken: Spoken, conflicts: list[Conflict]
+        self, kind: str, nearest: Kin, groups: Sequence[_Group], spoken: Spoken, conflicts: list[Conflict]
     ) -> None:
         self._kind = kind
+        self._nearest = nearest
         self._groups = groups
         self._spoken = spoken
         self._conflicts = conflicts
@@ -113,10 +124,11 @@ class _Step:
             return list(self._groups)
         found: list[_Group] = []
         for members in _components(range(len(self._groups)), ties):
-            why = self._contradiction(members) if len(members) > 1 else None
+            why = self._contradiction(members)
             if why is None:
                 found.append(_Group([each for place in members for each in self._groups[place].records]))
             else:
+                why = why or "two of them are kept apart by hand."
                 self._hold_apart(members, f"Held together by a chain only: {why}", f"chain:{self._kind}")
                 found.extend(self._groups[place] for place in members)
         return found
@@ -157,12 +169,9 @@ class _Step:
         """
         pairs = list(combinations(holders, 2))
         apart = {pair: why for pair in pairs if (why := self._apart(*pair)) is not None}
-        if not apart:
-            return list(pairwise(holders))
         ties: list[tuple[int, int]] = []
-        alike = _components(holders, [pair for pair in pairs if pair not in apart])
         unclear = False
-        for members in alike:
+        for members in _components(holders, [p for p in pairs if p not in apart and self._are_near(*p)]):
             if any(pair in apart for pair in combinations(members, 2)):
                 unclear = True
             else:
@@ -173,6 +182,12 @@ class _Step:
             why = told[0] if told else "one of them is tied to two that are kept apart by hand."
             self._hold_apart(holders, f"They share the {kind} {key[1]}, but {why}", f"{key[0]}:{key[1]}")
         return ties
+
+    def _are_near(self, one: int, other: int) -> bool:
+        """Whether the names of two groups are as near as this step asks for."""
+        if self._nearest is LAST:
+            return True  # whoever is further apart was told apart
+        return _nearest(self._groups[one], self._groups[other])[2] <= self._nearest
 
     def _contradiction(self, members: Sequence[int]) -> str | None:
         """Why some groups cannot be one person; "" where that was said by hand."""
@@ -188,38 +203,47 @@ class _Step:
 
     def _why(self, one: _Group, other: _Group) -> str | None:
         never = self._spoken.never
-        if never and any(b.ref in never.get(a.ref, ()) for a in one.records for b in other.records):
+        if never and any(_said(never, a.ref, b.ref) for a, b in product(one.records, other.records)):
             return ""
         if self._kind == BY_HAND:
             return None
-        for kind in one.keys.keys() & other.keys.keys():
+        for kind in sorted(one.keys.keys() & other.keys.keys()):
             if kind.startswith(EXTERNAL) and not one.keys[kind] & other.keys[kind]:
                 return f"their {kind.removeprefix(EXTERNAL)} differ."
-        if self._kind == EXTERNAL:
-            return None
-        return self._by_name(one, other)
+        return None if self._kind == EXTERNAL else self._by_name(one, other)
 
     def _by_name(self, one: _Group, other: _Group) -> str | None:
-        pairs = [(a, b, kin(a.name, b.name)) for a in one.records for b in other.records]
-        for a, b, how in pairs:  # two of one source are two on purpose, if anything says so
-            if a.source == b.source and how > Kin.UNKNOWN and _differ(a, b):
+        for a, b in product(one.records, other.records):  # two of one source are two on purpose
+            if a.source == b.source and kin(a.name, b.name) > Kin.UNKNOWN and _differ(a, b):
                 return f"{_named(a)} and {_named(b)} of {a.source} have nothing else in common."
-        a, b, nearest = min(pairs, key=lambda pair: (pair[2], pair[0].place, pair[1].place))
-        second = PHONE if self._kind == EMAIL else EMAIL
-        differing = bool(
-            one.keys.get(second) and other.keys.get(second) and not one.keys[second] & other.keys[second]
-        )
+        a, b, nearest = _nearest(one, other)
         if nearest is Kin.RELATIVE:
             return f"{_named(a)} and {_named(b)} are two people of one name."
-        if nearest is Kin.OTHER and (differing or self._kind == PHONE):
+        if nearest is Kin.OTHER:
             return f"the names differ: {_named(a)} and {_named(b)}."
-        if differing and (nearest is Kin.CLOSE or (nearest is Kin.UNKNOWN and self._kind == PHONE)):
-            return f"{_named(a)} and {_named(b)} may be two people: each has another {second}."
+        return self._by_second(nearest, one, other, f"{_named(a)} and {_named(b)} may be two people:")
+
+    def _by_second(self, nearest: Kin, one: _Group, other: _Group, why: str) -> str | None:
+        """What the second key says, a phone beside an e-mail, where names alone do not tell."""
+        second = PHONE if self._kind == EMAIL else EMAIL
+        mine, theirs = one.keys.get(second, set()), other.keys.get(second, set())
+        if nearest < Kin.CLOSE or mine & theirs:
+            return None
+        if nearest is Kin.DOUBTFUL or (nearest is Kin.CLOSE and self._kind == PHONE):
+            return f"{why} they have no {second} in common."
+        if mine and theirs and (nearest is Kin.CLOSE or self._kind == PHONE):
+            return f"{why} each has another {second}."
         return None
 
     def _hold_apart(self, members: Sequence[int], reason: str, mark: str) -> None:
+        if self._nearest is not LAST:
+            return  # it may become clear yet
         places = sorted(record.place for at in members for record in self._groups[at].records)
         self._conflicts.append(Conflict(tuple(places), reason, mark))
+
+
+def _said(statements: Mapping[str, frozenset[str]], one: str, other: str) -> bool:
+    return other in statements.get(one, ()) or one in statements.get(other, ())
 
 
 def _differ(one: Evidence, other: Evidence) -> bool:
@@ -230,6 +254,12 @@ def _differ(one: Evidence, other: Evidence) -> bool:
         if mine and theirs and not mine & theirs:
             return True
     return False
+
+
+def _nearest(one: _Group, other: _Group) -> tuple[Evidence, Evidence, Kin]:
+    """The two records of two groups whose names are nearest, of those that say most."""
+    pairs = ((a, b, kin(a.name, b.name)) for a, b in product(one.named, other.named))
+    return min(pairs, key=lambda pair: (pair[2], pair[0].place, pair[1].place))
 
 
 def _named(record: Evidence) -> str:
@@ -255,10 +285,13 @@ def _components(members: Iterable[int], ties: Iterable[tuple[int, int]]) -> list
     return [sorted(each) for each in found.values()]
 
 
-def _distinct(conflicts: Sequence[Conflict]) -> tuple[Conflict, ...]:
-    """Conflicts of the same records as one."""
+def _distinct(conflicts: Sequence[Conflict], people: Sequence[tuple[int, ...]]) -> tuple[Conflict, ...]:
+    """Conflicts of the same records as one, without those that a later step has settled."""
+    whose = {place: at for at, person in enumerate(people) for place in person}
     found: dict[tuple[int, ...], Conflict] = {}
     for each in conflicts:
+        if len({whose[place] for place in each.places}) == 1:
+            continue
         held = found.get(each.places)
         found[each.places] = (
             each
