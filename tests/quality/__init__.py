@@ -1,0 +1,1 @@
+"""How well people are recognised, where the truth is known."""
