@@ -155,7 +155,9 @@ class Gateway:
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self.journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
         self.sayings = Sayings(self.journal)
-        self._store: Store = SqliteStore(folder and folder / INDEX_FILE, config.rules, self.sayings.spoken)
+        self._store: Store = SqliteStore(
+            folder and folder / INDEX_FILE, config.rules, self.sayings.spoken, self.sayings.hear
+        )
         self.feed = Feed(self.journal)
         self._once = Once(self.journal, self._owner, now)
         self.shelf = MemoryShelf(config.cache_bytes)

@@ -13,7 +13,8 @@ from cachetools import LRUCache
 from gateway.identity import survivors
 from gateway.identity.clusters import Conflict
 from gateway.identity.rules import Rules
-from gateway.index.people import Cluster, Crowd, Sight
+from gateway.index.heirs import Sight
+from gateway.index.people import Cluster, Crowd
 from gateway.index.reader import Index
 from gateway.journal.spoken import Sayings
 from gateway.model.contact import Contact

@@ -12,7 +12,7 @@ from gateway.federation.census import Census
 from gateway.federation.fanout import ask
 from gateway.federation.health import HealthBoard
 from gateway.identity.rules import EVERY, Rules
-from gateway.index.people import Sight
+from gateway.index.heirs import Sight
 from gateway.index.reader import Index
 from gateway.journal.spoken import Sayings
 from gateway.model.caller import Caller

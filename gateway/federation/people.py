@@ -17,7 +17,8 @@ from gateway.identity import keys, reasons, survivors
 from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
 from gateway.identity.rules import EMAIL, MAILBOX, PHONE
-from gateway.index.people import Cluster, Sight
+from gateway.index.heirs import Sight
+from gateway.index.people import Cluster
 from gateway.index.reader import State
 from gateway.journal.spoken import Heard, Pair, pair
 from gateway.model import ids
@@ -152,7 +153,8 @@ class People:
         named = ids.expect(text, "Person", self.account)
         self.directory.upstream(named.source, self._caller)
         seen = await self.look()
-        row = self.directory.index.store.standing_for(self.account, named.source.value, named.parts[0])
+        store = self.directory.index.store
+        row = store.standing_for(self.account, seen.sight, named.source.value, named.parts[0])
         return self._person(row, seen)
 
     async def of(self, some: Sequence[ContactKey]) -> dict[ContactKey, Person]:
@@ -291,16 +293,20 @@ class People:
         found: list[tuple[int, Cluster]] = []
         end = start
         while True:
-            rows = await store.walk(self.account, seen.sight, search=search, after=end, limit=STRETCH)
-            clusters = store.people(self.account, seen.sight, rows)
+            if search is None:
+                spots = await store.spots(self.account, seen.sight, end, STRETCH)
+            else:
+                rows = await store.walk(self.account, seen.sight, search=search, after=end, limit=STRETCH)
+                spots = [(row, row) for row in rows]
+            clusters = store.people(self.account, seen.sight, [row for _, row in spots])
             places = await self._places(clusters, search, seen)
-            for row in rows:
-                if row in clusters and places[clusters[row].rows] == row:
+            for spot, row in spots:
+                if row in clusters and places[clusters[row].rows] == spot:
                     if len(found) == first:
                         return found, end, True
-                    found.append((row, clusters[row]))
-                end = row
-            if len(rows) < STRETCH:
+                    found.append((spot, clusters[row]))
+                end = spot
+            if len(spots) < STRETCH:
                 return found, end, False
 
     async def _places(

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ from gateway.identity.clusters import Conflict, Evidence, Spoken, solve
 from gateway.identity.keys import Key, joins
 from gateway.identity.names import name_of
 from gateway.identity.rules import Rules
+from gateway.index import heirs
+from gateway.index.heirs import Former, House, Seen, Sight, sees, sight_of
 from gateway.model.source import Source
 
 MOST_HOLDERS: Final = 200  # of one key, in all sources; more make it nobody's
@@ -17,9 +19,6 @@ MOST_RECORDS: Final = 200  # that hang together; more are not one person
 LATEST: Final = "~"  # sorts behind every time
 ORDER: Final = {source.value: place for place, source in enumerate(Source)}
 TAG: Final = "tag"
-
-Sight = Mapping[str, frozenset[str] | None]
-"""What a caller may see: modules by source, None for all of them."""
 
 COLUMNS: Final = "rowid, source, module, id, created, name, first, last"
 
@@ -49,12 +48,6 @@ class Crowd:
     conflicts: tuple[Conflict, ...]
 
 
-def sees(sight: Sight, source: str, module: str) -> bool:
-    """Whether a row is seen."""
-    modules = sight.get(source, frozenset())
-    return modules is None or module in modules
-
-
 @dataclass(slots=True, eq=False)
 class Reading:
     """One look at the people of an account. What it has read once it does not read again."""
@@ -70,6 +63,7 @@ class Reading:
     def crowds(self, rows: Iterable[int]) -> list[Crowd]:
         """What hangs together with each of some rows; each crowd once."""
         met: set[int] = set()
+        huge: set[int] = set()
         found: list[Crowd] = []
         for row in rows:
             if row in met:
@@ -80,8 +74,11 @@ class Reading:
             met.update(record.place for record in mine)
             if mine:
                 made = crowd(mine, self.spoken, self._formers(mine), oversized=oversized)
-                if oversized and row == min(record.place for record in records):
-                    made = Crowd(made.people, (*made.conflicts, _too_many(records)))
+                if oversized:
+                    places = {record.place for record in records}
+                    if not places & huge:
+                        made = Crowd(made.people, (*made.conflicts, _too_many(records)))
+                    huge |= places
                 found.append(made)
         return found
 
@@ -132,9 +129,7 @@ class Reading:
         return self._records[row]
 
     def _evidence(self, held: Sequence[Any]) -> Evidence:
-        sql = "SELECT kind, value FROM contact_key WHERE contact = ? AND kind <> 'tag'"
-        keys = self.db.execute(sql, (held[0],)).fetchall()
-        strong = (key for key in keys if joins(key, self.rules) and self._sharing(key))
+        strong = (key for key in self._keys(held[0]) if self._sharing(key))
         return evidence(held, frozenset(strong))
 
     def _sharing(self, key: Key) -> tuple[int, ...]:
@@ -160,32 +155,37 @@ class Reading:
             if row is not None:
                 yield row
 
-    def _formers(self, records: Sequence[Evidence]) -> list["Former"]:
-        sql = (
-            "SELECT source, module, id, created, place, heir_source || ':' || heir_id FROM former "
-            "WHERE account = ? AND heir_source = ? AND heir_id = ? AND named"
-        )
-        found: list[Former] = []
-        for record in records:
-            found += (
-                Former(source, id_, created, place, heir)
-                for source, module, id_, created, place, heir in self.db.execute(
-                    sql, (self.account, *record.ref.split(":", 1))
-                )
-                if sees(self.sight, source, module)
-            )
-        return found
+    def houses(self, row: int) -> frozenset[House]:
+        """Where the records lie that could be tied to one, for whoever may see them."""
+        found: set[House] = set()
+        rows, keys = {row}, set[Key]()
+        waiting = [row]
+        while waiting and len(rows) <= MOST_RECORDS:
+            place = waiting.pop()
+            sql = "SELECT source, module, id FROM contact WHERE rowid = ? AND account = ?"
+            held = self.db.execute(sql, (place, self.account)).fetchone()
+            if held is None:
+                continue
+            found.add(held[:2])
+            new = set(self._keys(place)) - keys
+            keys |= new
+            near = {other for key in new for other, _, _ in self._read_holders(key)}
+            near.update(self._said_same(f"{held[0]}:{held[2]}"))
+            waiting.extend(near - rows)
+            rows |= near
+        return frozenset(found)
 
+    def _keys(self, row: int) -> list[Key]:
+        """The keys of a row that can join."""
+        sql = "SELECT kind, value FROM contact_key WHERE contact = ? AND kind <> 'tag'"
+        return [key for key in self.db.execute(sql, (row,)) if joins(key, self.rules)]
 
-@dataclass(frozen=True, slots=True)
-class Former:
-    """A record that is gone and has named a person; `heir` is one that stays of it, as `SOURCE:id`."""
-
-    source: str
-    id: str
-    created: str | None
-    place: int
-    heir: str
+    def _formers(self, records: Sequence[Evidence]) -> list[Former]:
+        return [
+            former
+            for record in records
+            for former in heirs.formers(self.db, self.account, self.sight, record.ref)
+        ]
 
 
 def crowd(
@@ -203,7 +203,7 @@ def crowd(
             [(_age(mine[0]), (mine[0].source, mine[0].ref.split(":", 1)[1]))]
             + [(_aged(each.created, each.source, each.id), (each.source, each.id)) for each in gone]
         )
-        first = min([*places, *(each.place for each in gone)])
+        first = min([*places, *(each.place for each in gone if each.place is not None)])
         people.append(Cluster(founder, first, tuple(mine)))
     return Crowd(tuple(people), solution.conflicts)
 
@@ -264,41 +264,28 @@ def row_of(db: sqlite3.Connection, account: str, source: str, id_: str) -> int |
     return found[0] if found else None
 
 
-def heir_of(db: sqlite3.Connection, account: str, source: str, id_: str) -> int | None:
-    """The number of a row that stands for a record: itself, or what has stayed of its person."""
-    found = row_of(db, account, source, id_)
-    if found is not None:
-        return found
-    sql = "SELECT heir_source, heir_id FROM former WHERE account = ? AND source = ? AND id = ?"
-    heir = db.execute(sql, (account, source, id_)).fetchone()
-    return row_of(db, account, *heir) if heir else None
-
-
-def bequeath(reading: Reading, leaving: Sequence[int]) -> None:
+def bequeath(
+    db: sqlite3.Connection, account: str, spoken: Spoken, rules: Rules, leaving: Sequence[int]
+) -> None:
     """Remember, of rows that are about to go, who of their person stays, as their ids go on to name it."""
     going = set(leaving)
-    db, account = reading.db, reading.account
-    for row, person in reading.clusters(leaving).items():
-        if row not in going:
-            continue
-        record = next(each for each in person.records if each.place == row)
-        source, id_ = record.ref.split(":", 1)
-        here = (account, source, id_)
-        stays = next((each.ref for each in person.records if each.place not in going), None)
-        if stays is None:
-            db.execute("DELETE FROM former WHERE account = ? AND heir_source = ? AND heir_id = ?", here)
-            continue
-        heir = stays.split(":", 1)
-        db.execute(
-            "UPDATE former SET heir_source = ?, heir_id = ? "
-            "WHERE account = ? AND heir_source = ? AND heir_id = ?",
-            (*heir, *here),
-        )
-        db.execute(
-            "INSERT OR REPLACE INTO former SELECT account, source, module, id, created, rowid, ?, ?, ? "
-            "FROM contact WHERE rowid = ?",
-            (*heir, person.founder == (source, id_), row),
-        )
+    readings: dict[Seen, Reading] = {}
+    everywhere = Reading(db, account, {}, spoken, rules)
+    for row in leaving:
+        source, module, id_, created = db.execute(
+            "SELECT source, module, id, created FROM contact WHERE rowid = ?", (row,)
+        ).fetchone()
+        houses = everywhere.houses(row)
+        stay: dict[Seen, str] = {}
+        for seen in heirs.choices((source, module), houses):
+            if seen not in readings:
+                readings[seen] = Reading(db, account, sight_of(seen), spoken, rules)
+            person = readings[seen].clusters([row])[row]
+            heir = next((each.ref for each in person.records if each.place not in going), None)
+            if heir is not None:
+                stay[seen] = heir
+        former = Former(source, module, id_, created, row)
+        heirs.keep(db, account, former, houses, stay)
 
 
 def _age(record: Evidence) -> tuple[str, int, str]:

@@ -2,32 +2,34 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from gateway.errors import StateUnavailable
 from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
 from gateway.identity.rules import Rules
-from gateway.index import people, query
-from gateway.index.people import Cluster, Crowd, Reading, Sight
+from gateway.index import heirs, people, query
+from gateway.index.heirs import Sight
+from gateway.index.people import Cluster, Crowd, Reading
 from gateway.index.query import Question
 from gateway.index.rows import Row
 from gateway.model.filter import Order
-from gateway.model.source import Source
 from gateway.model.text import folded
 
 T = TypeVar("T")
 
-VERSION: Final = 5  # of the tables; an index of another version is filled anew
+VERSION: Final = 6  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 16_384
 
 SCHEMA: Final = """
 CREATE TABLE contact (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- that of a row that is gone is not given again
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
     position INTEGER NOT NULL, generation INTEGER NOT NULL, as_of TEXT NOT NULL, record BLOB NOT NULL,
     digest TEXT NOT NULL, told BLOB, confirmed TEXT,
@@ -58,17 +60,7 @@ CREATE TABLE gone (
     PRIMARY KEY (account, source, module, id)
 ) WITHOUT ROWID;
 """
-KEPT: Final = """
-CREATE TABLE IF NOT EXISTS former (
-    account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL, id TEXT NOT NULL,
-    created TEXT, place INTEGER NOT NULL, heir_source TEXT NOT NULL, heir_id TEXT NOT NULL,
-    named INTEGER NOT NULL,
-    PRIMARY KEY (account, source, id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS former_heir ON former (account, heir_source, heir_id);
-"""
 TABLES: Final = ("contact", "contact_key", "contact_text", "scan", "gone")
-EVERYTHING: Final[Sight] = {source.value: None for source in Source}
 USUAL: Final = Rules()
 SILENCE: Final = Spoken()
 NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
@@ -202,15 +194,11 @@ class Store(Protocol):
         """
         ...
 
-    def crowds(self, account: str, sight: Sight, rows: Sequence[int]) -> list[Crowd]:
-        """What hangs together with each of some rows, each crowd once."""
-        ...
-
     def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
         """The rows that hold a key."""
         ...
 
-    def standing_for(self, account: str, source: str, id_: str) -> int | None:
+    def standing_for(self, account: str, sight: Sight, source: str, id_: str) -> int | None:
         """The row of a record, or, where it is gone, of one that has stayed of its person."""
         ...
 
@@ -225,6 +213,13 @@ class Store(Protocol):
         among: Sequence[int] | None = None,
     ) -> list[int]:
         """Numbers of rows of all sources behind a number that fit a search; `among`: of these only."""
+        ...
+
+    async def spots(self, account: str, sight: Sight, after: int, limit: int) -> list[tuple[int, int]]:
+        """The places of rows of all sources, and of records that are gone, behind a number.
+
+        Each with the number of the row of a record whose person may stand there; 0 for none.
+        """
         ...
 
     async def everyone(self, account: str, sight: Sight) -> list[Crowd]:
@@ -246,7 +241,8 @@ class SqliteStore(Store):
     Writing and long reads happen on one thread of its own; reads by key happen where they are asked for, on
     a connection of their own, and take some ten microseconds. In memory both share one connection.
 
-    `rules` and `spoken`, what was said by hand in an account, tell who is one person.
+    `rules` and `spoken`, what was said by hand in an account, tell who is one person; `hear` learns the
+    latest of that, before records go.
     """
 
     def __init__(
@@ -254,10 +250,12 @@ class SqliteStore(Store):
         path: Path | None,
         rules: Rules = USUAL,
         spoken: Callable[[str], Spoken] = lambda _: SILENCE,
+        hear: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
         self._path = path
         self._rules = rules
         self._spoken = spoken
+        self._hear = hear
         self.changed = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._writer = _opened(path)
@@ -323,6 +321,7 @@ class SqliteStore(Store):
                     ).fetchall()
                     self._take_leave(db, account, gone)
 
+        await self._listen(account)
         await self._run(run)
 
     async def forget(self, beginning: str) -> None:
@@ -334,7 +333,7 @@ class SqliteStore(Store):
                 named = (len(beginning), beginning)
                 _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
                 self.changed += 1
-                for table in ("scan", "gone", "former"):
+                for table in ("scan", "gone", "heir"):
                     db.execute(f"DELETE FROM {table} {those}", named)  # noqa: S608
 
         await self._run(run)
@@ -364,6 +363,7 @@ class SqliteStore(Store):
                 )
                 return left
 
+        await self._listen(account)
         return await self._run(run)
 
     async def changes(
@@ -428,17 +428,13 @@ class SqliteStore(Store):
         said = self._spoken(account) if spoken is None else spoken
         return Reading(self._reader, account, sight, said, self._rules).clusters(rows)
 
-    def crowds(self, account: str, sight: Sight, rows: Sequence[int]) -> list[Crowd]:
-        """What hangs together with each of some rows."""
-        return self._reading(self._reader, account, sight).crowds(rows)
-
     def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
         """The rows that hold a key."""
         return self._reading(self._reader, account, sight).holding(key)
 
-    def standing_for(self, account: str, source: str, id_: str) -> int | None:
+    def standing_for(self, account: str, sight: Sight, source: str, id_: str) -> int | None:
         """The row of a record, or of one that has stayed of its person."""
-        return people.heir_of(self._reader, account, source, id_)
+        return heirs.standing_for(self._reader, account, sight, source, id_)
 
     async def walk(
         self,
@@ -453,6 +449,17 @@ class SqliteStore(Store):
         """Numbers of rows of all sources behind a number that fit a search."""
         sql, values = query.walk(account, sight, search=search, after=after, limit=limit, among=among)
         return await self._run(lambda: [row for (row,) in self._writer.execute(sql, values)])
+
+    async def spots(self, account: str, sight: Sight, after: int, limit: int) -> list[tuple[int, int]]:
+        """The places of rows, and of records that are gone, behind a number."""
+        sql, values = query.walk(account, sight, search=None, after=after, limit=limit)
+
+        def run() -> list[tuple[int, int]]:
+            rows = [(row, row) for (row,) in self._writer.execute(sql, values)]
+            gone = heirs.places(self._writer, account, sight, after, limit)
+            return sorted(rows + gone)[:limit]
+
+        return await self._run(run)
 
     async def everyone(self, account: str, sight: Sight) -> list[Crowd]:
         """All that hangs together in an account; on a thread of its own, as it takes seconds for many."""
@@ -471,8 +478,8 @@ class SqliteStore(Store):
 
         def run() -> None:
             with self._writer as db:
-                these = [(account, source, each) for each in ids]
-                db.executemany("DELETE FROM former WHERE account = ? AND source = ? AND id = ?", these)
+                for each in ids:
+                    heirs.forget(db, account, source, each)
 
         await self._run(run)
 
@@ -487,12 +494,18 @@ class SqliteStore(Store):
     def _reading(self, db: sqlite3.Connection, account: str, sight: Sight) -> Reading:
         return Reading(db, account, sight, self._spoken(account), self._rules)
 
+    async def _listen(self, account: str) -> None:
+        """Know what was said by hand, before records go: it tells of whose person they were."""
+        if self._hear is not None:
+            with suppress(StateUnavailable):  # then what was known last has to do
+                await self._hear(account)
+
     def _take_leave(self, db: sqlite3.Connection, account: str, rowids: Sequence[tuple[int]]) -> None:
         """Take rows out, and remember what was told of them and whom they have named."""
         if not rowids:
             return
         self.changed += 1
-        people.bequeath(self._reading(db, account, EVERYTHING), [row for (row,) in rowids])
+        people.bequeath(db, account, self._spoken(account), self._rules, [row for (row,) in rowids])
         _bury(db, rowids)
         _take_out(db, rowids)
 
@@ -535,11 +548,12 @@ def _prepare(db: sqlite3.Connection) -> None:
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found == VERSION:
         return
-    db.executescript(KEPT)
+    db.executescript(heirs.TABLE)
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?, ?)"
     for (name,) in db.execute(tables, TABLES).fetchall():
         db.execute(f"DROP TABLE {name}")
     db.executescript(SCHEMA)
+    db.execute("UPDATE heir SET place = NULL")  # rows get other numbers
     db.execute(f"PRAGMA user_version = {VERSION}")
     db.commit()
 
@@ -588,7 +602,7 @@ def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> int
             _put_text(db, rowid, row)
     moved = _put_keys(db, account, rowid, row)
     if found is None:
-        db.execute("DELETE FROM former WHERE account = ? AND source = ? AND id = ?", place)
+        heirs.back(db, *place)
     return int(moved or found is None or found[6:8] != (row.module, row.digest))
 
 
