@@ -111,15 +111,35 @@ class Directory:
         if not upstream.traits.has_modules:
             return None
         names = self.rules.modules or (upstream.traits.default_module or "",)
-        every = EVERY in names
-        if every and caller.modules is None:
-            return None
-        named = () if every else [await self.upstreams[upstream.source].module_id(name) for name in names]
-        wanted = frozenset(each for each in named if each is not None)
+        wanted = None if EVERY in names else await self._named(upstream.source, names)
         if caller.modules is None:
             return wanted
-        within = frozenset(each["sourceId"] for each in await upstream.modules())
-        return within if every else wanted & within
+        within = await self._within(upstream, caller.modules)
+        return within if wanted is None else wanted & within
+
+    async def _named(self, source: Source, names: Sequence[str]) -> frozenset[str]:
+        """The ids of modules, as the index has met them; the source is asked for others."""
+        met = self.index.named(source)
+        found = {id_ for id_, name in met.items() if name in names}
+        for name in set(names) - set(met.values()):
+            try:
+                other = await self.upstreams[source].module_id(name)
+            except GatewayError:
+                if not met:
+                    raise
+            else:
+                found |= {other} if other is not None else set()
+        return frozenset(found)
+
+    async def _within(self, upstream: Upstream, covered: frozenset[str]) -> frozenset[str]:
+        """The ids of modules that a caller covers; of a source that is down, as the index has met them."""
+        try:
+            return frozenset(each["sourceId"] for each in await upstream.modules())
+        except GatewayError:
+            met = self.index.named(upstream.source)
+            if not met:
+                raise
+            return frozenset(id_ for id_, name in met.items() if covered & {id_, name})
 
     async def contacts(
         self, keys: Sequence[ContactKey], caller: Caller, *, brief: bool, max_age: float | None

@@ -48,7 +48,10 @@ class Progress:
     `scanned` is set at the end of each scan and replaced by a new event.
     """
 
-    modules: tuple[str, ...] = ()
+    `modules` are their names, by id, as they were listed last.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
     running: bool = False
     read: int = 0
     error: GatewayError | None = None
@@ -126,8 +129,8 @@ class Crawler:
         try:
             with deadline.within(float("inf"), background=True):
                 progress.modules = await self._modules(source)
-                for module in progress.modules:
-                    total += await self._scan_module(source, module)
+                for module, name in progress.modules.items():
+                    total += await self._scan_module(source, module, name)
         except GatewayError as error:
             failed = error
             raise
@@ -182,16 +185,16 @@ class Crawler:
             due.cancel()
             slept.cancel()
 
-    async def _modules(self, source: Source) -> tuple[str, ...]:
+    async def _modules(self, source: Source) -> dict[str, str]:
         upstream = self._upstreams[source]
         if not upstream.traits.has_modules:
-            return ("",)
-        return tuple(module["sourceId"] for module in await upstream.modules())
+            return {"": ""}
+        return {module["sourceId"]: module["name"] or "" for module in await upstream.modules()}
 
-    async def _scan_module(self, source: Source, module: str) -> int:
+    async def _scan_module(self, source: Source, module: str, name: str) -> int:
         if self._watch is not None:
             await self._watch.begins(source, module)
-        generation = await self._store.begin(self._account, source.value, module, self._now())
+        generation = await self._store.begin(self._account, source.value, module, self._now(), name=name)
         for _ in range(RESTARTS):
             try:
                 await self._read_all(source, module, generation)

@@ -111,7 +111,11 @@ class Index:
 
     def modules(self, source: Source) -> tuple[str, ...]:
         """The modules that the index has met."""
-        return self._crawler.progress[source].modules
+        return tuple(self._crawler.progress[source].modules)
+
+    def named(self, source: Source) -> Mapping[str, str]:
+        """The names of modules, by id: as they were listed last, also by a process before this one."""
+        return self._crawler.progress[source].modules or self.store.scanned(self._account, source.value)
 
     def states(
         self, source: Source, modules: frozenset[str] | None, max_age: float | None = None
@@ -131,8 +135,7 @@ class Index:
         return await asyncio.gather(*(self.settled(source, module, max_age) for module in met))
 
     def _met(self, source: Source, modules: frozenset[str] | None) -> list[str]:
-        met = self.modules(source) or self.store.scanned(self._account, source.value)
-        return [module for module in met if modules is None or module in modules]
+        return [module for module in self.named(source) if modules is None or module in modules]
 
     def spared(self, source: Source) -> None:
         """Tell that the index answers instead of a source."""

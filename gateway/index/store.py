@@ -52,6 +52,7 @@ CREATE VIRTUAL TABLE contact_text USING fts5 (first, last, name, company, text, 
 CREATE TABLE scan (
     account TEXT NOT NULL, source TEXT NOT NULL, module TEXT NOT NULL,
     generation INTEGER NOT NULL, started TEXT, began TEXT, finished TEXT, contacts INTEGER NOT NULL,
+    name TEXT NOT NULL,
     PRIMARY KEY (account, source, module)
 ) WITHOUT ROWID;
 CREATE TABLE gone (
@@ -125,12 +126,12 @@ class Store(Protocol):
         """The last scan of a module; None before the first one began."""
         ...
 
-    def scanned(self, account: str, source: str) -> list[str]:
-        """The modules of a source of which a scan has begun."""
+    def scanned(self, account: str, source: str) -> dict[str, str]:
+        """The modules of a source of which a scan has begun, with their names."""
         ...
 
-    async def begin(self, account: str, source: str, module: str, started: str) -> int:
-        """Begin a scan; its generation."""
+    async def begin(self, account: str, source: str, module: str, started: str, *, name: str = "") -> int:
+        """Begin a scan of a module that has this name; its generation."""
         ...
 
     async def put(self, account: str, rows: Sequence[Row], generation: int) -> None:
@@ -279,20 +280,20 @@ class SqliteStore(Store):
         row = self._reader.execute(sql, (account, source, module)).fetchone()
         return None if row is None else Scan(*row)
 
-    def scanned(self, account: str, source: str) -> list[str]:
-        """The modules of a source of which a scan has begun."""
-        sql = "SELECT module FROM scan WHERE account = ? AND source = ?"
-        return [module for (module,) in self._reader.execute(sql, (account, source))]
+    def scanned(self, account: str, source: str) -> dict[str, str]:
+        """The modules of a source of which a scan has begun, with their names."""
+        sql = "SELECT module, name FROM scan WHERE account = ? AND source = ?"
+        return dict(self._reader.execute(sql, (account, source)).fetchall())
 
-    async def begin(self, account: str, source: str, module: str, started: str) -> int:
+    async def begin(self, account: str, source: str, module: str, started: str, *, name: str = "") -> int:
         """Begin a scan."""
 
         def run() -> int:
             with self._writer as db:
                 db.execute(
-                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, NULL, 0) ON CONFLICT DO UPDATE "
-                    "SET generation = generation + 1, started = excluded.started",
-                    (account, source, module, started),
+                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, NULL, 0, ?) ON CONFLICT DO UPDATE "
+                    "SET generation = generation + 1, started = excluded.started, name = excluded.name",
+                    (account, source, module, started, name),
                 )
                 sql = "SELECT generation FROM scan WHERE account = ? AND source = ? AND module = ?"
                 return int(db.execute(sql, (account, source, module)).fetchone()[0])

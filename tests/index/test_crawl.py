@@ -80,7 +80,7 @@ class Shelf(Upstream):
         await asyncio.sleep(0)
         if self.failing is not None:
             raise self.failing
-        return [{"sourceId": module} for module in self.lists]  # type: ignore[typeddict-item]
+        return [{"sourceId": module, "name": module} for module in self.lists]  # type: ignore[typeddict-item]
 
     async def contacts(
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None
@@ -199,7 +199,7 @@ async def test_every_module_is_read() -> None:
     async with scene(Shelf(lists={"m1": ["a", "b"], "m2": [], "m3": ["c"]})) as told:
         assert await told.crawler.scan(Source.SAMESPACE) == 3
         assert [await told.ids(module) for module in ("m1", "m2", "m3")] == [{"a", "b"}, set(), {"c"}]
-        assert told.crawler.progress[Source.SAMESPACE].modules == ("m1", "m2", "m3")
+        assert told.crawler.progress[Source.SAMESPACE].modules == {"m1": "m1", "m2": "m2", "m3": "m3"}
 
 
 @jumping
