@@ -57,7 +57,7 @@ class Events:
 
         async with aclosing(self.feed.follow(self._account, start, read)) as found:
             async for number, noted in found:
-                yield {"cursor": self._cursor(number, mark), "node": self._event(noted)}
+                yield {"cursor": self._cursor(number, mark), "node": await self._event(noted)}
 
     def _query(self, arguments: Arguments) -> EventQuery:
         given = {k: v for k, v in (arguments.get("filter") or {}).items() if v is not None}
@@ -81,7 +81,7 @@ class Events:
     async def one(self, number: int) -> Event | None:
         """One event; None also where the caller may not read its source."""
         found = await self.journal.event(self._account, number)
-        return None if found is None or not await self._may_read(found) else self._event(found)
+        return None if found is None or not await self._may_read(found) else await self._event(found)
 
     async def written(self, payload: Mapping[str, Any]) -> Event | None:
         """The event of a payload."""
@@ -108,7 +108,7 @@ class Events:
         mark = paging.fingerprint("events", self._account, query)
         start = 0 if after is None else paging.number(after, mark)
         found = await self._found(self._allowed(query), start, first + 1)
-        events = [self._event(each) for each in found[:first]]
+        events = [await self._event(each) for each in found[:first]]
         end = events[-1]["_number"] if events else start
         return {
             "nodes": events,
@@ -159,17 +159,18 @@ class Events:
     def _cursor(self, number: int, mark: str) -> str:
         return paging.seal_number(number, mark)
 
-    def _payload(self, payload: Any) -> Any:
-        """What an event says, without records of sources that the caller may not read."""
+    async def _payload(self, payload: Any) -> Any:
+        """What an event says, without records that the caller may not read."""
         named = payload.get("contacts") if isinstance(payload, dict) else None
         caller = self.asked.caller
-        if not isinstance(named, list) or caller.sources is None:
+        if not isinstance(named, list) or (caller.sources is None and caller.modules is None):
             return payload
-        account = self._account
-        seen = [each for each in named if caller.may_read(ids.expect(each, "Contact", account).source)]
+        keys = {each: ids.expect(each, "Contact", self._account) for each in named}
+        covers = self.asked.directory.covers
+        seen = [text for text, key in keys.items() if await covers(key.source, key.parts[0], caller)]
         return {**payload, "contacts": seen}
 
-    def _event(self, noted: Noted) -> Event:
+    async def _event(self, noted: Noted) -> Event:
         return {
             "__typename": "Event",
             "id": ids.own("Event", self._account, noted.number),
@@ -179,6 +180,6 @@ class Events:
             "contactId": noted.contact,
             "actor": noted.actor,
             "occurredAt": noted.at,
-            "payload": self._payload(noted.payload) or None,
+            "payload": await self._payload(noted.payload) or None,
             "_number": noted.number,
         }
