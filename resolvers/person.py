@@ -42,7 +42,7 @@ def resolve_drift(_: object, info: Info, **arguments: Any) -> Awaitable[Connecti
 @query.field("identityConflicts")
 def resolve_identity_conflicts(_: object, info: Info, **arguments: Any) -> Awaitable[dict[str, Any]]:
     """Records that are held apart."""
-    return info.context.people.conflicts(arguments)
+    return info.context.people.conflicts(arguments, info)
 
 
 @query.field("exportPerson")

@@ -21,6 +21,7 @@ from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.outcome import Connection
 from gateway.model.person import FieldProvenance, IdentityConflict, Person, PersonSuggestion
+from gateway.model.source import Source
 from gateway.model.text import folded
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class People:
     _book: Book | None = None
     _loader: "Loader[ContactKey, Person] | None" = None
     _read: dict[ContactKey, Contact] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _told: set[Source] = field(default_factory=set)
 
     @property
     def book(self) -> Book:
@@ -62,8 +63,9 @@ class People:
             return await self._seen(self._by_contact(by["contact"]), info)
         kind = "email" if by.get("email") is not None else "phone"
         text = asking.text(by[kind], f"by.{kind}") or ""
-        holding = self.book.by_email(text) if kind == "email" else self.book.by_phone(text)
-        found = await self._seen(holding, info)
+        holding = self.book.by_email if kind == "email" else self.book.by_phone
+        found, seen = await holding(text)
+        self._tell(seen, info)
         if len(found) > 1:
             self.asked.warnings.append(
                 {
@@ -78,7 +80,7 @@ class People:
 
     async def by_id(self, text: str) -> Person | None:
         """The person of an id."""
-        return await self.book.by_id(text)
+        return await self._seen(self.book.by_id(text))
 
     async def _by_contact(self, text: str) -> Person | None:
         named = ids.expect(text, "Contact", self.asked.directory.account)
@@ -110,24 +112,36 @@ class People:
         await self.book.known(contacts)
         return await self.book.of(some)
 
-    async def _seen(self, found: Awaitable[T], info: GraphQLResolveInfo[Any]) -> T:
+    async def _seen(self, found: Awaitable[T], info: GraphQLResolveInfo[Any] | None = None) -> T:
         """What was asked for, with a warning for each source whose records are told as last seen."""
         answer = await found
-        seen = await self.book.look()
-        for source, error in seen.stale().items():
-            if source.value not in self._told:
-                self._told.add(source.value)
-                why = error.message if error else "Its index is older or less complete than asked."
-                warning: dict[str, Any] = {
-                    "message": f"Records of {source.value} are told as they were last seen. {why}",
-                    "path": info.path.as_list(),
-                    "code": "STALE",
-                    "source": source.value,
-                }
-                if error is not None and error.retry_after is not None:
-                    warning["retryAfterSeconds"] = error.retry_after
-                self.asked.warnings.append(warning)
+        self._tell(await self.book.look(), info)
         return answer
+
+    def _tell(self, seen: Sightings, info: GraphQLResolveInfo[Any] | None) -> None:
+        """Warn of each source whose records are told as last seen; once in a request."""
+        for source, error in seen.stale().items():
+            if source in self._told:
+                continue
+            self._told.add(source)
+            why = error.message if error else "Its index is older or less complete than asked."
+            warning: dict[str, Any] = {
+                "message": f"Records of {source.value} are told as they were last seen. {why}",
+                "code": "STALE",
+                "source": source.value,
+            }
+            if info is not None:
+                warning["path"] = info.path.as_list()
+            if error is not None and error.retry_after is not None:
+                warning["retryAfterSeconds"] = error.retry_after
+            self.asked.warnings.append(warning)
+
+    async def _listed(self, page: Connection, info: GraphQLResolveInfo[Any]) -> Connection:
+        """A page, with a warning for each source that did not answer for it, or was answered for."""
+        failed = (each for each in page["sources"] if each["code"] and each["status"] != "STALE")
+        self._told.update(each["source"] for each in failed)
+        self._tell(await self.book.look(), info)
+        return self.asked.told(page, info)
 
     async def written(self, text: str | None) -> Person | None:
         """The person of a payload, as it is after the write."""
@@ -146,8 +160,7 @@ class People:
         """A page of everybody."""
         first, after = asking.page(arguments)
         search = asking.text(arguments.get("search"), "search")
-        page = await self.book.page(first, after, search)
-        return self.asked.told(page, info)
+        return await self._listed(await self.book.page(first, after, search), info)
 
     def provenance(self, person: Person, fields: Sequence[str] | None) -> list[FieldProvenance]:
         """Every value of some fields, or of all."""
@@ -208,13 +221,14 @@ class People:
         page = self.book.connection(
             [made[each.cluster.rows] for each in there], cursors, seen, after=after, more=more
         )
-        return self.asked.told(page, info)
+        return await self._listed(page, info)
 
-    async def conflicts(self, arguments: Arguments) -> dict[str, Any]:
+    async def conflicts(self, arguments: Arguments, info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
         """A page of what is held apart."""
         first, after = asking.page(arguments)
         directory = self.asked.directory
         seen = await self.book.look()
+        self._tell(seen, info)
         mark = paging.fingerprint("identityConflicts", directory.account)
         everything = sorted(await directory.census.conflicts(seen.sight), key=_place)
         if after is not None:

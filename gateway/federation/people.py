@@ -54,7 +54,7 @@ class Sightings:
             if (
                 source not in found
                 and source not in self.asked
-                and not (state is not None and state.complete and state.fresh)
+                and not (state is not None and state.complete and state.fresh and state.error is None)
             ):
                 found[source] = state.error if state is not None else _unread(source)
         return found
@@ -84,17 +84,15 @@ class People:
         """The account."""
         return self.directory.account
 
-    async def look(self, email: str | None = None) -> Sightings:
-        """See what is there, after waiting within reason for what is fresh enough; once in a request.
-
-        Where the index is too old, sources that search are asked for an e-mail themselves.
-        """
+    async def look(self) -> Sightings:
+        """See what is there, after waiting within reason for what is fresh enough; once in a request."""
         async with self._looking:
             if self._seen is None:
-                self._seen = await self._look(email)
+                self._seen = await self._look(None, ())
             return self._seen
 
-    async def _look(self, email: str | None) -> Sightings:
+    async def _look(self, email: str | None, some: Sequence[Key]) -> Sightings:
+        """The same. For an e-mail with keys, sources that search are asked for it instead of waited for."""
         directory, index = self.directory, self.directory.index
         sight, unable = await directory.sight(self._caller)
         heard = await directory.sayings.hear(self.account)
@@ -105,7 +103,7 @@ class People:
             states = index.states(source, modules, self._max_age)
             old = not states or any(not each.fresh for each in states)
             if email is not None and old and self._searches(source):
-                searched[source] = self._search(source, email)
+                searched[source] = self._search(source, modules, email, some)
             else:
                 settled[source] = index.ready(source, modules, self._max_age)
         found, ready = await asyncio.gather(ask(searched), ask(settled))
@@ -113,22 +111,33 @@ class People:
         failed = {each: answer for each, answer in answers.items() if isinstance(answer, GatewayError)}
         worst = {
             each: min(answer, key=lambda state: (state.complete, state.fresh, state.as_of or ""))
-            for each, answer in ready.items()
+            for each, answer in answers.items()
             if not isinstance(answer, GatewayError) and answer
         }
-        return Sightings(
-            sight=sight, heard=heard, states=worst, asked=frozenset(searched), failed={**failed, **unable}
-        )
+        asked = frozenset(searched) - worst.keys() - failed.keys()
+        return Sightings(sight=sight, heard=heard, states=worst, asked=asked, failed={**failed, **unable})
 
     def _searches(self, source: Source) -> bool:
         return self.directory.upstreams[source].traits.searches
 
-    async def _search(self, source: Source, text: str) -> None:
-        """Ask a source itself, and let the index know what it says."""
+    async def _search(
+        self, source: Source, modules: frozenset[str] | None, text: str, some: Sequence[Key]
+    ) -> list[State]:
+        """Ask a source itself, and let the index know what it says.
+
+        Where the index knows of others who hold these keys, it is read anew: what has come of it is returned.
+        """
+        index = self.directory.index
         upstream = self.directory.upstream(source, self._caller)
         with freshness.allowed(self._max_age):
             page = await upstream.contacts(0, FOUND, search=text)
-        await self.directory.index.put([each for each in page.items if each["_properties"] is not None])
+        await index.put([each for each in page.items if each["_properties"] is not None])
+        found = {each["sourceId"] for each in page.items}
+        sight = {source.value: modules}
+        rows = [row for key in some for row in index.store.holding(self.account, sight, key)]
+        if all(each.id in found for each in index.store.rows(rows).values()):
+            return []
+        return await index.ready(source, modules, self._max_age)
 
     async def known(self, contacts: Sequence[Contact]) -> None:
         """Let the index know of contacts that were just read, where it lacks them or their keys differ."""
@@ -189,19 +198,21 @@ class People:
             if one in clusters and other in clusters and clusters[one].rows == clusters[other].rows
         }
 
-    async def by_email(self, text: str) -> list[Person]:
+    async def by_email(self, text: str) -> tuple[list[Person], Sightings]:
         """The people who hold an e-mail: more than one where it is shared, or held apart."""
         form = same_email(text)
-        seen = await self.look(text.strip())
         mailbox = keys.provided(form) if self.directory.rules.providers else None
-        return self._holding([(EMAIL, form), *([(MAILBOX, mailbox)] if mailbox else [])], seen)
+        some = [(EMAIL, form), *([(MAILBOX, mailbox)] if mailbox else [])]
+        seen = self._seen or await self._look(text.strip(), some)
+        return self._holding(some, seen), seen
 
-    async def by_phone(self, text: str) -> list[Person]:
+    async def by_phone(self, text: str) -> tuple[list[Person], Sightings]:
         """The people who hold a phone."""
         number = e164(text, self.directory.region)
         if number is None:
             raise BadInput("by.phone is no phone number. Write it with its country code: +12025550111.")
-        return self._holding([(PHONE, number)], await self.look())
+        seen = await self.look()
+        return self._holding([(PHONE, number)], seen), seen
 
     def _holding(self, some: Sequence[Key], seen: Sightings) -> list[Person]:
         store = self.directory.index.store
@@ -328,6 +339,7 @@ class People:
         """How each source has answered for a page; those that the caller may not read stand there too."""
         _, refused = self.directory.asked(None, self._caller)
         told = {source: outcomes.failed(source, error) for source, error in refused.items()}
+        stale = seen.stale()
         for source in {*map(Source, seen.sight), *seen.failed}:
             state, error = seen.states.get(source), seen.failed.get(source)
             count = sum(any(each["source"] is source for each in contacts_of(person)) for person in people)
@@ -336,7 +348,7 @@ class People:
                 told[source] = outcomes.failed(source, why or _unread(source), count)
                 continue
             read = Read(
-                items=[], after=[], end=Position(), more=more, from_cache=True, stale=not state.fresh,
+                items=[], after=[], end=Position(), more=more, from_cache=True, stale=source in stale,
                 failed=state.error, as_of=state.as_of,
             )  # fmt: skip
             told[source] = outcomes.answered(source, [read], count, exhausted=not more and state.complete)
