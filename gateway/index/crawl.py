@@ -45,10 +45,8 @@ class Moved(Exception):
 class Progress:
     """How far one source has come: `read` counts the contacts of the scan that runs.
 
-    `scanned` is set at the end of each scan and replaced by a new event.
-    """
-
-    `modules` are their names, by id, as they were listed last.
+    `scanned` is set at the end of each scan and replaced by a new event; `modules` are names by id, as they
+    were listed last.
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
