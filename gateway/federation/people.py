@@ -274,7 +274,7 @@ class People:
         nodes = [(row, people[cluster.rows]) for row, cluster in found if cluster.rows in people]
         cursors = [paging.seal_number(row, mark) for row, _ in nodes]
         page = self.connection([person for _, person in nodes], cursors, seen, after=after, more=more)
-        if page["pageInfo"]["hasNextPage"] or nodes:
+        if page["pageInfo"]["hasNextPage"] and not nodes:
             page["pageInfo"]["endCursor"] = paging.seal_number(end, mark)
         return page
 
