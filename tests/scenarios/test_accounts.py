@@ -281,6 +281,57 @@ async def test_an_index_that_one_account_has_filled_is_empty_for_the_other(pair:
     assert not answer.data["contacts"] or answer.data["contacts"]["nodes"] == []
 
 
+async def test_people_of_one_account_are_nobody_in_the_other(pair: Town) -> None:
+    for account in ("acme", "zeta"):
+        await pair.scan(account)
+    pair.forget()
+    query = (
+        "query ($after: String) { people(first: 30, after: $after) { nodes { id emails phones "
+        "members { contact { id } } } pageInfo { endCursor } } }"
+    )
+    of_ada, of_bob = [(await pair.data(who, query))["people"] for who in (ADA, BOB)]
+    told = [{text for each in page["nodes"] for text in each["emails"][:1]} for page in (of_ada, of_bob)]
+    told = [{text for text in some if not text.startswith("accounts@")} for some in told]
+    assert len(told[0]) > 10
+    assert told[0].isdisjoint(told[1])
+    theirs = next(each for each in of_ada["nodes"] if set(each["emails"][:1]) & told[0])
+    one = "query ($by: PersonBy!) { person(by: $by) { id } }"
+    for by in ({"id": theirs["id"]}, {"contact": theirs["members"][0]["contact"]["id"]}):
+        answer = await pair.ask(BOB, one, {"by": by})
+        assert (answer.data, answer.codes) == ({"person": None}, ["BAD_USER_INPUT"])
+    assert await pair.data(BOB, one, {"by": {"email": theirs["emails"][0]}}) == {"person": None}
+    answer = await pair.ask(BOB, NODE, {"id": theirs["id"]})
+    assert (answer.data, answer.codes) == ({"node": None}, ["BAD_USER_INPUT"])
+    answer = await pair.ask(BOB, query, {"after": of_ada["pageInfo"]["endCursor"]})
+    assert answer.codes == ["CURSOR_INVALID"]
+    named = ids.expect(theirs["id"], "Person", "acme")
+    forged = ids.encode("Person", "zeta", named.source.value, *named.parts)
+    found = (await pair.data(BOB, one, {"by": {"id": forged}}))["person"]
+    assert found is None or found["id"] in {each["id"] for each in of_bob["nodes"]}
+    assert [house.calls for house in pair.houses] == [{}, {}]
+
+
+async def test_what_is_said_by_hand_in_one_account_joins_nobody_in_the_other(pair: Town) -> None:
+    for account in ("acme", "zeta"):
+        await pair.scan(account)
+    query = "{ people(first: 100) { nodes { id members { contact { id } } } } }"
+    before = [(await pair.data(who, query))["people"]["nodes"] for who in (ADA, BOB)]
+    one, two = before[0][0], before[0][1]
+    link = (
+        "mutation ($input: LinkContactsInput!) { linkContacts(input: $input) "
+        "{ people { id } userErrors { message } } }"
+    )
+    given = {
+        "contacts": [each["members"][0]["contact"]["id"] for each in (one, two)],
+        "reason": "They said so.",
+    }
+    said = await pair.data(ADA, link, {"input": given})
+    assert said["linkContacts"]["userErrors"] == []
+    after = [(await pair.data(who, query))["people"]["nodes"] for who in (ADA, BOB)]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
 async def test_a_source_that_fails_one_account_is_well_for_the_other(pair: Town) -> None:
     pair.houses[0].board(Source.PACKAGEX).fail(status=503)
     query = "{ contacts(sources: [PACKAGEX], first: 1) { nodes { id } } }"

@@ -184,6 +184,28 @@ async def test_ids_and_cursors_do_not_go_from_one_to_the_other(open_town: Town) 
     assert [house.calls for house in open_town.houses] == [{}, {}]
 
 
+async def test_people_are_not_the_same_in_both(open_town: Town) -> None:
+    brought = open_town.houses[1].headers()
+    await open_town.data("ada", LIST, **brought)
+    for account in ("default", *open_town.brought):
+        await open_town.scan(account)
+    paged = (
+        "query ($after: String) { people(first: 5, after: $after) "
+        "{ nodes { id emails } pageInfo { endCursor } } }"
+    )
+    one = "query ($by: PersonBy!) { person(by: $by) { id } }"
+    pages = [(await open_town.data("ada", paged, **more))["people"] for more in ({}, brought)]
+    for page, other in zip(pages, (brought, {}), strict=True):
+        theirs = next(each for each in page["nodes"] if each["emails"])
+        assert await open_town.data("ada", one, {"by": {"email": theirs["emails"][0]}}, **other) == {
+            "person": None
+        }
+        found = await open_town.ask("ada", one, {"by": {"id": theirs["id"]}}, **other)
+        assert (found.data, found.codes) == ({"person": None}, ["BAD_USER_INPUT"])
+        found = await open_town.ask("ada", paged, {"after": page["pageInfo"]["endCursor"]}, **other)
+        assert found.codes == ["CURSOR_INVALID"]
+
+
 async def test_calls_under_way_are_not_shared_between_them(open_town: Town) -> None:
     hold = asyncio.Event()
     boards = [house.board(Source.PACKAGEX) for house in open_town.houses]

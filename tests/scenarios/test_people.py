@@ -267,6 +267,23 @@ async def test_nothing_but_contradictions_is_a_conflict(odd: Odd) -> None:
     assert len({each["id"] for each in page["nodes"]}) == len(page["nodes"]) == 3
 
 
+async def test_too_many_records_that_hang_together_are_a_conflict_and_nobody_is_joined() -> None:
+    world = worlds.build(0)
+    held = [
+        made(world, PX, "Ada Quux", email=f"a{(n + 1) // 2}@example.com", phone=f"+1202555{n // 2:04d}")
+        for n in range(205)
+    ]
+    other = [made(world, source, "Otto Byron", email="otto@example.com") for source in (PX, SENDER)]
+    await world.scan()
+    (conflict,) = (await world.data(CONFLICTS))["identityConflicts"]["nodes"]
+    assert "More than 200 records" in conflict["reason"]
+    assert {contact["id"] for contact in conflict["contacts"]} < set(held)
+    found = await people(world)
+    assert len(found) == 206
+    assert frozenset(other) in together(found)
+    await worlds.close(world)
+
+
 async def test_names_alone_are_a_suggestion_that_nothing_is_built_on(odd: Odd) -> None:
     first, second, third = odd.of["names"]
     asked = f"query ($id: ID!) {{ person(by: {{ contact: $id }}) {{ displayName {SUGGESTED} members {{ contact {{ id }} }} }} }}"
