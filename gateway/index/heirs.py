@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS heir (
     created TEXT, place INTEGER, houses TEXT NOT NULL, seen TEXT NOT NULL,
     heir_source TEXT NOT NULL, heir_id TEXT NOT NULL,
     PRIMARY KEY (account, source, id, seen)
-) WITHOUT ROWID;
+);  -- with a rowid: without one SQLite leaves the indexes aside
 CREATE INDEX IF NOT EXISTS heir_heir ON heir (account, heir_source, heir_id);
 CREATE INDEX IF NOT EXISTS heir_place ON heir (account, place);
 """
