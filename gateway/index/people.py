@@ -10,13 +10,14 @@ from gateway.identity.clusters import Conflict, Evidence, Spoken, solve
 from gateway.identity.keys import Key, joins
 from gateway.identity.names import name_of
 from gateway.identity.rules import Rules
-from gateway.index import heirs
+from gateway.index import heirs, query
 from gateway.index.heirs import Former, House, Seen, Sight, sees, sight_of
 from gateway.model.source import Source
 
 MOST_HOLDERS: Final = 200  # of one key, in all sources; more make it nobody's
 MOST_RECORDS: Final = 200  # that hang together; more are not one person
 LATEST: Final = "~"  # sorts behind every time
+EVERYTHING: Final[Sight] = {source.value: None for source in Source}
 ORDER: Final = {source.value: place for place, source in enumerate(Source)}
 TAG: Final = "tag"
 
@@ -92,7 +93,7 @@ class Reading:
 
     def holding(self, key: Key) -> list[int]:
         """The rows that hold a key, also one that joins nobody."""
-        return [row for row, source, module in self._read_holders(key) if sees(self.sight, source, module)]
+        return [row for row, _, _ in self._read_holders(key)]
 
     def _around(self, row: int) -> list[Evidence]:
         """All records that hang together with one; one more than allowed where they are too many."""
@@ -136,18 +137,19 @@ class Reading:
         """The rows that hold a key; none where they are too many for one person."""
         if key not in self._holders:
             holders = self._read_holders(key)
-            seen = [(row, source) for row, source, module in holders if sees(self.sight, source, module)]
-            most = max(Counter(source for _, source in seen).values(), default=0)
+            most = max(Counter(source for _, source, _ in holders).values(), default=0)
             too_many = most > self.rules.most or len(holders) > MOST_HOLDERS
-            self._holders[key] = () if too_many else tuple(row for row, _ in seen)
+            self._holders[key] = () if too_many else tuple(row for row, _, _ in holders)
         return self._holders[key]
 
     def _read_holders(self, key: Key) -> list[tuple[int, str, str]]:
+        """The rows that hold a key, each with its house; one more than allowed where they are too many."""
+        seen, values = query.seen(self.sight)
         sql = (
-            "SELECT contact.rowid, source, module FROM contact_key JOIN contact ON contact.rowid = contact "
-            "WHERE contact_key.account = ? AND kind = ? AND value = ? LIMIT ?"
+            "SELECT contact.rowid, source, module FROM contact_key JOIN contact ON contact.rowid = contact "  # noqa: S608
+            f"WHERE contact_key.account = ? AND kind = ? AND value = ? AND {seen} LIMIT ?"
         )
-        return self.db.execute(sql, (self.account, *key, MOST_HOLDERS + 1)).fetchall()
+        return self.db.execute(sql, (self.account, *key, *values, MOST_HOLDERS + 1)).fetchall()
 
     def _said_same(self, ref: str) -> Iterator[int]:
         for other in self.spoken.same.get(ref, ()):
@@ -156,7 +158,7 @@ class Reading:
                 yield row
 
     def houses(self, row: int) -> frozenset[House]:
-        """Where the records lie that could be tied to one, for whoever may see them."""
+        """Where the records lie that could be tied to one, for whoever sees a part of them."""
         found: set[House] = set()
         rows, keys = {row}, set[Key]()
         waiting = [row]
@@ -169,8 +171,10 @@ class Reading:
             found.add(held[:2])
             new = set(self._keys(place)) - keys
             keys |= new
-            near = {other for key in new for other, _, _ in self._read_holders(key)}
-            near.update(self._said_same(f"{held[0]}:{held[2]}"))
+            near = set(self._said_same(f"{held[0]}:{held[2]}"))
+            for holders in map(self._read_holders, new):
+                found.update((source, module) for _, source, module in holders)
+                near.update(other for other, _, _ in holders if len(holders) <= MOST_HOLDERS)
             waiting.extend(near - rows)
             rows |= near
         return frozenset(found)
@@ -270,7 +274,7 @@ def bequeath(
     """Remember, of rows that are about to go, who of their person stays, as their ids go on to name it."""
     going = set(leaving)
     readings: dict[Seen, Reading] = {}
-    everywhere = Reading(db, account, {}, spoken, rules)
+    everywhere = Reading(db, account, EVERYTHING, spoken, rules)
     for row in leaving:
         source, module, id_, created = db.execute(
             "SELECT source, module, id, created FROM contact WHERE rowid = ?", (row,)
