@@ -1,6 +1,6 @@
 """The log of what has happened through this gateway."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -81,7 +81,9 @@ class Events:
     async def one(self, number: int) -> Event | None:
         """One event; None also where the caller may not read its source."""
         found = await self.journal.event(self._account, number)
-        return None if found is None or not await self._may_read(found) else await self._event(found)
+        if found is None or not await self._may_read(found):
+            return None
+        return await self._event(found)
 
     async def written(self, payload: Mapping[str, Any]) -> Event | None:
         """The event of a payload."""
@@ -123,7 +125,7 @@ class Events:
 
     async def _found(self, query: EventQuery, start: int, count: int) -> list[Noted]:
         """Events behind a number that the caller may read."""
-        if self.asked.caller.modules is None:
+        if self._sees_all:
             return await self.journal.events(self._account, query, start, count)
         found: list[Noted] = []
         while len(found) < count:
@@ -136,8 +138,7 @@ class Events:
 
     async def _may_read(self, noted: Noted) -> bool:
         """Whether the caller may know of an event."""
-        caller = self.asked.caller
-        if caller.sources is None and caller.modules is None:
+        if self._sees_all:
             return True
         if noted.source is None:
             return False
@@ -146,7 +147,10 @@ class Events:
             module = ids.expect(noted.contact, "Contact", self._account).parts[0]
         elif noted.actor is None and noted.payload.get("module"):  # one event for many contacts of it
             module = ids.expect(noted.payload["module"], "Module", self._account).parts[0]
-        return await self.asked.directory.covers(Source(noted.source), module, caller)
+        if not await self.asked.directory.covers(Source(noted.source), module, self.asked.caller):
+            return False
+        named = noted.payload.get("contacts")
+        return not isinstance(named, list) or len(await self._seen(named)) > 1  # else it says nothing to them
 
     def _allowed(self, query: EventQuery) -> EventQuery:
         """The same query, without what has happened in sources that the caller may not read."""
@@ -159,16 +163,25 @@ class Events:
     def _cursor(self, number: int, mark: str) -> str:
         return paging.seal_number(number, mark)
 
+    @property
+    def _sees_all(self) -> bool:
+        return self.asked.caller.sources is None and self.asked.caller.modules is None
+
+    async def _seen(self, named: Sequence[str]) -> list[str]:
+        """Those of some contacts that the caller may know of."""
+        if self._sees_all:
+            return list(named)
+        asked, found = self.asked, []
+        for each in named:
+            key = ids.expect(each, "Contact", self._account)
+            if await asked.directory.covers(key.source, key.parts[0], asked.caller):
+                found.append(each)
+        return found
+
     async def _payload(self, payload: Any) -> Any:
-        """What an event says, without records that the caller may not read."""
+        """What an event says, without records that the caller may not see."""
         named = payload.get("contacts") if isinstance(payload, dict) else None
-        caller = self.asked.caller
-        if not isinstance(named, list) or (caller.sources is None and caller.modules is None):
-            return payload
-        keys = {each: ids.expect(each, "Contact", self._account) for each in named}
-        covers = self.asked.directory.covers
-        seen = [text for text, key in keys.items() if await covers(key.source, key.parts[0], caller)]
-        return {**payload, "contacts": seen}
+        return {**payload, "contacts": await self._seen(named)} if isinstance(named, list) else payload
 
     async def _event(self, noted: Noted) -> Event:
         return {
