@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.context.asked import Asked
-from gateway.errors import BadInput
+from gateway.errors import BadInput, StateUnavailable
 from gateway.federation.asking import Arguments
 from gateway.federation.people import People, contacts_of
 from gateway.imports.jobs import Imports
 from gateway.index.rows import digest
 from gateway.journal import once
 from gateway.journal.feed import Feed
-from gateway.journal.journal import GONE, UNREAD, Journal, KeyedAs, Owning
+from gateway.journal.journal import GONE, UNREAD, Journal, KeyedAs, Overtaken, Owning
 from gateway.journal.once import LONGEST_KEY, Once
 from gateway.model import ids
 from gateway.model.audit import AuditEntry
@@ -36,6 +36,8 @@ from gateway.writing.people import PersonWrites
 from gateway.writing.properties import PropertyWrites
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
+
+UNSAID: Final = "The journal cannot be written now, so nothing was said. Try again later."
 
 LEAVE: Final = frozenset(  # a contact otherwise than it was
     {
@@ -171,7 +173,7 @@ class Writes:
 
     @property
     def _people(self) -> People:
-        return People(self.asked.directory, self.asked.caller, self.asked.max_age)
+        return People(self.asked.directory, self.asked.caller, self.asked.max_age, surely=True)
 
     @property
     def _links(self) -> Links:
@@ -209,11 +211,17 @@ class Writes:
         async def work() -> Payload:
             also = [] if members is None else await members(given)
             async with self._recorded(field, given, also) as record:
-                done.append(await verb(given))
-                return await self._noted(done[0], record)
+                while True:
+                    made = await verb(given)
+                    with suppress(Overtaken):  # else it is looked at anew
+                        noted = await self._noted(made, record)
+                        done.append(made)
+                        return noted
 
         payload = await self.once(field, given, work)
         self.asked.renew()
+        if any(each.statements for each in done):
+            await self.asked.directory.sayings.hear(self.asked.directory.account)
         for each in done:
             self.asked.known.update((contact["_key"], contact) for contact in each.contacts)
             self.asked.known_groups.update((group["_key"], group) for group in each.groups)
@@ -249,12 +257,17 @@ class Writes:
             raise
 
     @contextmanager
-    def _told_when_broken(self) -> Iterator[None]:
-        """Go on where the journal cannot be written, as with a full disk: what is written must be told."""
+    def _told_when_broken(self, *, said: bool = False) -> Iterator[None]:
+        """Go on where the journal cannot be written, as with a full disk: what is written must be told.
+
+        `said`: nothing was written but in the journal, so that there is nothing to tell.
+        """
         try:
             yield
         except sqlite3.Error as error:
             logs.failure(error, "journal")
+            if said:
+                raise StateUnavailable(UNSAID) from None
             if BROKEN not in self.asked.warnings:
                 self.asked.warnings.append(BROKEN)
 
@@ -271,8 +284,10 @@ class Writes:
 
         states = _states(done)
         steps = once.current()
+        if steps is not None and done.statements:
+            steps.taken = True  # a repeat must not say it again
         place = steps.place if steps is not None and (steps.taken or steps.before) else None
-        with self._told_when_broken():
+        with self._told_when_broken(said=bool(done.statements)):
             noted: Payload = await self.ledger.journal.note(
                 account,
                 caller,
@@ -284,12 +299,11 @@ class Writes:
                 closes=record.token,
                 states=states,
                 statements=done.statements,
+                heard=done.heard,
             )
             if steps is not None and place is not None:
                 steps.answered = True
             await self._told(states)
-            if done.statements:
-                await self.asked.directory.sayings.hear(account)
             return noted
         return answer([])
 

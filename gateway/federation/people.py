@@ -14,7 +14,6 @@ from gateway.federation.fanout import ask
 from gateway.federation.feeds import Read
 from gateway.federation.paging import Position
 from gateway.identity import keys, reasons, survivors
-from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
 from gateway.identity.rules import EMAIL, MAILBOX, PHONE
 from gateway.index.heirs import Sight
@@ -70,12 +69,18 @@ class Sightings:
 
 
 class People:
-    """The people of one account, for one caller and one request."""
+    """The people of one account, for one caller and one request.
 
-    def __init__(self, directory: Directory, caller: Caller, max_age: float | None) -> None:
+    `surely`: nothing that may have been forbidden by hand meanwhile is joined, as for a write.
+    """
+
+    def __init__(
+        self, directory: Directory, caller: Caller, max_age: float | None, *, surely: bool = False
+    ) -> None:
         self.directory = directory
         self._caller = caller
         self._max_age = max_age
+        self._surely = surely
         self._seen: Sightings | None = None
         self._looking = asyncio.Lock()
 
@@ -95,7 +100,7 @@ class People:
         """The same. For an e-mail with keys, sources that search are asked for it instead of waited for."""
         directory, index = self.directory, self.directory.index
         sight, unable = await directory.sight(self._caller)
-        heard = await directory.sayings.hear(self.account)
+        heard = await directory.sayings.hear(self.account, surely=self._surely)
         searched: dict[Source, Any] = {}
         settled: dict[Source, Any] = {}
         for name, modules in sight.items():
@@ -183,15 +188,15 @@ class People:
             if row in clusters and clusters[row].rows in made
         }
 
-    async def together(self, some: Sequence[ContactKey], spoken: Spoken, seen: Sightings) -> set[Pair]:
-        """Which pairs of contacts are one person, if just this had been said by hand."""
+    async def together(self, some: Sequence[ContactKey], seen: Sightings) -> set[Pair]:
+        """Which pairs of contacts are one person."""
         store = self.directory.index.store
         refs: dict[int, str] = {}
         for key in some:
             held = store.get(self.account, key.source.value, [key.id]).get(key.id)
             if held is not None:
                 refs[held.rowid] = f"{key.source.value}:{key.id}"
-        clusters = store.people(self.account, seen.sight, list(refs), spoken)
+        clusters = store.people(self.account, seen.sight, list(refs))
         return {
             pair(refs[one], refs[other])
             for one, other in combinations(refs, 2)

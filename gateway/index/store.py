@@ -186,13 +186,8 @@ class Store(Protocol):
         """Rows by number; those that are not there are missing."""
         ...
 
-    def people(
-        self, account: str, sight: Sight, rows: Sequence[int], spoken: Spoken | None = None
-    ) -> dict[int, Cluster]:
-        """The person of each row; rows that are not seen, or not there, are missing.
-
-        `spoken`: as if just this had been said by hand.
-        """
+    def people(self, account: str, sight: Sight, rows: Sequence[int]) -> dict[int, Cluster]:
+        """The person of each row; rows that are not seen, or not there, are missing."""
         ...
 
     def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
@@ -422,12 +417,9 @@ class SqliteStore(Store):
         sql = f"{query.SELECT}, NULL FROM contact WHERE rowid IN ({marks})"
         return {row[0]: Stored(*row) for row in self._reader.execute(sql, rows)}
 
-    def people(
-        self, account: str, sight: Sight, rows: Sequence[int], spoken: Spoken | None = None
-    ) -> dict[int, Cluster]:
+    def people(self, account: str, sight: Sight, rows: Sequence[int]) -> dict[int, Cluster]:
         """The person of each row."""
-        said = self._spoken(account) if spoken is None else spoken
-        return Reading(self._reader, account, sight, said, self._rules).clusters(rows)
+        return self._reading(self._reader, account, sight).clusters(rows)
 
     def holding(self, account: str, sight: Sight, key: Key) -> list[int]:
         """The rows that hold a key."""

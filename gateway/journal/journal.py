@@ -70,6 +70,10 @@ class Open:
     entry: AuditEntry
 
 
+class Overtaken(Exception):
+    """Something else was said of records after what some statements rest on was heard."""
+
+
 def news(
     happenings: Sequence[Happening], states: Mapping[str, str], known: Mapping[str, str]
 ) -> list[Happening]:
@@ -115,15 +119,18 @@ class Journal(Protocol):
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
         statements: Sequence[Statement] = (),
+        heard: int | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
         the same transaction: either all of it is there or nothing. So are the `states` in which contacts are
         known afterwards, by global id, and the `statements`: each in place of what was said of its pair
-        before, which one without a saying takes away. Without an `actor` only news are appended: a contact
-        that is known so already was told of by another replica, and an event without a contact is that of
-        all `states`.
+        before, which one without a saying takes away. They are never kept for later: raises StateUnavailable,
+        and Overtaken where what they rest on, of the version `heard`, is no longer all that was said.
+
+        Without an `actor` only news are appended: a contact that is known so already was told of by another
+        replica, and an event without a contact is that of all `states`.
         """
         ...
 

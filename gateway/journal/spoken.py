@@ -45,26 +45,48 @@ class Sayings:
         """The same, as it counts."""
         return self.latest(account).spoken
 
-    async def hear(self, account: str) -> Heard:
+    async def hear(self, account: str, *, surely: bool = False) -> Heard:
         """All that was said until now. While the journal is away that is what was known last.
 
-        Raises StateUnavailable where nothing is known: what was forbidden by hand must not be joined.
+        Raises StateUnavailable where nothing is known, as what was forbidden by hand must not be joined; and
+        where what was said since has to be known `surely`, as for a write.
         """
-        held = self.latest(account)
-        try:
-            version, statements = await self._journal.statements(account, held.version)
-        except StateUnavailable:
-            if held.version is None:
-                raise
-            return held
-        if statements is not None:
-            said = {pair(each.one, each.other): each for each in statements}
-            self._heard[account] = Heard(version=version, said=said, spoken=spoken(statements))
-        return self.latest(account)
+        while True:
+            held = self.latest(account)
+            try:
+                version, statements = await self._journal.statements(account, held.version)
+            except StateUnavailable:
+                if surely or held.version is None:
+                    raise
+                return held
+            if statements is None:
+                return held
+            if self.latest(account) is held:  # else others have heard more meanwhile
+                said = {pair(each.one, each.other): each for each in statements}
+                self._heard[account] = Heard(version=version, said=said, spoken=spoken(statements))
+                return self.latest(account)
 
     def forget(self, account: str) -> None:
         """An account is closed."""
         self._heard.pop(account, None)
+
+
+def reached(spoken: Spoken, ref: str) -> set[str]:
+    """All that was said to be one with a record, by way of others too; with the record itself."""
+    found: set[str] = set()
+    waiting = [ref]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting.extend(spoken.same.get(each, ()))
+    return found
+
+
+def contradicts(spoken: Spoken, refs: Iterable[str]) -> bool:
+    """Whether two of some records are never to be one."""
+    some = frozenset(refs)
+    return any(spoken.never.get(each, frozenset()) & some for each in some)
 
 
 def spoken(statements: Iterable[Statement]) -> Spoken:

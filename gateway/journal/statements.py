@@ -6,6 +6,7 @@ from typing import Final
 
 import orjson
 
+from gateway.journal.journal import Overtaken
 from gateway.model.person import Saying, Statement
 
 SCHEMA: Final = """
@@ -32,8 +33,15 @@ CHANGED: Final = (
 )
 
 
-def keep(db: sqlite3.Connection, account: str, statements: Sequence[Statement]) -> None:
-    """Put statements in the place of what was said of their pairs before."""
+def keep(
+    db: sqlite3.Connection, account: str, statements: Sequence[Statement], heard: int | None = None
+) -> None:
+    """Put statements in the place of what was said of their pairs before.
+
+    Raises Overtaken where the version is not the one that was `heard`.
+    """
+    if heard is not None and heard != _version(db, account):
+        raise Overtaken
     for each in statements:
         if each.saying is None:
             db.execute(WITHDRAW, (account, each.one, each.other))
@@ -48,9 +56,7 @@ def read(db: sqlite3.Connection, account: str, known: int | None) -> tuple[int, 
     """The version of an account's statements, and all of them unless that version is known."""
     with db:
         db.execute("BEGIN")  # both of one moment
-        sql = "SELECT version FROM statement_version WHERE account = ?"
-        row = db.execute(sql, (account,)).fetchone()
-        version = 0 if row is None else int(row[0])
+        version = _version(db, account)
         if version == known:
             return version, None
         return version, [_statement(row) for row in db.execute(SELECT, (account,))]
@@ -62,6 +68,11 @@ def erase(db: sqlite3.Connection, account: str, refs: Sequence[str]) -> int:
     if count:
         db.execute(CHANGED, (account,))
     return count
+
+
+def _version(db: sqlite3.Connection, account: str) -> int:
+    row = db.execute("SELECT version FROM statement_version WHERE account = ?", (account,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _statement(row: Sequence[str]) -> Statement:

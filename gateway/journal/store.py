@@ -95,12 +95,13 @@ class SqliteJournal:
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
         statements: Sequence[Statement] = (),
+        heard: int | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
         the same transaction: either all of it is there or nothing. So are the `states` of contacts, and the
-        `statements` of pairs.
+        `statements` of pairs. Raises Overtaken where more was said than `heard`.
         """
 
         def run() -> Any:
@@ -111,7 +112,7 @@ class SqliteJournal:
                     noted = news(happenings, states or {}, _states(db, account, tuple(states or ())))
                 made = answer([log.append(db, account, actor, at, each) for each in noted])
                 _keep_states(db, account, at, states or {})
-                said.keep(db, account, statements)
+                said.keep(db, account, statements, heard)
                 if place is not None:
                     db.execute(ANSWERED, (_text(made), *place.parts))
                 if entry is not None:

@@ -59,12 +59,13 @@ class RedisJournal:
         closes: str | None = None,
         states: Mapping[str, str] | None = None,
         statements: Sequence[Statement] = (),
+        heard: int | None = None,
     ) -> Any:
         """Append events, and make the answer out of their numbers, which grow.
 
         The answer of a keyed write, and the `entry` of the audit trail that `closes` an open one, are kept in
         the same transaction, as are the `states` of contacts and the `statements` of pairs. While Redis is
-        away there are no numbers.
+        away there are no numbers; statements are not kept for later, as others go by them now.
         """
         states = states or {}
         if not any((happenings, place, entry, states, statements)):
@@ -77,6 +78,7 @@ class RedisJournal:
             if made is not None:  # it was carried out, and the answer was lost
                 _multi(pipe)
                 return orjson.loads(made)
+            await said.check(pipe, account, heard)
             new = happenings
             if actor is None:
                 new = news(happenings, states, await _states(pipe, account, tuple(states)))
@@ -102,17 +104,23 @@ class RedisJournal:
             return made
 
         async def write(redis: Redis) -> Any:
-            watched = (log.COUNTER, told, *([trail.stream(account)] if entries else []))
+            watched = [log.COUNTER, told, *([trail.stream(account)] if entries else [])]
+            watched += [said.place(account)] if statements else []
             return await redis.transaction(cast("Any", append), *watched, value_from_callable=True)
 
-        if not self._untold:  # else it has to wait for its turn
-            with suppress(StateUnavailable):
-                made = await self._state.use(write)
-                for listener in self.listeners if happenings else ():
-                    listener(account)
-                return made
-        self._untold.append(write)
-        return answer([])
+        if self._untold and not statements:  # it has to wait for its turn
+            self._untold.append(write)
+            return answer([])
+        try:
+            made = await self._state.use(write)
+        except StateUnavailable:
+            if statements:
+                raise
+            self._untold.append(write)
+            return answer([])
+        for listener in self.listeners if happenings else ():
+            listener(account)
+        return made
 
     async def states(self, account: str, contacts: Sequence[str]) -> dict[str, str]:
         """In which states contacts were last told of."""

@@ -42,13 +42,17 @@ def _resumed() -> bool:
 
 @dataclass(slots=True)
 class Done:
-    """The answer of a mutation, as JSON, and what has to be known before its selection is resolved."""
+    """The answer of a mutation, as JSON, and what has to be known before its selection is resolved.
+
+    `heard`: the version of all that was said when the statements were made.
+    """
 
     payload: Payload
     contacts: list[Contact] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    heard: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

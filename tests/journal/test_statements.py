@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.errors import StateUnavailable
-from gateway.journal.journal import Journal, KeyedAs
+from gateway.journal.journal import Journal, KeyedAs, Overtaken
 from gateway.journal.store import SqliteJournal
 from gateway.model.audit import AuditEntry, AuditOutcome, AuditQuery
 from gateway.model.event import EventQuery, EventType, Happening
@@ -60,6 +60,19 @@ async def test_of_two_statements_of_a_pair_at_once_the_last_holds(journal: Journ
     assert await known(journal) == [said(ADA, BOB, Saying.NEVER)]
     await say(journal, said(ADA, BOB), said(ADA, BOB, None))
     assert await known(journal) == []
+
+
+async def test_what_rests_on_less_than_was_said_is_not_said(journal: Journal) -> None:
+    await say(journal, said(ADA, BOB))
+    version, _ = await journal.statements("default", None)
+    await say(journal, said(ADA, EVE), account="other")
+    more: dict[str, Any] = {"answer": len, "statements": [said(BOB, EVE)], "heard": version}
+    event = Happening(type=EventType.CONTACTS_LINKED)
+    await journal.note("default", "ada", AT, [event], **more)
+    with pytest.raises(Overtaken):
+        await journal.note("default", "ada", AT, [event], **{**more, "statements": [said(BOB, EVE, None)]})
+    assert await known(journal) == [said(ADA, BOB), said(BOB, EVE)]
+    assert len(await journal.events("default", EventQuery(), 0, 9)) == 1
 
 
 async def test_what_is_withdrawn_is_gone(journal: Journal) -> None:
@@ -241,21 +254,25 @@ async def test_replicas_share_statements(states: list[State]) -> None:
     assert await one.statements("default", version) == (version + 1, [])
 
 
-async def test_what_is_said_while_redis_is_away_is_told_in_its_order_when_it_is_back(
-    states: list[State],
-) -> None:
+async def test_nothing_is_said_while_redis_is_away(states: list[State]) -> None:
+    """Others go by it at once, or it was not said: it is not kept for later, as events are."""
     away, other = (RedisJournal(state) for state in states)
     await states[1].probe()
-    await say(away, said(ADA, BOB), said(ADA, EVE))
-    await say(away, said(ADA, BOB, Saying.NEVER))
-    await say(away, said(ADA, EVE, None))
-    for ask in (away.statements("default", None), away.erase_statements("default", [ADA])):
+    event = Happening(type=EventType.CONTACT_UPDATED)
+    await away.note("default", "ada", AT, [event], answer=len)
+    for ask in (
+        say(away, said(ADA, BOB)),
+        away.statements("default", None),
+        away.erase_statements("default", [ADA]),
+    ):
         with pytest.raises(StateUnavailable):
             await ask
-    assert await other.statements("default", None) == (0, [])
     await states[0].probe()
     for journal in (away, other):
-        assert await known(journal) == [said(ADA, BOB, Saying.NEVER)]
+        assert await known(journal) == []
+        assert len(await journal.events("default", EventQuery(), 0, 9)) == 1
+    await say(away, said(ADA, BOB))
+    assert await known(other) == [said(ADA, BOB)]
 
 
 async def test_what_is_known_costs_one_small_read(states: list[State]) -> None:
