@@ -34,6 +34,7 @@ from gateway.writing.links import Links
 from gateway.writing.media import Media
 from gateway.writing.people import PersonWrites
 from gateway.writing.properties import PropertyWrites
+from gateway.writing.syncing import PersonSync
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
 
@@ -152,24 +153,22 @@ class Writes:
 
     async def update_person(self, given: Arguments) -> Payload:
         """Write the same to every record of a person."""
-        return await self._perform("updatePerson", given, self._person.update, self._members)
+        people = self._people
+        writes = PersonWrites(self._desk, people)
+        return await self._perform("updatePerson", given, writes.update, people)
 
     async def sync_person(self, given: Arguments) -> Payload:
         """Copy values between the records of a person."""
-        return await self._perform("syncPerson", given, self._person.sync, self._members)
+        people = self._people
+        sync = PersonSync(PersonWrites(self._desk, people))
+        return await self._perform("syncPerson", given, sync.sync, people)
 
     async def erase_person(self, given: Arguments) -> Payload:
         """Erase a person."""
         account, journal, now = self.asked.directory.account, self.ledger.journal, self.ledger.now
-        erasure = Erasure(self._desk, self._people, journal, Confirmations(journal, account, now))
-        return await self._perform("erasePerson", given, erasure.erase, self._members)
-
-    async def _members(self, given: Arguments) -> list[str]:
-        """The records of the person that an input names."""
-        with suppress(BadInput):  # which the verb itself complains of
-            person = await self._people.by_id(given["id"])
-            return [contact["id"] for contact in contacts_of(person)] if person else []
-        return []
+        people = self._people
+        erasure = Erasure(self._desk, people, journal, Confirmations(journal, account, now))
+        return await self._perform("erasePerson", given, erasure.erase, people)
 
     @property
     def _people(self) -> People:
@@ -178,10 +177,6 @@ class Writes:
     @property
     def _links(self) -> Links:
         return Links(self._desk, self._people, self.ledger.now)
-
-    @property
-    def _person(self) -> PersonWrites:
-        return PersonWrites(self._desk, self._people)
 
     @property
     def _desk(self) -> Desk:
@@ -200,16 +195,16 @@ class Writes:
         field: str,
         given: Arguments,
         verb: Verb,
-        members: Callable[[Arguments], Awaitable[list[str]]] | None = None,
+        people: People | None = None,
     ) -> Payload:
         """Carry out a mutation, or answer a repeat as the first one; then forget what was read before it.
 
-        `members` tells which records are meant, where the input does not name them.
+        `people` tell which records are meant, where the input names one of them.
         """
         done: list[Done] = []
 
         async def work() -> Payload:
-            also = [] if members is None else await members(given)
+            also = [] if people is None else await _members(people, given)
             async with self._recorded(field, given, also) as record:
                 while True:
                     made = await verb(given)
@@ -316,6 +311,14 @@ class Writes:
             if state != UNREAD:
                 told[ContactKey(found.source, *found.parts)] = None if state == GONE else state
         await self.asked.directory.index.told(told)
+
+
+async def _members(people: People, given: Arguments) -> list[str]:
+    """The records of the person that an input names."""
+    with suppress(BadInput):  # which the verb itself complains of
+        person = await people.by_id(given["id"])
+        return [contact["id"] for contact in contacts_of(person)] if person else []
+    return []
 
 
 def _states(done: Done) -> dict[str, str]:

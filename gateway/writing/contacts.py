@@ -40,9 +40,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ContactWrites:
-    """The writes of contacts."""
+    """The writes of contacts. `part` tells changes apart where one mutation makes several."""
 
     desk: Desk
+    part: str = ""
 
     async def create(self, given: Given) -> Done:
         """Create a contact in every target at once."""
@@ -324,7 +325,7 @@ class ContactWrites:
             )
 
         return Attempt(
-            step=f"update:{_place(upstream, mine[0], texts[0])}",
+            step=f"update:{self.part}{_place(upstream, mine[0], texts[0])}",
             upstream=upstream,
             price=upstream.traits.prices.get("updateContact", 1),
             work=work,

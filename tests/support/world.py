@@ -41,6 +41,10 @@ OUTCOME = (
     "{ source targetId status applied ignored code message retryable retryAfterSeconds "
     f"contact {{ id displayName email phone }} userErrors {{ {USER_ERROR} }} }}"
 )
+SEVERAL = {  # mutations with more than one outcome
+    *("createContact", "updateContacts", "deleteContacts"),
+    *("updatePerson", "syncPerson", "erasePerson"),
+}
 JOB = (
     "{ id state dryRun columns mapping { column field } processed total confirmation startedAt finishedAt "
     "reports { source status created merged failed unknown deleted code message "
@@ -157,7 +161,7 @@ class World:
     async def write(self, field: str, given: Mapping[str, Any], more: str = "", **asking: Any) -> Any:
         """Send one mutation, and return its payload."""
         type_ = f"{field[0].upper()}{field[1:]}Input"
-        many = field in {"createContact", "updateContacts", "deleteContacts"}
+        many = field in SEVERAL
         document = (
             f"mutation ($input: {type_}!) {{ {field}(input: $input) "
             f"{{ {'outcomes' if many else 'outcome'} {OUTCOME} userErrors {{ {USER_ERROR} }} {more} }} }}"
