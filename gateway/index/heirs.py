@@ -6,7 +6,7 @@ those who see just some of the houses (a source and a module) where the rest lay
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -143,6 +143,18 @@ def forget(db: sqlite3.Connection, account: str, source: str, id_: str) -> None:
         db.execute(f"DELETE FROM heir WHERE {TO}", here)  # noqa: S608
         sql = f"SELECT 1 FROM heir WHERE {OF}"  # noqa: S608
         waiting += [each for each in led if db.execute(sql, (account, *each)).fetchone() is None]
+
+
+def unname(db: sqlite3.Connection, account: str, refs: Iterable[str]) -> None:
+    """Forget records, and for whom they stood; one of whose person somebody stays goes on to lead there."""
+    for ref in refs:
+        here = (account, *ref.split(":", 1))
+        db.execute(f"DELETE FROM heir WHERE {TO}", here)  # noqa: S608
+        db.execute(
+            f"DELETE FROM heir WHERE {OF} AND NOT EXISTS (SELECT 1 FROM contact WHERE "  # noqa: S608
+            "contact.account = heir.account AND contact.source = heir_source AND contact.id = heir_id)",
+            here,
+        )
 
 
 def _fits(sight: Sight, source: str, module: str, houses: str, seen: str) -> bool:

@@ -62,6 +62,7 @@ CREATE TABLE gone (
 ) WITHOUT ROWID;
 """
 TABLES: Final = ("contact", "contact_key", "contact_text", "scan", "gone")
+THESE: Final = "WHERE account = ? AND source = ? AND id = ?"
 USUAL: Final = Rules()
 SILENCE: Final = Spoken()
 NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
@@ -222,8 +223,12 @@ class Store(Protocol):
         """All that hangs together in an account; records that stand alone are left out."""
         ...
 
-    async def unname(self, account: str, source: str, ids: Sequence[str]) -> None:
-        """Forget that records which are gone have ever named a person."""
+    async def erase(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Take away what is kept of records beside their rows: what was told of them, and every trace."""
+        ...
+
+    async def unname(self, account: str, refs: Sequence[str]) -> None:
+        """Forget the people whom records, each `SOURCE:id`, have named, unless others have stayed."""
         ...
 
     async def aclose(self) -> None:
@@ -466,13 +471,27 @@ class SqliteStore(Store):
 
         return await asyncio.to_thread(run)
 
-    async def unname(self, account: str, source: str, ids: Sequence[str]) -> None:
-        """Forget that records which are gone have ever named a person."""
+    async def erase(self, account: str, source: str, ids: Sequence[str]) -> None:
+        """Take away what is kept of records beside their rows."""
+        these = [(account, source, each) for each in ids]
 
         def run() -> None:
             with self._writer as db:
-                for each in ids:
-                    heirs.forget(db, account, source, each)
+                db.executemany(f"DELETE FROM gone {THESE}", these)  # noqa: S608
+                db.executemany(f"UPDATE contact SET told = NULL, confirmed = as_of {THESE}", these)  # noqa: S608
+                db.execute(
+                    "INSERT INTO contact_text (contact_text) VALUES ('optimize')"
+                )  # drops words as well
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        await self._run(run)
+
+    async def unname(self, account: str, refs: Sequence[str]) -> None:
+        """Forget the people whom records have named."""
+
+        def run() -> None:
+            with self._writer as db:
+                heirs.unname(db, account, refs)
 
         await self._run(run)
 
@@ -532,6 +551,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         "folded", 1, lambda text: None if text is None else folded(str(text)), deterministic=True
     )
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA secure_delete = ON")  # what is erased leaves no trace in the file
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return db

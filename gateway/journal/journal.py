@@ -165,6 +165,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def erase_answers(self, account: str, contacts: Sequence[str]) -> int:
+        """Take values of contacts out of the answers that are kept of keyed writes; of how many."""
+        ...
+
     async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
         """Take away the statements that name one of these records, each `SOURCE:id`; how many."""
         ...

@@ -66,6 +66,13 @@ CREATE INDEX state_at ON state (at);
 """
 
 ANSWERED: Final = "UPDATE keyed SET answer = ? WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+EMPTY_CHANGES: Final = """
+UPDATE keyed SET answer = json_set(answer, '$.changes', json('[]'))
+WHERE account = :account AND json_type(answer, '$.changes') = 'array' AND EXISTS (
+    SELECT 1 FROM json_each(answer, '$.changes') AS change
+    WHERE json_extract(change.value, '$.contact') IN (SELECT value FROM json_each(:contacts))
+)
+"""
 
 
 class BrokenJournal(Exception):
@@ -145,11 +152,12 @@ class SqliteJournal:
     async def erase_events(self, account: str, contacts: Sequence[str]) -> int:
         """Empty the events of contacts, by their global ids, and those that name one; of how many."""
 
-        def run() -> int:
-            with self._db as db:
-                return log.erase(db, account, contacts)
+        return await self._erase(lambda db: log.erase(db, account, contacts))
 
-        return await self._run(run)
+    async def erase_answers(self, account: str, contacts: Sequence[str]) -> int:
+        """Take values of contacts out of the answers that are kept of keyed writes; of how many."""
+        values = {"account": account, "contacts": orjson.dumps(list(contacts)).decode()}
+        return await self._erase(lambda db: db.execute(EMPTY_CHANGES, values).rowcount)
 
     # Statements.
 
@@ -160,11 +168,7 @@ class SqliteJournal:
     async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
         """Take away the statements that name one of these records; how many."""
 
-        def run() -> int:
-            with self._db as db:
-                return said.erase(db, account, refs)
-
-        return await self._run(run)
+        return await self._erase(lambda db: said.erase(db, account, refs))
 
     # Keyed writes.
 
@@ -381,6 +385,17 @@ class SqliteJournal:
         self._thread.shutdown(wait=True)
         self._db.close()
 
+    async def _erase(self, work: Callable[[sqlite3.Connection], int]) -> int:
+        """Take something away, also out of what was written beside the file and not put into it yet."""
+
+        def run() -> int:
+            with self._db as db:
+                count = work(db)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return count
+
+        return await self._run(run)
+
     async def _change(self, sql: str, values: Sequence[Any]) -> None:
         def run() -> None:
             with self._db as db:
@@ -399,6 +414,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     db = sqlite3.connect(name, check_same_thread=False, timeout=5)
     try:
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA secure_delete = ON")  # what is erased leaves no trace in the file
         db.execute("PRAGMA synchronous = FULL")  # a step that was noted outlives a power cut
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version in (0, FIRST, SECOND, THIRD):

@@ -28,6 +28,7 @@ from gateway.telemetry import logs
 
 KEPT_SECONDS: Final = 24 * 3600  # of a keyed write
 MOST_UNTOLD: Final = 10_000  # changes that are kept while Redis is away
+SCANNED: Final = 1_000  # names looked at in one call
 STEP: Final = "step:"
 TOLD_SECONDS: Final = 3_600  # for which it is known that something was told, should its answer be lost
 
@@ -74,10 +75,9 @@ class RedisJournal:
         entries = [] if entry is None else [entry]
 
         async def append(pipe: Pipeline) -> Any:
-            made = await pipe.get(told)
-            if made is not None:  # it was carried out, and the answer was lost
+            if await pipe.get(told) is not None:  # it was carried out, and whoever waited for it is gone
                 _multi(pipe)
-                return orjson.loads(made)
+                return None
             await said.check(pipe, account, heard)
             new = happenings
             if actor is None:
@@ -90,7 +90,7 @@ class RedisJournal:
             _multi(pipe)
             trail.append(pipe, account, at, entries, newest)
             trail.close(pipe, closes)
-            pipe.set(told, _text(made), ex=TOLD_SECONDS)
+            pipe.set(told, "1", ex=TOLD_SECONDS)
             if numbers or states:  # whoever looks at states now has to look again
                 pipe.set(log.COUNTER, last + len(numbers))
             for known, state in states.items():
@@ -143,6 +143,23 @@ class RedisJournal:
         """Empty the events of contacts, by their global ids, and those that name one; of how many."""
         return await self._state.use(lambda redis: log.erase(redis, account, contacts))
 
+    async def erase_answers(self, account: str, contacts: Sequence[str]) -> int:
+        """Take values of contacts out of the answers that are kept of keyed writes; of how many."""
+        del account  # an id of a contact names it
+        wanted = frozenset(contacts)
+
+        async def empty(redis: Redis) -> int:
+            count = 0
+            async for name in redis.scan_iter(match=key("keyed", "*"), count=SCANNED):
+                answer = _json((await _hash(redis, name)).get("answer"))
+                if answer and any(each["contact"] in wanted for each in answer.get("changes") or ()):
+                    await _set(redis, name, answer=_text({**answer, "changes": []}))
+                    await redis.expire(name, KEPT_SECONDS)
+                    count += 1
+            return count
+
+        return await self._state.use(empty)
+
     # Statements.
 
     async def statements(self, account: str, known: int | None) -> tuple[int, list[Statement] | None]:
@@ -150,8 +167,15 @@ class RedisJournal:
         return await self._state.use(lambda redis: said.read(redis, account, known))
 
     async def erase_statements(self, account: str, refs: Sequence[str]) -> int:
-        """Take away the statements that name one of these records; how many."""
-        return await self._state.use(lambda redis: said.erase(redis, account, refs))
+        """Take away the statements that name one of these records; how many. Later, where Redis is away."""
+        count = 0
+
+        async def erase(redis: Redis) -> None:
+            nonlocal count
+            count = await said.erase(redis, account, refs)
+
+        await self._tell(erase)
+        return count
 
     # Keyed writes.
 

@@ -1,15 +1,18 @@
 """Erases a person: at every source that can, and from everything that the gateway keeps."""
 
+import asyncio
+import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from gateway.errors import CapabilityUnsupported
+from gateway.errors import CapabilityUnsupported, GatewayError, StateUnavailable, UpstreamMissing
 from gateway.federation.people import People, contacts_of
 from gateway.journal.journal import Journal
-from gateway.model.contact import Contact, ContactKey
+from gateway.model.contact import Contact
 from gateway.model.event import EventType, Happening
 from gateway.model.writing import DONE, UserErrorCode, WriteOutcome, WriteStatus
+from gateway.telemetry import logs
 from gateway.writing import inputs, outcomes
 from gateway.writing.confirmations import Confirmations, hashed
 from gateway.writing.contacts import ContactWrites
@@ -24,8 +27,11 @@ BLANK: Final[Mapping[str, Any]] = {
 DELETED: Final = (
     "Deleted at the source, where a read afterwards finds nothing; and from all that is kept here."
 )
+GONE: Final = "The source had it no more; and it is taken from all that is kept here."
 UNREAD: Final = "The source has agreed to delete it; a read afterwards was not possible."
 STILL: Final = "The source has agreed to delete it, and still shows it. Ask the vendor."
+UNTOUCHED: Final = "The journal cannot be written now, so nothing was erased. Try again later."
+UNFORGOTTEN: Final = "What was said of it by hand could not be taken out of the journal."
 WOULD_DELETE: Final = "It would be deleted at the source, and from all that is kept here."
 
 
@@ -80,91 +86,147 @@ class Erasure:
         return {**found, "targetId": contact["id"]}
 
     async def _erase(self, contacts: Sequence[Contact], wrong: Complaints) -> Done:
-        by_id: dict[str, WriteOutcome] = {}
+        await self._empty(contacts)  # first, as afterwards there may be nobody left to try again for
         done = Done({})
-        deletable = [each for each in contacts if self.desk.unable(each["source"], "deleteContacts") is None]
-        if deletable:
-            deleted = await ContactWrites(self.desk).delete({"ids": [each["id"] for each in deletable]})
-            by_id.update({str(each["targetId"]): each for each in deleted.payload["outcomes"]})
-            wrong.found += deleted.payload["userErrors"]
-            done.happenings.extend(deleted.happenings)
-        keys = {contact["id"]: contact["_key"] for contact in contacts}
-        await self._prove(by_id, keys)
-        left = [each for each in contacts if self._undeleted(by_id.get(each["id"]))]
-        for contact in left:
-            blanked = await self._blank(contact, by_id.get(contact["id"]))
-            by_id[contact["id"]] = blanked.payload["outcome"]
-            done.happenings.extend(blanked.happenings)
-        erased = [contact for contact in contacts if by_id[contact["id"]]["status"] in DONE]
-        await self._forget(erased)
-        in_order = [by_id[contact["id"]] for contact in contacts]
+        by_id = await self._delete(contacts)
+        await self._prove(by_id, contacts)
+        for contact in contacts:
+            outcome = by_id.get(contact["id"])
+            if outcome is None or outcome["code"] == CapabilityUnsupported.code:
+                by_id[contact["id"]] = await self._blank(contact, outcome, done)
+            elif outcome["status"] == WriteStatus.APPLIED:
+                done.happenings.append(
+                    Happening(type=EventType.CONTACT_DELETED, source=contact["source"], contact=contact["id"])
+                )
+        blanked = {each.contact for each in done.happenings if each.type is EventType.CONTACT_UPDATED}
+        gone = {text for text, each in by_id.items() if each["status"] == WriteStatus.APPLIED}
+        erased = [contact for contact in contacts if contact["id"] in gone | blanked]
+        await self._forget(erased, by_id)
         if erased:
             sources = sorted({contact["source"].value for contact in erased})
             told = {"records": len(erased), "sources": sources}
             done.happenings.append(Happening(type=EventType.PERSON_ERASED, payload=told))
-        gone = {text for text, each in by_id.items() if each["status"] == WriteStatus.APPLIED}
+        in_order = [by_id[contact["id"]] for contact in contacts]
         records = [contact["id"] for contact in contacts if contact["id"] not in gone]
-        return Done(_payload(wrong, None, records, in_order), happenings=done.happenings)
+        return replace(done, payload=_payload(wrong, None, records, in_order))
 
-    def _undeleted(self, outcome: WriteOutcome | None) -> bool:
-        """Whether a source has turned out, or was known, to delete nothing."""
-        return outcome is None or outcome["code"] == CapabilityUnsupported.code
+    async def _empty(self, contacts: Sequence[Contact]) -> None:
+        """Take what is kept of records out of events and answers. If that fails nothing is erased at all."""
+        ids = [contact["id"] for contact in contacts]
+        try:
+            await self.journal.erase_events(self.desk.account, ids)
+            await self.journal.erase_answers(self.desk.account, ids)
+        except sqlite3.Error as error:
+            logs.failure(error, "journal")
+            raise StateUnavailable(UNTOUCHED) from None
 
-    async def _prove(self, by_id: Mapping[str, WriteOutcome], keys: Mapping[str, ContactKey]) -> None:
-        """Read every record that is said to be deleted once more."""
-        for source in {key.source for key in keys.values()}:
-            said = {
-                text: key
-                for text, key in keys.items()
-                if key.source is source and text in by_id and by_id[text]["status"] in DONE
-            }
-            found = await self.desk.read_back(list(said.values()))
-            for text, key in said.items():
-                outcome = by_id[text]
-                if key not in found:
-                    outcome["message"] = UNREAD
-                elif found[key] is None:
+    async def _delete(self, contacts: Sequence[Contact]) -> dict[str, WriteOutcome]:
+        """Delete records where that can be done at all, each by itself."""
+        able = [each for each in contacts if self.desk.unable(each["source"], "deleteContacts") is None]
+        writes = ContactWrites(self.desk)
+        made = await asyncio.gather(*(writes.delete({"ids": [contact["id"]]}) for contact in able))
+        found: dict[str, WriteOutcome] = {}
+        for contact, done in zip(able, made, strict=True):
+            told: WriteOutcome | None = next(iter(done.payload["outcomes"]), None)
+            errors = done.payload["userErrors"]
+            missing = any(each["code"] == UserErrorCode.NOT_FOUND for each in errors)
+            if told is None and not missing:
+                told = outcomes.blank(contact["source"], WriteStatus.REJECTED, contact["id"])
+                told["userErrors"] = errors
+            if told is None or told["code"] == UpstreamMissing.code:
+                told = outcomes.blank(contact["source"], WriteStatus.APPLIED, contact["id"])
+                told["message"] = GONE
+            found[contact["id"]] = told
+        return found
+
+    async def _prove(self, by_id: dict[str, WriteOutcome], contacts: Sequence[Contact]) -> None:
+        """Read every record once more: one that is not there is erased, whatever the source has said."""
+        unread = {WriteStatus.SKIPPED, WriteStatus.UNSUPPORTED}
+        said = [
+            contact
+            for contact in contacts
+            if contact["id"] in by_id
+            and by_id[contact["id"]]["status"] not in unread
+            and by_id[contact["id"]]["message"] != GONE
+        ]
+        for source in {contact["source"] for contact in said}:
+            mine = [contact for contact in said if contact["source"] is source]
+            found = await self.desk.read_back([contact["_key"] for contact in mine])
+            for contact in mine:
+                outcome = by_id[contact["id"]]
+                agreed = outcome["status"] == WriteStatus.APPLIED
+                if contact["_key"] in found and found[contact["_key"]] is None:
+                    outcome = outcomes.blank(source, WriteStatus.APPLIED, contact["id"])
                     outcome["message"] = DELETED
-                else:
+                elif agreed and contact["_key"] in found:
                     outcome["status"] = WriteStatus.PARTIAL.value
                     outcome["message"] = STILL
+                elif agreed:
+                    outcome["message"] = UNREAD
+                by_id[contact["id"]] = outcome
 
-    async def _blank(self, contact: Contact, deletion: WriteOutcome | None) -> Done:
-        """Blank what a source that does not delete lets go of."""
+    async def _blank(self, contact: Contact, deletion: WriteOutcome | None, done: Done) -> WriteOutcome:
+        """Blank what a source that does not delete lets go of; noted in `done` where it has."""
         refused = deletion or self.desk.unable(contact["source"], "deleteContacts")
         why = (refused["message"] if refused else None) or "The source does not delete."
         unable = self.desk.unable(contact["source"], "updateContact")
         if unable is not None:
-            found: WriteOutcome = {
-                **unable,
-                "targetId": contact["id"],
-                "message": f"{why} {unable['message']}",
-            }
-            return Done({"outcome": found})
-        done = await ContactWrites(self.desk).update({"id": contact["id"], "contact": BLANK})
-        outcome: WriteOutcome | None = done.payload["outcome"]
+            return {**unable, "targetId": contact["id"], "message": f"{why} {unable['message']}"}
+        given = {"id": contact["id"], "contact": await self._nothing(contact)}
+        made = await ContactWrites(self.desk).update(given)
+        outcome: WriteOutcome | None = made.payload["outcome"]
         if outcome is None:
             outcome = outcomes.blank(contact["source"], WriteStatus.REJECTED, contact["id"])
-            outcome["userErrors"] = done.payload["userErrors"]
+            outcome["userErrors"] = made.payload["userErrors"]
+        said = [why, outcome["message"]]
         if outcome["status"] in DONE:
             outcome["status"] = WriteStatus.PARTIAL.value
-        kept = "The record stays, with its id and whatever else the source keeps."
-        outcome["message"] = " ".join(part for part in (why, outcome["message"], f"Blanked. {kept}") if part)
-        done.payload["outcome"] = outcome
-        return done
+            left = ", ".join(outcome["ignored"])
+            said.append(f"Blanked, but for {left}." if left else "Blanked.")
+            said.append("The record stays, with its id and whatever else the source keeps.")
+            done.contacts.extend(made.contacts)
+            done.happenings.extend(made.happenings)
+            if not made.contacts:  # until a scan has read it, nobody knows it as it was
+                await self.desk.forget([contact["_key"]])
+        outcome["message"] = " ".join(part for part in said if part)
+        return outcome
 
-    async def _forget(self, erased: Sequence[Contact]) -> None:
-        """Take what is kept of records out of index, cache, events and statements."""
+    async def _nothing(self, contact: Contact) -> dict[str, Any]:
+        """A `ContactInput` that leaves nothing of a record that its source lets go of."""
+        key, desk = contact["_key"], self.desk
+        try:
+            known = await desk.directory.definitions(key.source, key.module, desk.caller)
+        except GatewayError:  # the write itself will tell
+            return {**BLANK}
+        values = inputs.contact_values(BLANK, desk.region, Complaints())
+        placed = desk.upstream(key.source).places(values, known)
+        held = [each["key"] for each in contact["_properties"] or () if each["value"] not in (None, "", [])]
+        own = [each for each in held if each in known and not known[each]["builtIn"]]
+        return {
+            **{name: value for name, value in BLANK.items() if name in placed},
+            "properties": [{"key": each, "value": None} for each in own],
+        }
+
+    async def _forget(self, erased: Sequence[Contact], by_id: Mapping[str, WriteOutcome]) -> None:
+        """Take what is kept of records out of index, cache and statements."""
+        if not erased:
+            return
         directory, account = self.desk.directory, self.desk.account
+        refs = [f"{contact['source'].value}:{contact['sourceId']}" for contact in erased]
+        await directory.index.store.unname(account, refs)
         for source in {contact["source"] for contact in erased}:
             mine = [contact["sourceId"] for contact in erased if contact["source"] is source]
-            await directory.index.store.unname(account, source.value, mine)
+            await directory.index.store.erase(account, source.value, mine)
             await directory.upstreams[source].clear()
-        if erased:
-            refs = [f"{contact['source'].value}:{contact['sourceId']}" for contact in erased]
-            await self.journal.erase_events(account, [contact["id"] for contact in erased])
+        try:
             await self.journal.erase_statements(account, refs)
             await directory.sayings.hear(account)
+        except sqlite3.Error as error:
+            logs.failure(error, "journal")
+            for contact in erased:
+                outcome = by_id[contact["id"]]
+                outcome["status"] = WriteStatus.PARTIAL.value
+                outcome["message"] = f"{outcome['message']} {UNFORGOTTEN}"
 
 
 def _payload(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from gateway.journal.feed import Feed
-from gateway.journal.journal import Journal, Noted
+from gateway.journal.journal import Journal, KeyedAs, Noted
 from gateway.model.event import EventQuery, EventType, Happening
 from gateway.model.source import Source
 from gateway.shared.journal import RedisJournal
@@ -248,3 +248,24 @@ async def test_whoever_reads_while_events_are_emptied_sees_each_of_them_once(sta
     told = await asyncio.gather(*readers, *erasers)
     assert [[each.number for each in some] for some in told[:6]] == [numbers] * 6
     assert told[6:] == [200] * 3
+
+
+async def test_values_of_contacts_leave_the_answers_that_are_kept(journal: Journal) -> None:
+    """A repeat still gets its answer, but for what it told of them."""
+    answers: dict[str, Any] = {
+        "one": {"changes": [{"contact": "a", "before": "Ada"}], "outcomes": [{"targetId": "a"}]},
+        "other": {"changes": [{"contact": "b", "before": "Bob"}]},
+        "without": {"contacts": ["a"]},
+    }
+    places = {name: KeyedAs("default", "ada", "syncPerson", name) for name in (*answers, "open")}
+    for name, place in places.items():
+        assert await journal.claim(place, "mark", AT, "me", "2025-01-01T00:00:00.000Z") is None
+        if name in answers:
+            await journal.answered(place, answers[name])
+    assert await journal.erase_answers("default", []) == 0
+    assert await journal.erase_answers("default", ["a", "nobody"]) == 1
+    answers["one"]["changes"] = []
+    for name, place in places.items():
+        held = await journal.claim(place, "mark", AT, "me", "2025-01-01T00:00:00.000Z")
+        assert held is not None
+        assert held.answer == answers.get(name)
