@@ -7,19 +7,22 @@ from typing import Any, Final
 
 from gateway import freshness
 from gateway.context.asked import Asked
+from gateway.context.events import Events
 from gateway.context.people import People
-from gateway.errors import CapabilityUnsupported, GatewayError
+from gateway.errors import CapabilityUnsupported, GatewayError, UpstreamMissing
 from gateway.federation.people import contacts_of
 from gateway.journal.journal import Journal
 from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.contact import Contact
-from gateway.model.event import EventQuery
 from gateway.model.page import Slice
+from gateway.model.writing import UserErrorCode
 from gateway.ports import Upstream
 
 MOST: Final = 1_000  # messages, groups or events of one record
-PAGE: Final = 100
 LIVE: Final = 0.0
+EVENT: Final = ("type", "occurredAt", "actor", "payload")
+
+Reading = Callable[[int, int], Awaitable[Slice[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Export:
 
     asked: Asked
     people: People
+    events: Events
     journal: Journal
     now: Callable[[], str]
 
@@ -48,9 +52,12 @@ class Export:
 
     async def _record(self, contact: Contact) -> dict[str, Any]:
         """One record; `missing` says what could not be read, and why."""
-        key, account = contact["_key"], self.asked.directory.account
+        key = contact["_key"]
         upstream = self.asked.upstream(key.source)
         missing: list[dict[str, Any]] = []
+
+        def lacks(what: str, code: str, message: str) -> None:
+            missing.append({"what": what, "code": code, "message": message})
 
         async def told(what: str, read: Awaitable[Any], otherwise: Any) -> Any:
             try:
@@ -58,28 +65,34 @@ class Export:
             except CapabilityUnsupported:
                 return otherwise
             except GatewayError as error:
-                missing.append({"what": what, "code": error.code, "message": error.message})
+                lacks(what, error.code, error.message)
                 return otherwise
 
+        async def whole(what: str, read: Reading) -> list[Any]:
+            found, more = await told(what, _all(read, upstream.traits.page_ceiling), ([], False))
+            if more:
+                lacks(what, UserErrorCode.TOO_LARGE, f"These are the first {len(found)}; there are more.")
+            return list(plain(found))
+
         live = await told("record", self._live(contact), contact)
-        groups = told("groups", self._all(lambda at, count: upstream.groups_of(key, at, count)), [])
-        messages = told("messages", self._all(lambda at, count: upstream.messages_of(key, at, count)), [])
-        chat = told("chat", self._chat(upstream, contact), None)
-        found = await asyncio.gather(groups, chat, messages)
-        noted = await self.journal.events(account, EventQuery(contact=contact["id"]), 0, MOST)
+        if live.get("_stale"):
+            lacks("record", "STALE", "The source has moved it; this is how it was last seen.")
+        groups, chat, messages, noted = await asyncio.gather(
+            whole("groups", lambda at, count: upstream.groups_of(key, at, count)),
+            told("chat", self._chat(upstream, contact), None),
+            whole("messages", lambda at, count: upstream.messages_of(key, at, count)),
+            whole("events", self._events_of(contact)),
+        )
         return {
             "contact": contact["id"],
             "source": key.source.value,
             "sourceId": key.id,
             "asOf": live["asOf"],
             "record": live["_raw"],
-            "groups": plain(found[0]),
-            "chat": plain(found[1]),
-            "messages": plain(found[2]),
-            "events": [
-                {"type": each.type, "occurredAt": each.at, "actor": each.actor, "payload": each.payload}
-                for each in noted
-            ],
+            "groups": groups,
+            "chat": plain(chat),
+            "messages": messages,
+            "events": [{name: each[name] for name in EVENT} for each in noted],
             "missing": missing,
         }
 
@@ -87,10 +100,26 @@ class Export:
         key = contact["_key"]
         directory = self.asked.directory
         found = await directory.contacts([key], self.asked.caller, brief=False, max_age=LIVE)
-        answer = found.get(key, contact)
+        answer = found.get(key)
+        if answer is None:
+            raise UpstreamMissing(
+                key.source.value, "The source has it no more; this is how it was last seen."
+            )
         if isinstance(answer, GatewayError):
             raise answer
         return answer
+
+    def _events_of(self, contact: Contact) -> Reading:
+        """What has happened to a record, as far as the caller may know."""
+        after: str | None = None
+
+        async def read(_: int, count: int) -> Slice[Any]:
+            nonlocal after
+            page = await self.events.of_contact(contact, {"first": count, "after": after})
+            after = page["pageInfo"]["endCursor"]
+            return Slice(page["nodes"], page["pageInfo"]["hasNextPage"])
+
+        return read
 
     async def _chat(self, upstream: Upstream, contact: Contact) -> Any:
         key = contact["_key"]
@@ -98,16 +127,6 @@ class Export:
         if isinstance(answer, GatewayError):
             raise answer
         return answer
-
-    async def _all(self, read: Callable[[int, int], Awaitable[Slice[Any]]]) -> list[Any]:
-        """A list to its end, or to the longest that is exported."""
-        found: list[Any] = []
-        more = True
-        while more and len(found) < MOST:
-            page = await read(len(found), PAGE)
-            found.extend(page.items)
-            more = page.more and bool(page.items)
-        return found
 
     async def _recorded(self, text: str, contacts: list[Contact], *, whole: bool) -> None:
         ids = [contact["id"] for contact in contacts]
@@ -120,6 +139,17 @@ class Export:
             contacts=tuple(ids),
         )
         await self.journal.audit(self.asked.directory.account, self.now(), [entry])
+
+
+async def _all(read: Reading, size: int) -> tuple[list[Any], bool]:
+    """A list to its end, or to the longest that is exported: then there is more."""
+    found: list[Any] = []
+    more = True
+    while more and len(found) < MOST:
+        page = await read(len(found), min(size, MOST - len(found)))
+        found.extend(page.items)
+        more = page.more and bool(page.items)
+    return found, more
 
 
 def plain(value: Any) -> Any:

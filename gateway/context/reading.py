@@ -58,7 +58,7 @@ class Context:
         self.definitions = Definitions(self.asked)
         self.events = Events(self.asked, self.contacts, ledger.journal, ledger.feed)
         self.audit = Audit(self.asked, ledger.journal)
-        self.export = Export(self.asked, self.people, ledger.journal, ledger.now)
+        self.export = Export(self.asked, self.people, self.events, ledger.journal, ledger.now)
         self.writes = Writes(self.asked, ledger)
         self.imports = Imports(self.asked, self.writes, ledger.imports)
 
