@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+import orjson
+
 from gateway.errors import StateUnavailable
 from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
@@ -62,7 +64,9 @@ CREATE TABLE gone (
 ) WITHOUT ROWID;
 """
 TABLES: Final = ("contact", "contact_key", "contact_text", "scan", "gone")
-THESE: Final = "WHERE account = ? AND source = ? AND id = ?"
+THESE: Final = "account = :account AND source || ':' || id IN (SELECT value FROM json_each(:refs))"
+FORGET_TOLD: Final = f"UPDATE contact SET told = NULL, confirmed = as_of WHERE told IS NOT NULL AND {THESE}"  # noqa: S608
+FORGET_GONE: Final = f"DELETE FROM gone WHERE {THESE}"  # noqa: S608
 USUAL: Final = Rules()
 SILENCE: Final = Spoken()
 NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
@@ -223,12 +227,11 @@ class Store(Protocol):
         """All that hangs together in an account; records that stand alone are left out."""
         ...
 
-    async def erase(self, account: str, source: str, ids: Sequence[str]) -> None:
-        """Take away what is kept of records beside their rows: what was told of them, and every trace."""
-        ...
+    async def erase(self, account: str, refs: Sequence[str]) -> None:
+        """Take away what is kept of records, each `SOURCE:id`, beside their rows, and every trace of it.
 
-    async def unname(self, account: str, refs: Sequence[str]) -> None:
-        """Forget the people whom records, each `SOURCE:id`, have named, unless others have stayed."""
+        Those who have stayed of a person go on to be named by the ids of others.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -471,27 +474,19 @@ class SqliteStore(Store):
 
         return await asyncio.to_thread(run)
 
-    async def erase(self, account: str, source: str, ids: Sequence[str]) -> None:
+    async def erase(self, account: str, refs: Sequence[str]) -> None:
         """Take away what is kept of records beside their rows."""
-        these = [(account, source, each) for each in ids]
+        values = {"account": account, "refs": orjson.dumps(list(refs)).decode()}
 
         def run() -> None:
             with self._writer as db:
-                db.executemany(f"DELETE FROM gone {THESE}", these)  # noqa: S608
-                db.executemany(f"UPDATE contact SET told = NULL, confirmed = as_of {THESE}", these)  # noqa: S608
+                for sql in (FORGET_TOLD, FORGET_GONE):
+                    db.execute(sql, values)
+                heirs.unname(db, account, refs)
                 db.execute(
                     "INSERT INTO contact_text (contact_text) VALUES ('optimize')"
                 )  # drops words as well
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-        await self._run(run)
-
-    async def unname(self, account: str, refs: Sequence[str]) -> None:
-        """Forget the people whom records have named."""
-
-        def run() -> None:
-            with self._writer as db:
-                heirs.unname(db, account, refs)
 
         await self._run(run)
 

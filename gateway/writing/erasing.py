@@ -1,6 +1,5 @@
 """Erases a person: at every source that can, and from everything that the gateway keeps."""
 
-import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ GONE: Final = "The source had it no more; and it is taken from all that is kept 
 UNREAD: Final = "The source has agreed to delete it; a read afterwards was not possible."
 STILL: Final = "The source has agreed to delete it, and still shows it. Ask the vendor."
 UNTOUCHED: Final = "The journal cannot be written now, so nothing was erased. Try again later."
-UNFORGOTTEN: Final = "What was said of it by hand could not be taken out of the journal."
+UNFORGOTTEN: Final = "Not all that is kept of it here could be taken away: see the log."
 WOULD_DELETE: Final = "It would be deleted at the source, and from all that is kept here."
 
 
@@ -122,21 +121,21 @@ class Erasure:
 
     async def _delete(self, contacts: Sequence[Contact]) -> dict[str, WriteOutcome]:
         """Delete records where that can be done at all, each by itself."""
-        able = [each for each in contacts if self.desk.unable(each["source"], "deleteContacts") is None]
-        writes = ContactWrites(self.desk)
-        made = await asyncio.gather(*(writes.delete({"ids": [contact["id"]]}) for contact in able))
         found: dict[str, WriteOutcome] = {}
-        for contact, done in zip(able, made, strict=True):
-            told: WriteOutcome | None = next(iter(done.payload["outcomes"]), None)
+        for contact in contacts:
+            if self.desk.unable(contact["source"], "deleteContacts") is not None:
+                continue
+            done = await ContactWrites(self.desk).delete({"ids": [contact["id"]]})
+            outcome: WriteOutcome | None = next(iter(done.payload["outcomes"]), None)
             errors = done.payload["userErrors"]
             missing = any(each["code"] == UserErrorCode.NOT_FOUND for each in errors)
-            if told is None and not missing:
-                told = outcomes.blank(contact["source"], WriteStatus.REJECTED, contact["id"])
-                told["userErrors"] = errors
-            if told is None or told["code"] == UpstreamMissing.code:
-                told = outcomes.blank(contact["source"], WriteStatus.APPLIED, contact["id"])
-                told["message"] = GONE
-            found[contact["id"]] = told
+            if outcome is None and not missing:
+                outcome = outcomes.blank(contact["source"], WriteStatus.REJECTED, contact["id"])
+                outcome["userErrors"] = errors
+            if outcome is None or outcome["code"] == UpstreamMissing.code:
+                outcome = outcomes.blank(contact["source"], WriteStatus.APPLIED, contact["id"])
+                outcome["message"] = GONE
+            found[contact["id"]] = outcome
         return found
 
     async def _prove(self, by_id: dict[str, WriteOutcome], contacts: Sequence[Contact]) -> None:
@@ -213,16 +212,14 @@ class Erasure:
             return
         directory, account = self.desk.directory, self.desk.account
         refs = [f"{contact['source'].value}:{contact['sourceId']}" for contact in erased]
-        await directory.index.store.unname(account, refs)
-        for source in {contact["source"] for contact in erased}:
-            mine = [contact["sourceId"] for contact in erased if contact["source"] is source]
-            await directory.index.store.erase(account, source.value, mine)
-            await directory.upstreams[source].clear()
         try:
+            await directory.index.store.erase(account, refs)
+            for source in {contact["source"] for contact in erased}:
+                await directory.upstreams[source].clear()
             await self.journal.erase_statements(account, refs)
             await directory.sayings.hear(account)
         except sqlite3.Error as error:
-            logs.failure(error, "journal")
+            logs.failure(error, "erasure")
             for contact in erased:
                 outcome = by_id[contact["id"]]
                 outcome["status"] = WriteStatus.PARTIAL.value

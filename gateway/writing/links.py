@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.errors import GatewayError
 from gateway.federation.people import People
-from gateway.index.people import sees
+from gateway.index.heirs import sees
 from gateway.journal.spoken import Heard, Pair, contradicts, pair, reached, spoken
 from gateway.model.contact import ContactKey
 from gateway.model.event import EventType, Happening

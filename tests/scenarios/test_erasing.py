@@ -238,6 +238,9 @@ async def test_nothing_of_them_stands_in_any_file_or_log(
     payload = await erase(world, person["id"])
     assert statuses(payload) == dict.fromkeys(Source, "APPLIED")
     assert traces(tmp_path) == []
+    index = world.gateway._store._writer  # type: ignore[attr-defined]
+    for table in ("gone", "former"):
+        assert index.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     await unknown(world)
     await world.scan()
     assert traces(tmp_path) == []
@@ -481,7 +484,7 @@ async def test_what_stays_in_the_journal_is_told(small: World) -> None:
     db.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON statement BEGIN SELECT RAISE(ABORT, 'full'); END")
     payload = await erase(small, person["id"])
     assert statuses(payload) == dict.fromkeys(Source, "PARTIAL")
-    assert "could not be taken out" in str(payload["outcomes"])
+    assert "could be taken away" in str(payload["outcomes"])
     assert payload["records"] == []
 
 
