@@ -9,7 +9,7 @@ EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 STRANGERS := $(VENV)-clients/.done
 
-.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack vulnerabilities lock clean
+.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack quality vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -78,6 +78,10 @@ faults: $(VENV)/.test
 attack: $(VENV)/.test $(VENV)-attack/.done
 	$(BIN)/python -m tests.attack
 
+# How well people are recognised, in towns of known people and in public data sets: half a minute.
+quality: $(VENV)/.quality
+	$(BIN)/python -m tests.quality
+
 # Asks the public advisories about what is locked: needs the internet.
 vulnerabilities: $(VENV)-attack/.done
 	$(VENV)-attack/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/run.txt
@@ -112,6 +116,11 @@ $(VENV)/.deploy: $(VENV)/.test requirements/deploy.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
 	@touch $@
 
+# Of this package only the files are read: what it needs is large.
+$(VENV)/.quality: $(VENV)/.test requirements/quality.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/quality.txt
+	@touch $@
+
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
 	for set in run mcp node attack clients; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
@@ -120,6 +129,8 @@ lock:
 	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/mcp.in requirements/test.in -o requirements/test.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/deploy.in -o requirements/deploy.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-strip-extras --no-deps requirements/quality.in -o requirements/quality.txt
 
 clean:
 	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules tests/*/node_modules \

@@ -1,7 +1,8 @@
 """How well people are recognised where the truth is known.
 
-The rules were written with the seeds 1 to 40 before their eyes. These here are others, and nothing may be
-changed for their sake but what was wrong anyway.
+The rules were written with the seeds 1 to 40 in sight, and of 150,000 pairs that they join there 3 are wrong:
+a last name mistyped into a company's, and a sister's name into her sister's. The seeds here are others, and
+nothing may be changed for their sake but what was wrong anyway. `make quality` prints it all as tables.
 """
 
 import pytest

@@ -23,6 +23,7 @@ class Verdict:
     """Pairs of records, by their places: joined rightly, wrongly, or where nobody could tell; or missed.
 
     `joinable`: pairs of one person that hang together by keys which nobody else has. `missed` are of those.
+    `chained`: pairs of one person that hang together by any keys, and be it through somebody else.
     """
 
     records: Sequence[Record]
@@ -30,6 +31,7 @@ class Verdict:
     wrong: frozenset[Pair]
     beyond: frozenset[Pair]
     joinable: frozenset[Pair]
+    chained: frozenset[Pair]
     conflicts: Sequence[Conflict]
 
     @property
@@ -76,6 +78,7 @@ def judged(town: Town, rules: Rules) -> Verdict:
         wrong=frozenset(joined - alike - untold),
         beyond=frozenset(untold),
         joinable=frozenset(_joinable(records, evidence)),
+        chained=frozenset(_chained(records, evidence)),
         conflicts=conflicts,
     )
 
@@ -144,6 +147,12 @@ def _joinable(records: Sequence[Record], evidence: Sequence[Evidence]) -> Iterab
     own = {each.place: [key for key in each.keys if len(whose[key]) == 1] for each in evidence}
     for places in tied(own):
         yield from combinations(sorted(places), 2)
+
+
+def _chained(records: Sequence[Record], evidence: Sequence[Evidence]) -> Iterable[Pair]:
+    for places in tied({each.place: each.keys for each in evidence}):
+        pairs = combinations(sorted(places), 2)
+        yield from (pair for pair in pairs if records[pair[0]].who == records[pair[1]].who)
 
 
 def _told(record: Record) -> str:
