@@ -5,9 +5,10 @@ operator has named, then e-mails and phones, of the same names before of names t
 step joins what the steps before have left, for all keys at once, so the outcome does not depend on any order.
 Whatever contradicts is held apart and told as a conflict.
 
-Contradictions: two ids of one kind; names that differ, as a phone or mailbox under two names is a shared one;
-names that are only close, where the second key, a phone beside an e-mail, speaks against it or does not speak
-for it; two records of one source with different names and a kind of key in which they differ.
+Contradictions: two ids of one kind; names that differ, as a phone or mailbox under two names is a shared one,
+unless both are the same and the names are no family's; names that are only close, where the second key, a
+phone beside an e-mail, speaks against it or does not speak for it; two records of one source with different
+names and a kind of key in which they differ. What was linked by hand is not taken apart by names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,9 +73,10 @@ class Solution:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Records that are known to be one person so far."""
+    """Records that are known to be one person so far; `linked`: by hand, whatever their names are."""
 
     records: list[Evidence]
+    linked: bool = False
     keys: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,12 +128,16 @@ class _Step:
         for members in _components(range(len(self._groups)), ties):
             why = self._contradiction(members)
             if why is None:
-                found.append(_Group([each for place in members for each in self._groups[place].records]))
+                found.append(self._united([self._groups[place] for place in members]))
             else:
                 why = why or "two of them are kept apart by hand."
                 self._hold_apart(members, f"Held together by a chain only: {why}", f"chain:{self._kind}")
                 found.extend(self._groups[place] for place in members)
         return found
+
+    def _united(self, groups: Sequence[_Group]) -> _Group:
+        linked = any(each.linked for each in groups) or (self._kind == BY_HAND and len(groups) > 1)
+        return _Group([record for each in groups for record in each.records], linked=linked)
 
     def _by_hand(self) -> list[tuple[int, int]]:
         places = {record.ref: at for at, group in enumerate(self._groups) for record in group.records}
@@ -191,8 +197,10 @@ class _Step:
 
     def _contradiction(self, members: Sequence[int]) -> str | None:
         """Why some groups cannot be one person; "" where that was said by hand."""
-        found = [self._apart(*pair) for pair in combinations(members, 2)]
-        return max((why for why in found if why is not None), default=None, key=len)
+        found = [why for pair in combinations(members, 2) if (why := self._apart(*pair)) is not None]
+        if any(self._groups[each].linked for each in members):
+            found = [why for why in found if not why]  # whose the others are follows from what was said
+        return max(found, default=None, key=len)
 
     def _apart(self, one: int, other: int) -> str | None:
         """Why two groups are not one person; None where nothing speaks against it."""
@@ -213,13 +221,14 @@ class _Step:
         return None if self._kind == EXTERNAL else self._by_name(one, other)
 
     def _by_name(self, one: _Group, other: _Group) -> str | None:
-        for a, b in product(one.records, other.records):  # two of one source are two on purpose
+        pairs = () if one.linked or other.linked else product(one.records, other.records)
+        for a, b in pairs:  # two of one source are two on purpose
             if a.source == b.source and kin(a.name, b.name) > Kin.UNKNOWN and _differ(a, b):
                 return f"{_named(a)} and {_named(b)} of {a.source} have nothing else in common."
         a, b, nearest = _nearest(one, other)
         if nearest is Kin.RELATIVE:
             return f"{_named(a)} and {_named(b)} are two people of one name."
-        if nearest is Kin.OTHER:
+        if nearest is Kin.OTHER and not _share_both(one, other):
             return f"the names differ: {_named(a)} and {_named(b)}."
         return self._by_second(nearest, one, other, f"{_named(a)} and {_named(b)} may be two people:")
 
@@ -244,6 +253,13 @@ class _Step:
 
 def _said(statements: Mapping[str, frozenset[str]], one: str, other: str) -> bool:
     return other in statements.get(one, ()) or one in statements.get(other, ())
+
+
+def _share_both(one: _Group, other: _Group) -> bool:
+    """Whether two groups of different sources have an e-mail and a phone in common."""
+    if {each.source for each in one.records} & {each.source for each in other.records}:
+        return False
+    return all(one.keys.get(kind, set()) & other.keys.get(kind, set()) for kind in (EMAIL, PHONE))
 
 
 def _differ(one: Evidence, other: Evidence) -> bool:

@@ -16,7 +16,8 @@ Key = tuple[str, str]
 COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 COUNTRY_KEYS: Final = frozenset({"country", "countrycode", "country_code"})
 LONGEST_ID: Final = 200
-REPEATED: Final = 7  # digits at the end that are equal, or in a row, of what nobody's phone is
+REPEATED: Final = 7  # equal digits at the end of what nobody's phone is
+IN_A_ROW: Final = 8  # digits there, one above the other
 MADE_UP: Final = 3  # letters of a mailbox that is called as its domain
 ROW: Final = "01234567890123456789"
 FALLING: Final = "98765432109876543210"
@@ -119,8 +120,8 @@ def _is_own(value: str, roles: frozenset[str]) -> bool:
 def placeholder(number: str) -> bool:
     """Whether a phone was made up: one digit over and over, digits in a row, or the same three."""
     digits = number.removeprefix("+")
-    row = digits[-REPEATED:]
-    if len(set(row)) == 1 or row in ROW or row in FALLING:
+    row = digits[-IN_A_ROW:]
+    if len(set(digits[-REPEATED:])) == 1 or row in ROW or row in FALLING:
         return True
     return any(digits[at : at + 3] * 3 == digits[at : at + 9] for at in range(len(digits) - 8))
 

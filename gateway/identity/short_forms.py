@@ -10,7 +10,8 @@ LEAST: Final = 3  # letters with which a short form begins like its name, where 
 # The first of each line, and what is said for it. The library knows many more in English; of those, some are
 # rare enough to be a brother's name, so they count as much only where they begin like the name.
 SHORT_FORMS: Final = (
-    "agnieszka aga", "alberto beto", "alejandro ale", "aleksander olek", "aleksandr sasha alex",
+    "abigail abbie abby", "agnieszka aga", "alberto beto", "alejandro ale", "aleksander olek",
+    "aleksandr sasha alex",
     "aleksandra alexandra ola sasha alex", "aleksey lyosha", "alessandro ale sandro",
     "alexander aleksandr alessandro alejandro sascha sasha alex", "alexandra sasha alex",
     "anastasia nastya", "andreas andi", "andrei andryusha", "andrzej jedrek", "ann anne nancy",
@@ -36,6 +37,7 @@ SHORT_FORMS: Final = (
     "rebecca becky", "richard dick", "robert bob bobby", "roberto beto", "rosalind roz", "rosario charo",
     "sabine bine", "salvatore toto", "sarah sadie sally", "sebastian basti", "sergei sergey seryozha",
     "sidney syd", "siegfried sigi", "simon si", "stanislaw staszek", "susan sue susie suzie",
+    "susannah sue susie",
     "susanne susi", "suzanne sue susie", "svetlana sveta", "tatiana tanja tanya", "theodore ted teddy",
     "theresa tess", "thomas tom tommy", "tomasz tomek", "ulrich uli", "ursula ulla uschi", "valentina vale",
     "vincent vinnie", "vladimir volodya vova", "volodymyr vova", "wilhelm willi", "willem pim wim",

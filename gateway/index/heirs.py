@@ -145,16 +145,12 @@ def forget(db: sqlite3.Connection, account: str, source: str, id_: str) -> None:
         waiting += [each for each in led if db.execute(sql, (account, *each)).fetchone() is None]
 
 
-def unname(db: sqlite3.Connection, account: str, refs: Iterable[str]) -> None:
-    """Forget records, and for whom they stood; one of whose person somebody stays goes on to lead there."""
+def unname(db: sqlite3.Connection, account: str, sight: Sight, refs: Iterable[str]) -> None:
+    """Forget records of whose person nobody stays, and for whom they stood."""
     for ref in refs:
-        here = (account, *ref.split(":", 1))
-        db.execute(f"DELETE FROM heir WHERE {TO}", here)  # noqa: S608
-        db.execute(
-            f"DELETE FROM heir WHERE {OF} AND NOT EXISTS (SELECT 1 FROM contact WHERE "  # noqa: S608
-            "contact.account = heir.account AND contact.source = heir_source AND contact.id = heir_id)",
-            here,
-        )
+        here = ref.split(":", 1)
+        if standing_for(db, account, sight, *here) is None:
+            forget(db, account, *here)
 
 
 def _fits(sight: Sight, source: str, module: str, houses: str, seen: str) -> bool:

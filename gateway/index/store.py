@@ -482,7 +482,7 @@ class SqliteStore(Store):
             with self._writer as db:
                 for sql in (FORGET_TOLD, FORGET_GONE):
                     db.execute(sql, values)
-                heirs.unname(db, account, refs)
+                heirs.unname(db, account, people.EVERYTHING, refs)
                 db.execute(
                     "INSERT INTO contact_text (contact_text) VALUES ('optimize')"
                 )  # drops words as well

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.identity.clusters import Spoken
 from gateway.identity.rules import EMAIL, Rules
-from gateway.index.people import MOST_HOLDERS
+from gateway.index.people import EVERYTHING, MOST_HOLDERS
 from gateway.index.rows import Row, row_of
-from gateway.index.store import EVERYTHING, SqliteStore
+from gateway.index.store import SqliteStore
 from gateway.model.contact import ContactKey
 from gateway.model.source import Source
 from tests.index.test_rows import contact

@@ -1,7 +1,7 @@
 """Records put through the rules, and what came of it held against the truth."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from gateway.identity import keys, names
 from gateway.identity.clusters import Conflict, Evidence, Spoken, solve
 from gateway.identity.keys import Key
-from gateway.identity.rules import Rules
+from gateway.identity.rules import EMAIL, PHONE, Rules
 from gateway.model.contact import Contact
 from tests.support.humans import Record, Town
 
@@ -71,7 +71,7 @@ def judged(town: Town, rules: Rules) -> Verdict:
     alike = {pair for pair in joined if records[pair[0]].who == records[pair[1]].who}
     untold = {
         pair for pair in joined - alike if frozenset(records[place].who for place in pair) in town.beyond
-    }
+    } | set(_taken_for_renamed(records, evidence, people))
     return Verdict(
         records=records,
         right=frozenset(alike),
@@ -81,6 +81,19 @@ def judged(town: Town, rules: Rules) -> Verdict:
         chained=frozenset(_chained(records, evidence)),
         conflicts=conflicts,
     )
+
+
+def _taken_for_renamed(
+    records: Sequence[Record], evidence: Sequence[Evidence], people: Iterable[Sequence[int]]
+) -> Iterator[Pair]:
+    """Wrong pairs of those who have another's mailbox and phone, both: who took another name has them too."""
+    for person in people:
+        wrong = [pair for pair in combinations(person, 2) if records[pair[0]].who != records[pair[1]].who]
+        for one, other in wrong:
+            kinds = {kind for kind, _ in evidence[one].keys & evidence[other].keys}
+            if {EMAIL, PHONE} <= kinds:
+                yield from wrong
+                break
 
 
 def evidences(contacts: Sequence[Contact], rules: Rules) -> list[Evidence]:

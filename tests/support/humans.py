@@ -9,8 +9,8 @@ Left out is what nobody could tell, whatever the rules:
   with nothing but one of these;
 - two of one household with the last name first, as one who took another last name has.
 
-One such case is kept and counted apart, `Town.beyond`: fathers and sons whose records never say which of the
-two they are.
+Two such cases are kept and counted apart: fathers and sons whose records never say which of the two they are
+(`Town.beyond`), and who has another's mailbox and phone, both, as somebody who took another name has.
 """
 
 from collections.abc import Sequence
