@@ -176,6 +176,14 @@ async def test_what_only_hidden_records_hold_finds_nobody(scene: Scene) -> None:
         assert await person(scene.world, headers=scene.caller, **way) is None
 
 
+async def test_a_search_finds_nobody_by_what_is_hidden(scene: Scene) -> None:
+    for search, count in (("rosa.hidden", 0), ("Contradict", 0), ("Hiddenname", 1), ("555017", 3)):
+        found = await people(scene.world, search=search, headers=scene.caller)
+        assert len(found) == count, search
+        assert await people(scene.world, search=search, headers=by())
+        assert set(scene.hidden).isdisjoint(id_ for each in found for id_ in records(each))
+
+
 async def test_an_e_mail_that_a_hidden_record_holds_too_names_who_is_seen(scene: Scene) -> None:
     answer = await ask_for(scene.world, headers=by(), email="clash@seen.example.com")
     assert answer.data["person"] is None
