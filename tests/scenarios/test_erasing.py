@@ -239,7 +239,7 @@ async def test_nothing_of_them_stands_in_any_file_or_log(
     assert statuses(payload) == dict.fromkeys(Source, "APPLIED")
     assert traces(tmp_path) == []
     index = world.gateway._store._writer  # type: ignore[attr-defined]
-    for table in ("gone", "former"):
+    for table in ("gone", "heir"):
         assert index.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     await unknown(world)
     await world.scan()

@@ -67,12 +67,12 @@ async def test_other_mailboxes_of_roles_can_be_named(new_world: Build) -> None:
 
 
 async def test_keys_that_are_shared_join_nobody(new_world: Build) -> None:
-    shared = {"GATEWAY_IDENTITY_SHARED": "Front.Desk@example.com, +1 (202) 555-0111"}
-    for held in ({"email": "front.desk@EXAMPLE.com"}, {"phone": "+12025550111"}):
+    shared = {"GATEWAY_IDENTITY_SHARED": "Our.House@example.com, +1 (202) 555-0111"}
+    for held in ({"email": "our.house@EXAMPLE.com"}, {"phone": "+12025550111"}):
         some: list[Values] = [(SPACE, dict(held)), (PX, dict(held))]
         assert await joined(new_world, *some)
         assert not await joined(new_world, *some, **shared)
-    both = {"email": "front.desk@example.com", "phone": "+12025550112"}
+    both = {"email": "our.house@example.com", "phone": "+12025550112"}
     assert await joined(new_world, (SPACE, dict(both)), (SENDER, dict(both)), **shared)
 
 

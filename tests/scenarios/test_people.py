@@ -79,7 +79,7 @@ class Odd:
                 (SPACE, {"email": f"sales+eu{mail}"}), (PX, {"email": f"sales+eu{mail}"})
             ),
             "placeholder": self.put((SPACE, {"phone": "+12025555555"}), (PX, {"phone": "+12025555555"})),
-            "row": self.put((SPACE, {"phone": "+15551234567"}), (PX, {"phone": "+15551234567"})),
+            "row": self.put((SPACE, {"phone": "+4930123456789"}), (PX, {"phone": "+4930123456789"})),
             "falling row": self.put((SPACE, {"phone": "+4930987654321"}), (PX, {"phone": "+4930987654321"})),
             "one role": self.put((SPACE, {"email": f"office{mail}"})),
             "no e-mail": self.put((SPACE, {"email": "unknown"}), (PX, {"email": "unknown"})),

@@ -34,8 +34,14 @@ async def there() -> AsyncIterator[World]:
         made(world, SPACE, "Ada Quux", email=f"quux{place}@example.com", phone=f"+1202555018{place}")
         made(world, PX, "Ada Quux", email=f"quux{place}@example.com", phone="+12025550189")
     for place in range(2):
-        made(world, SPACE, "Otto Byron", email=f"apart{place}@example.com", phone="+12025550190")
-        made(world, PX, "Nora Lind", email=f"apart{place}@example.com", phone="+12025550191")
+        made(
+            world,
+            SPACE,
+            f"Otto Byron{'ov' * place}",
+            email=f"apart{place}@example.com",
+            phone=f"+1202555017{place}",
+        )
+        made(world, PX, "Nora Lind", email=f"apart{place}@example.com", phone=f"+1202555019{place + 1}")
     await world.scan()
     yield world
     await worlds.close(world)
