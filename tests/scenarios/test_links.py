@@ -190,15 +190,15 @@ async def test_what_is_joined_and_then_split_is_as_it_was(steps: Any, places: se
 
 
 @given(STEPS, st.integers(0, 50))
-async def test_what_is_split_and_then_joined_is_as_it_was(steps: Any, number: int) -> None:
+async def test_what_is_split_and_then_joined_is_together_again(steps: Any, number: int) -> None:
+    """Others may be told apart by it otherwise than before: what is said by hand counts before any key."""
     async with told(steps) as (world, _, _):
-        before = await everybody(world)
-        several = sorted(sorted(person) for person in before if len(person) > 1)
+        several = sorted(sorted(person) for person in await everybody(world) if len(person) > 1)
         if several:
             person = several[number % len(several)]
             await said(world, "unlinkContacts", person)
             await said(world, "linkContacts", person)
-            assert await everybody(world) == before
+            assert any(set(person) <= each for each in await everybody(world))
 
 
 # ---- kept, told and shared
