@@ -228,16 +228,9 @@ class _Step:
         a, b, nearest = _nearest(one, other)
         if nearest is Kin.RELATIVE:
             return f"{_named(a)} and {_named(b)} are two people of one name."
-        if nearest is Kin.OTHER and self._are_strangers(a, b, one, other):
+        if nearest is Kin.OTHER and not _share_both(one, other):
             return f"the names differ: {_named(a)} and {_named(b)}."
         return self._by_second(nearest, one, other, f"{_named(a)} and {_named(b)} may be two people:")
-
-    def _are_strangers(self, a: Evidence, b: Evidence, one: _Group, other: _Group) -> bool:
-        """Whether names that differ are two people's: one may call oneself anything in a chat."""
-        if self._kind == EMAIL and (a.name.made_up or b.name.made_up):
-            mine, theirs = one.keys.get(PHONE, set()), other.keys.get(PHONE, set())
-            return bool(mine and theirs) and not mine & theirs
-        return not _share_both(one, other)
 
     def _by_second(self, nearest: Kin, one: _Group, other: _Group, why: str) -> str | None:
         """What the second key says, a phone beside an e-mail, where names alone do not tell."""

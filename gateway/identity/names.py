@@ -6,7 +6,6 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from gateway.identity.short_forms import is_first_name
 from gateway.identity.words import Near, near
 from gateway.model.text import folded
 
@@ -49,11 +48,6 @@ class Name(NamedTuple):
     generation: str
     known: bool
     latin: bool
-
-    @property
-    def made_up(self) -> bool:
-        """Whether it is one word that nobody is christened by."""
-        return len(self.words) == 1 and not is_first_name(self.words[0])
 
     @property
     def full(self) -> bool:

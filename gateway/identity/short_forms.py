@@ -76,17 +76,6 @@ def have_one_in_common(one: str, other: str) -> bool:
     return any(len(name) >= max(len(one), len(other)) for name in names)
 
 
-@lru_cache(maxsize=16_384)
-def is_first_name(word: str) -> bool:
-    """Whether people are called so, as far as we or the library know."""
-    return bool(_library().nicknames_of(word) or _library().canonicals_of(word)) or word in _all_own()
-
-
-@cache
-def _all_own() -> frozenset[str]:
-    return frozenset(word for line in SHORT_FORMS for word in line.split())
-
-
 @cache
 def _library() -> NickNamer:
     return NickNamer()

@@ -21,7 +21,8 @@ seven of ten pairs have a trap of some kind. `joinable` are pairs of records of 
 by e-mails or phones that nobody else has: recall is of those. `chained` are all pairs of one person that hang
 together, and be it by the phone of a family or through somebody else; `of chained` is how many of them are
 joined. `wrong` joins would show one person's data to those who may see another's. `beyond` are joined pairs
-of fathers and sons of one name whose records never say which of them they are: nobody could tell.
+of fathers and sons of one name whose records never say which of them they are, and of those who hold both the
+mailbox and the phone of somebody else: nobody could tell.
 """
 JOINED = """
 FEBRL has neither e-mails nor phones, so the number of social security stands in as an id that an operator has
