@@ -75,6 +75,7 @@ async def run(config: Config, wish: Wish, out: TextIO = sys.stdout) -> int:
             raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
         async with gateway.sharing():
             directory = gateway.directories[wish.account]
+            _tell_what_is_off(directory)
             failed = await _read(directory, gateway.crawlers[wish.account])
             for error in failed.values():
                 print(f"gateway: {printable(error.message)}", file=sys.stderr)
@@ -91,6 +92,17 @@ async def run(config: Config, wish: Wish, out: TextIO = sys.stdout) -> int:
         return STOPPED
     finally:
         await gateway.aclose()
+
+
+def _tell_what_is_off(directory: Directory) -> None:
+    """Whose records cannot be in the report. Raises BadSetting where that is everybody's."""
+    off = [each.name for source, each in directory.traits.items() if source not in directory.upstreams]
+    if not directory.upstreams:
+        raise BadSetting(
+            "No source has both a key and an address, so there is nobody to report: see `gateway check`."
+        )
+    for name in off:
+        print(f"gateway: {name} is switched off: its records are not in this report.", file=sys.stderr)
 
 
 async def _read(directory: Directory, crawler: Crawler) -> dict[Source, GatewayError]:

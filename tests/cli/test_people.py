@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 from gateway.upstreams.people import Population
@@ -40,6 +41,19 @@ def test_a_source_that_is_down_is_told_and_the_others_are_compared(tmp_path: Pat
     assert "Traceback" not in told.stderr
 
 
+def test_without_a_source_there_is_no_report(tmp_path: Path) -> None:
+    done = command("people", "duplicates", settings={"GATEWAY_DATA_DIR": str(tmp_path / "data")})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No source has both a key and an address" in done.stderr
+
+
+def test_a_source_that_is_switched_off_is_told(tmp_path: Path) -> None:
+    with sources(tmp_path) as settings:
+        told = command("people", "duplicates", settings={**settings, "PACKAGEX_API_KEY": ""})
+    assert told.returncode == 0
+    assert "PackageX is switched off: its records are not in this report." in told.stderr
+
+
 def test_an_account_that_is_not_there_is_no_report(tmp_path: Path) -> None:
     done = command(
         "people", "duplicates", "--account", "acme", settings={"GATEWAY_DATA_DIR": str(tmp_path / "data")}
@@ -51,6 +65,8 @@ def test_an_account_that_is_not_there_is_no_report(tmp_path: Path) -> None:
 def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
     with sources(tmp_path) as settings:
         ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))  # where it has no width, there is no bar
+        os.set_blocking(ours, False)
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway.cli", "people", "duplicates"],
             stdout=subprocess.PIPE,
@@ -63,4 +79,5 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
         os.close(ours)
     assert process.returncode == 0
     assert "reading" in shown
-    assert "comparing: 100%" in shown
+    assert "comparing: " in shown
+    assert "person/s" in shown
