@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from gateway.engine.compiled import prepared
 from gateway.telemetry import logs
 from tests.support import redis
 from tests.support import world as worlds
@@ -19,6 +20,18 @@ settings.register_profile("short", max_examples=20, deadline=None)
 settings.load_profile("short")
 
 Build = Callable[..., World]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """All tests hold with every operation compiled, and with none."""
+    parser.addoption("--compiled", choices=("always", "never"), help="default: from the second time on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set when operations are compiled."""
+    times: Any = {"always": 1, "never": float("inf")}.get(config.getoption("--compiled"))
+    if times is not None:
+        prepared.WORTH_IT = times  # type: ignore[misc]
 
 
 @pytest.fixture(scope="session")

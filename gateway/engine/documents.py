@@ -1,8 +1,8 @@
 """Documents: parsed, within limits, validated, and kept for the next time."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -24,6 +24,7 @@ from graphql import (
 )
 
 from gateway.engine import selection
+from gateway.engine.compiled.prepared import Prepared, prepare
 from gateway.engine.cost import Price, check_cost, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
 from gateway.engine.subgraph import ROUTED, NoServiceRule
@@ -59,6 +60,15 @@ class Document:
     roots: dict[str, tuple[str, ...]]
     prices: dict[str, Price]
     schema: GraphQLSchema
+    _prepared: dict[str | None, Prepared | None] = field(default_factory=dict)
+
+    def prepared(self, name: str | None, plain: Callable[..., Any]) -> Prepared | None:
+        """An operation that was made ready; None where graphql-core has to carry it out alone."""
+        if name not in self._prepared:
+            if name is not None and name not in self.operations:
+                return None
+            self._prepared[name] = prepare(self.schema, self.whole, name, plain)
+        return self._prepared[name]
 
     @property
     def incremental(self) -> bool:

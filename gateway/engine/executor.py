@@ -56,6 +56,9 @@ class Call:
 
 async def run(document: Document, call: Call) -> ExecutionResult:
     """The result of an operation; errors of fields stand in it, nothing is raised for them."""
+    prepared = None if call.middleware else document.prepared(call.operation, from_value)
+    if prepared is not None:
+        return await prepared.run(call.variables, call.context, hide_suggestions=not call.suggestions)
     found: Any = experimental_execute_incrementally(  # `execute` takes no schema that has `@defer`
         document.schema,
         document.whole,

@@ -1,0 +1,208 @@
+"""Python functions for what is selected: written as text, once, and run many times."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLID,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    GraphQLString,
+    Undefined,
+    is_leaf_type,
+)
+
+from gateway.engine.compiled.plan import TYPE_NAME, Field, NotCompiled, Selection
+
+EXACT: Final = {GraphQLString.name: "str", GraphQLID.name: "str", GraphQLBoolean.name: "bool"}
+MOST_LINES: Final = 20_000
+
+
+class Odd(Exception):
+    """A value that is not as values usually are: graphql-core completes it."""
+
+
+ODD: Final = Odd()
+
+Finish = Callable[[Any, Any, Any], Any]
+"""Completes a value that is not null, out of the value, the run and the path. Raises Odd."""
+
+
+def finish_of(held: Field) -> Finish:
+    """The function that completes the values of a field with a resolver, once they are there."""
+    writer = _Writer()
+    expression = writer.value(held.type, held, "v", "path")
+    writer.lines += ["def finish(v, run, path):", f"    return {expression}"]
+    if len(writer.lines) > MOST_LINES:
+        raise NotCompiled
+    names: dict[str, Any] = {"Odd": Odd, "odd": _odd, **writer.names}
+    exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - no text of a caller is in it
+    found: Finish = names["finish"]
+    return found
+
+
+def _odd(*_: Any) -> Any:
+    raise ODD
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Lines of functions, and what they refer to by name."""
+
+    lines: list[str] = field(default_factory=list)
+    names: dict[str, Any] = field(default_factory=dict)
+
+    def name(self, prefix: str, value: Any = None) -> str:
+        """A name of its own, for a value or a function."""
+        found = f"{prefix}{len(self.names)}"
+        self.names[found] = value
+        return found
+
+    def value(self, type_: GraphQLOutputType, held: Field, of: str, path: str) -> str:
+        """An expression that completes what `of` is; a name, or an assignment in brackets."""
+        if isinstance(type_, GraphQLNonNull):
+            return self._there(type_.of_type, held, of, path)
+        return f"(None if (x := {of}) is None else {self._there(type_, held, 'x', path)})"
+
+    def _there(self, type_: Any, held: Field, of: str, path: str) -> str:
+        """The same for what must not be null: a null is odd."""
+        if isinstance(type_, GraphQLList):
+            return f"{self._list(type_.of_type, held)}({of}{self._more(held, path)})"
+        if is_leaf_type(type_):
+            return self._leaf(type_, of)
+        if isinstance(type_, GraphQLObjectType):
+            return f"{self._object(held.below[type_.name])}({of}{self._more(held, path)})"
+        return f"{self._one_of(type_, held)}({of}, run, {path})"
+
+    def _more(self, held: Field, path: str) -> str:
+        return "" if held.simple else f", run, {path}"
+
+    def _leaf(self, type_: GraphQLScalarType | GraphQLEnumType, of: str) -> str:
+        coerce = self.name("leaf", _leaf(type_))
+        exact = EXACT.get(type_.name)
+        if exact is not None:
+            return f"(y if type(y := {of}) is {exact} else {coerce}(y))"
+        if isinstance(type_, GraphQLEnumType):
+            return self._enum(type_, of, coerce)
+        if type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything
+            return f"(y if (y := {of}) is not None else odd())"
+        return f"{coerce}({of})"
+
+    def _enum(self, type_: GraphQLEnumType, of: str, coerce: str) -> str:
+        """A look-up, for values of the kinds that this enum has."""
+        names = {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
+        kinds = self.name("kinds", frozenset({str, *map(type, names)}))
+        return (
+            f"(({self.name('names', names)}.get(y) if type(y := {of}) in {kinds} else None) or {coerce}(y))"
+        )
+
+    def _list(self, type_: GraphQLOutputType, held: Field) -> str:
+        if held.simple:
+            item = self.value(type_, held, "i", "")
+            name = self.name("list")
+            self.lines += [
+                f"def {name}(v):",
+                "    if type(v) is not list: odd()",
+                f"    return [{item} for i in v]",
+            ]
+            return name
+        item = self.value(type_, held, "i", "here")
+        name, mine, of_type = self.name("list"), self.name("field", held), self.name("type", type_)
+        self.lines += [
+            f"def {name}(v, run, path):",
+            "    if type(v) is not list: odd()",
+            "    found = []",
+            "    for n, i in enumerate(v):",
+            "        here = path.add_key(n)",
+            "        try:",
+            f"            found.append({item})",
+            "        except Odd:",
+            f"            found.append(None); run.slowly({mine}, {of_type}, i, found, here)",
+            "    return found",
+        ]
+        return name
+
+    def _object(self, selected: Selection) -> str:
+        if selected.plain:
+            name = self.name("object")
+            parts = ", ".join(f"{each.key!r}: {self._part(each, selected)}" for each in selected.fields)
+            self.lines += [
+                f"def {name}(v):",
+                "    if type(v) is not dict: odd()",
+                "    g = v.get",
+                f"    return {{{parts}}}",
+            ]
+            return name
+        return self._mixed(selected)
+
+    def _part(self, each: Field, selected: Selection) -> str:
+        """The value of a field that lies in that of its parent."""
+        if each.name == TYPE_NAME:
+            return repr(selected.type.name)
+        path = f"path.add_key({each.key!r}, {selected.type.name!r})"
+        return self.value(each.type, each, f"g({each.name!r})", path)
+
+    def _mixed(self, selected: Selection) -> str:
+        """What lies in the value comes first: where that is odd, nothing has been called yet."""
+        name = self.name("mixed")
+        parts = ", ".join(
+            f"{each.key!r}: {self._part(each, selected) if each.plain else None}" for each in selected.fields
+        )
+        body = list(self._steps(selected))
+        self.lines += [
+            f"def {name}(v, run, path):",
+            "    if type(v) is not dict: odd()",
+            "    g = v.get",
+            f"    found = {{{parts}}}",
+            *body,
+            "    return found",
+        ]
+        return name
+
+    def _steps(self, selected: Selection) -> Iterator[str]:
+        for each in selected.fields:
+            if each.plain:
+                continue
+            if each.held:
+                yield f"    found[{each.key!r}] = {self._part(each, selected)}"
+            else:
+                yield f"    run.call({self.name('field', each)}, v, found, path)"
+
+    def _one_of(self, type_: Any, held: Field) -> str:
+        """A function that chooses by the type that a value says it is."""
+        name, mine, abstract = self.name("any"), self.name("field", held), self.name("type", type_)
+        choices = [
+            f"    if kind == {kind!r}: return {self._object(below)}(v{'' if below.plain else ', run, path'})"
+            for kind, below in held.below.items()
+        ]
+        self.lines += [
+            f"def {name}(v, run, path):",
+            f"    kind = run.kind({mine}, {abstract}, v, path)",
+            *choices,
+            "    odd()",
+        ]
+        return name
+
+
+def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
+    """Coerces a value; what cannot be, or is null, is odd."""
+    coerce_output_value = type_.coerce_output_value
+
+    def coerce(value: Any) -> Any:
+        if value is None:
+            raise ODD
+        try:
+            found = coerce_output_value(value)
+        except Exception:  # whatever it is, graphql-core raises it again, with its place
+            raise ODD from None
+        if found is None or found is Undefined:
+            raise ODD
+        return found
+
+    return coerce
