@@ -6,8 +6,8 @@ Three steps, a file each:
    outcome of `@skip` and `@include`): a tree of what is selected of which type.
 2. `code.py` writes a Python function for each object and list in that tree. Fields that lie in the value,
    and all below them, are copied in one expression; fields with a resolver are called.
-3. `run.py` carries an operation out with those functions: it calls resolvers, waits for what they promise, for
-   each on its own, and puts the results where they belong.
+3. `run.py` carries an operation out with those functions: it calls resolvers, waits for what they promise,
+   for each on its own, and puts the results where they belong.
 
 The functions know ordinary values only: dicts and lists, texts that are texts, nothing missing that must be
 there. Whatever is odd raises `Odd`, and graphql-core completes that value from its beginning: errors, their

@@ -1,7 +1,7 @@
 """An operation made ready once: what does not depend on who asks, and what was compiled of it."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,17 +10,25 @@ from graphql import (
     ExecutionResult,
     Executor,
     FragmentDefinitionNode,
+    GraphQLBoolean,
+    GraphQLError,
+    GraphQLID,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     default_type_resolver,
+    get_nullable_type,
 )
 from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 
+from gateway.engine.compiled.code import Odd
 from gateway.engine.compiled.plan import NotCompiled, Reading, deciding
 from gateway.engine.compiled.run import Compiled, Run, compiled
 
 MOST_PLANS: Final = 8  # of one operation: outcomes of `@skip` and `@include`
+EXACT: Final[dict[str, type]] = {GraphQLString.name: str, GraphQLID.name: str, GraphQLBoolean.name: bool}
 WORTH_IT: Final = 2  # times that an operation is asked for before it is compiled
 
 
@@ -33,6 +41,7 @@ class Prepared:
     definitions: dict[str, FragmentDefinitionNode]
     fragments: dict[str, FragmentDetails]
     plain: Callable[..., Any]
+    _signatures: tuple[tuple[GraphQLVariableSignature, type], ...] = ()
     _deciding: frozenset[str] = frozenset()
     _asked: int = 0
     _plans: "OrderedDict[tuple[Any, ...], Compiled | None]" = field(default_factory=OrderedDict)
@@ -41,13 +50,7 @@ class Prepared:
         self, variables: dict[str, Any] | None, context: Any, *, hide_suggestions: bool = False
     ) -> ExecutionResult:
         """The result of the operation; errors of fields and of variables stand in it."""
-        values = get_variable_values(
-            self.schema,
-            self.operation.variable_definitions or (),
-            variables or {},
-            max_errors=50,
-            hide_suggestions=hide_suggestions,
-        )
+        values = self._variables(variables or {}, hide_suggestions=hide_suggestions)
         if isinstance(values, list):
             return ExecutionResult(None, values)
         executor: Executor[Any] = Executor(
@@ -69,6 +72,28 @@ class Prepared:
         found: Any = executor.execute_operation()
         result: ExecutionResult = await found if hasattr(found, "__await__") else found
         return result
+
+    def _variables(
+        self, given: dict[str, Any], *, hide_suggestions: bool
+    ) -> VariableValues | list[GraphQLError]:
+        """The values of the variables. Texts and the like that are as they should be need no second look."""
+        coerced: dict[str, Any] = {}
+        sources: dict[str, VariableValueSource] = {}
+        for signature, exact in self._signatures:
+            value = given.get(signature.name)
+            if type(value) is not exact:
+                break
+            coerced[signature.name] = value
+            sources[signature.name] = VariableValueSource(signature, value)
+        else:
+            return VariableValues(sources, coerced)
+        return get_variable_values(
+            self.schema,
+            self.operation.variable_definitions or (),
+            given,
+            max_errors=50,
+            hide_suggestions=hide_suggestions,
+        )
 
     def _plan(self, values: VariableValues) -> Compiled | None:
         """What was compiled for these variables; None where graphql-core has to do it all."""
@@ -104,5 +129,19 @@ def prepare(
         {each.name.value: each for each in fragments},
         {each.name.value: FragmentDetails(each, None) for each in fragments},
         plain,
+        tuple(_signatures(schema, chosen[0])),
         deciding(document),
     )
+
+
+def _signatures(
+    schema: GraphQLSchema, operation: OperationDefinitionNode
+) -> Iterator[tuple[GraphQLVariableSignature, type]]:
+    """The variables of an operation, and the class of a value that can only be right."""
+    for each in operation.variable_definitions or ():
+        found = get_variable_signature(schema, each)
+        if not isinstance(found, GraphQLError):
+            yield (
+                found,
+                EXACT.get(getattr(get_nullable_type(found.type), "name", ""), Odd),
+            )  # an exception is no value
