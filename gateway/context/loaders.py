@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -75,28 +76,54 @@ class Work:
 
 
 class Loaders:
-    """The loaders of one request."""
+    """The loaders of one request, each made when it is first needed."""
 
     def __init__(self, directory: Directory, caller: Caller, max_age: float | None) -> None:
         self._directory = directory
         self._caller = caller
+        self._max_age = max_age
         self.work = Work()
 
-        def loader(find: Callable[[Sequence[Any]], Awaitable[Found[Any, Any]]]) -> Loader[Any, Any]:
-            return Loader(find, self.work)
+    @cached_property
+    def contact(self) -> Loader[ContactKey, Contact]:
+        """Contacts by key, with everything."""
+        return self._contacts(brief=False)
 
-        def contacts(*, brief: bool) -> Loader[ContactKey, Contact]:
-            return loader(lambda keys: directory.contacts(keys, caller, brief=brief, max_age=max_age))
+    @cached_property
+    def brief_contact(self) -> Loader[ContactKey, Contact]:
+        """Contacts by key, in the simple form."""
+        return self._contacts(brief=True)
 
-        self.contact = contacts(brief=False)
-        self.brief_contact = contacts(brief=True)
-        self.group: Loader[GroupKey, Group] = loader(lambda keys: directory.groups(keys, caller))
-        self.chat: Loader[ContactKey, Chat] = loader(lambda keys: directory.chats(keys, caller))
-        self.funnels: Loader[ContactKey, list[Funnel]] = loader(lambda keys: directory.funnels(keys, caller))
-        self.channel: Loader[tuple[Source, str], Channel] = loader(
-            lambda keys: directory.channels(keys, caller)
-        )
-        self.definitions: Loader[tuple[Source, str], dict[str, Property]] = loader(self._definitions)
+    def _contacts(self, *, brief: bool) -> Loader[ContactKey, Contact]:
+        def find(keys: Sequence[ContactKey]) -> Awaitable[Found[ContactKey, Contact]]:
+            return self._directory.contacts(keys, self._caller, brief=brief, max_age=self._max_age)
+
+        return Loader(find, self.work)
+
+    @cached_property
+    def group(self) -> Loader[GroupKey, Group]:
+        """Groups by key."""
+        return Loader(lambda keys: self._directory.groups(keys, self._caller), self.work)
+
+    @cached_property
+    def chat(self) -> Loader[ContactKey, Chat]:
+        """The chat of each contact."""
+        return Loader(lambda keys: self._directory.chats(keys, self._caller), self.work)
+
+    @cached_property
+    def funnels(self) -> Loader[ContactKey, list[Funnel]]:
+        """The funnels of each contact."""
+        return Loader(lambda keys: self._directory.funnels(keys, self._caller), self.work)
+
+    @cached_property
+    def channel(self) -> Loader[tuple[Source, str], Channel]:
+        """Channels by source and vendor id."""
+        return Loader(lambda keys: self._directory.channels(keys, self._caller), self.work)
+
+    @cached_property
+    def definitions(self) -> Loader[tuple[Source, str], dict[str, Property]]:
+        """The definitions of each module."""
+        return Loader(self._definitions, self.work)
 
     async def communications(self, key: ContactKey, offset: int, count: int) -> Slice[Communication]:
         """The ways to reach a contact. The chat carries them too, so one that is asked for anyway answers."""
