@@ -44,7 +44,7 @@ class Asked:
     def loaders(self) -> Loaders:
         """The loaders of this request, made when first needed."""
         if self._loaders is None:
-            self._loaders = Loaders(self.directory, self.caller, self.max_age)
+            self._loaders = Loaders(self.directory, self.caller, self.max_age, self._mark)
         return self._loaders
 
     def abandon(self) -> None:
@@ -70,19 +70,25 @@ class Asked:
 
     async def contact(self, key: ContactKey, *, brief: bool = False) -> Contact | None:
         """A contact by its key. `brief`: properties and raw record are not needed."""
-        known = self.known.get(key)
-        if known is not None:
-            return known
+        found = self.known.get(key)
+        return found if found is not None else await self.loading(key, brief=brief)
+
+    def loading(self, key: ContactKey, *, brief: bool = False) -> Awaitable[Contact | None]:
+        """The promise of a contact that is not known yet."""
         if brief and not self.loaders.contact.asked(key):
-            return self._marked(await self.loaders.brief_contact.load(key))
-        return self._marked(await self.loaders.contact.load(key))
+            return self.loaders.brief_contact.load(key)
+        return self.loaders.contact.load(key)
+
+    def key_of(self, text: str) -> ContactKey:
+        """The key of a contact's global id."""
+        named = ids.expect(text, "Contact", self.directory.account)
+        return ContactKey(named.source, named.parts[0], named.parts[1])
 
     async def contact_key(self, by: Arguments) -> ContactKey:
         """The key that a `ContactBy` names."""
         account = self.directory.account
         if by.get("id") is not None:
-            named = ids.expect(by["id"], "Contact", account)
-            return ContactKey(named.source, named.parts[0], named.parts[1])
+            return self.key_of(by["id"])
         source, vendor_id = self.named(by["sourceId"], "contact")
         module = asking.module(by["sourceId"].get("module"), account)
         return ContactKey(source, await self.module_id(source, module) or "", vendor_id)
@@ -129,16 +135,15 @@ class Asked:
             self.warnings.append({"message": error.message, "path": info.path.as_list(), **known})
             return []
 
-    def _marked(self, contact: Contact | None) -> Contact | None:
-        if contact is not None and contact.get("_stale"):
-            self.warnings.append(
-                {
-                    "message": "The source has moved this contact; this is how it was last seen.",
-                    "code": "STALE",
-                    "source": contact["source"].value,
-                }
-            )
-        return contact
+    def _mark(self, contact: Contact) -> None:
+        """Tell of a contact that was read as it was last seen."""
+        self.warnings.append(
+            {
+                "message": "The source has moved this contact; this is how it was last seen.",
+                "code": "STALE",
+                "source": contact["source"].value,
+            }
+        )
 
 
 def chosen(held: list[Any], keys: Sequence[str] | None) -> list[Any]:

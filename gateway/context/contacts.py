@@ -28,9 +28,16 @@ class Contacts:
 
     asked: Asked
 
-    async def by(self, by: Arguments, info: GraphQLResolveInfo[Any]) -> Contact | None:
+    def by(self, by: Arguments, info: GraphQLResolveInfo[Any]) -> Awaitable[Contact | None]:
         """The contact that a `ContactBy` names; in its simple form where the selection allows that."""
-        brief = not (selection.names(info) & DETAILS)
+        brief = selection.names(info).isdisjoint(DETAILS)
+        if by.get("id") is not None:
+            key = self.asked.key_of(by["id"])
+            if key not in self.asked.known:
+                return self.asked.loading(key, brief=brief)
+        return self._by(by, brief=brief)
+
+    async def _by(self, by: Arguments, *, brief: bool) -> Contact | None:
         return await self.asked.contact(await self.asked.contact_key(by), brief=brief)
 
     async def written(self, text: str | None) -> Contact | None:

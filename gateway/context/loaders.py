@@ -76,9 +76,16 @@ class Work:
 
 
 class Loaders:
-    """The loaders of one request, each made when it is first needed."""
+    """The loaders of one request, each made when it is needed. `stale` hears of contacts as last seen."""
 
-    def __init__(self, directory: Directory, caller: Caller, max_age: float | None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        caller: Caller,
+        max_age: float | None,
+        stale: Callable[[Contact], None] = lambda _: None,
+    ) -> None:
+        self._stale = stale
         self._directory = directory
         self._caller = caller
         self._max_age = max_age
@@ -95,8 +102,12 @@ class Loaders:
         return self._contacts(brief=True)
 
     def _contacts(self, *, brief: bool) -> Loader[ContactKey, Contact]:
-        def find(keys: Sequence[ContactKey]) -> Awaitable[Found[ContactKey, Contact]]:
-            return self._directory.contacts(keys, self._caller, brief=brief, max_age=self._max_age)
+        async def find(keys: Sequence[ContactKey]) -> Found[ContactKey, Contact]:
+            found = await self._directory.contacts(keys, self._caller, brief=brief, max_age=self._max_age)
+            for each in found.values():
+                if isinstance(each, dict) and "_stale" in each:
+                    self._stale(each)
+            return found
 
         return Loader(find, self.work)
 
