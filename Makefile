@@ -9,7 +9,7 @@ EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 STRANGERS := $(VENV)-clients/.done
 
-.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages benchmark endurance faults attack quality vulnerabilities lock clean
+.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled benchmark endurance faults attack quality vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -19,6 +19,11 @@ mcp: $(VENV)/.mcp
 
 test: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+# All tests with every operation compiled, and with none: otherwise from the second time on.
+compiled: $(VENV)/.test $(ASSETS) $(STRANGERS) packages
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --compiled always
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --compiled never
 
 # Twice as slow as `make test`, so not part of `make check`.
 coverage: $(VENV)/.test $(ASSETS) $(STRANGERS) packages

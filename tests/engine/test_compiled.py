@@ -31,7 +31,7 @@ from gateway.engine.compiled import prepared
 from gateway.engine.compiled.prepared import Prepared, prepare
 from gateway.engine.schema import from_value
 
-COUNT = int(os.environ.get("COMPILED_QUERIES", "2000"))
+COUNT = int(os.environ.get("COMPILED_QUERIES", "1000"))
 SDL = """
 scalar Any
 scalar Upper

@@ -42,7 +42,7 @@ def finish_of(held: Field) -> Finish:
     if len(writer.lines) > MOST_LINES:
         raise NotCompiled
     names: dict[str, Any] = {"Odd": Odd, "odd": _odd, **writer.names}
-    exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - no text of a caller is in it
+    exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - a caller's names are in it as literals
     found: Finish = names["finish"]
     return found
 

@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
-from graphql import (
-    ExecutionResult,
-    Executor,
-    GraphQLResolveInfo,
-    OperationType,
-)
+from graphql import ExecutionResult, Executor, GraphQLResolveInfo, OperationType
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
@@ -62,7 +57,6 @@ class Run:
     executor: Executor[Any]
     _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
     _open: "set[asyncio.Future[Any]]" = field(default_factory=set)
-    _tasks: "list[asyncio.Task[Any]]" = field(default_factory=list)
     _settled: "asyncio.Future[None] | None" = None
     _roots: dict[str, tuple[_Slot, Any]] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
