@@ -139,4 +139,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules tests/*/node_modules \
-	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	  tests/benchmarks/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

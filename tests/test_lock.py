@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NODE_LOCKS = [*ROOT.glob("gateway/**/package-lock.json"), *ROOT.glob("tests/*/package-lock.json")]
+NODE_LOCKS += ROOT.glob("tests/benchmarks/*/package-lock.json")
 NODE_LOCKS = [each for each in NODE_LOCKS if "node_modules" not in each.parts]
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9, -]+\])?==[^\s;]+( ; .+)?")
 

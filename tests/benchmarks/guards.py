@@ -10,16 +10,19 @@ import statistics
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import cycle
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.benchmarks import load
-from tests.benchmarks.__main__ import CONNECTIONS, cpu_seconds, emulators, gateway, read_ids
 from tests.benchmarks.jobs import JOBS
+from tests.benchmarks.servers import cpu_seconds, emulators, gateway
+from tests.benchmarks.shapes import CONNECTIONS, read_names
 
 COUNT = 200
 ROUNDS = 9
+ASKED = (JOBS["J1"], JOBS["J2"])
 ISSUER, AUDIENCE = "https://id.example.com/", "contacts"
 KEY = "benchmark-key"
 
@@ -31,18 +34,21 @@ def main() -> None:
             name: (stack.enter_context(gateway({**addresses, **settings})), headers)
             for name, (settings, headers) in guards().items()
         }
-        (first, _), ids = running["open mode"][0], None
-        ids = read_ids(first)
-        print(f"| {'guard':<54} | {' | '.join(job.name for job in JOBS[:2])} |")
-        print("|---|" + "---:|" * len(JOBS[:2]))
+        (first, _), _ = running["open mode"]
+        names = read_names(first)
+        print(f"| {'guard':<54} | {' | '.join(job.title for job in ASKED)} |")
+        print("|---|" + "---:|" * len(ASKED))
         found: dict[str, list[str]] = {name: [] for name in running}
-        for job in JOBS[:2]:
+        for job in ASKED:
             spent: dict[str, list[float]] = {name: [] for name in running}
             for turn in range(ROUNDS + 1):
                 for name, ((port, pid), headers) in running.items():
-                    requests = [load.request(port, job.query, each, headers) for each in job.variables(ids)]
+                    variables = job.variables(names)
+                    requests = cycle([load.request(port, job.query, each, headers) for each in variables])
                     before = cpu_seconds(pid)
-                    asyncio.run(load.run(port, requests, COUNT, CONNECTIONS))
+                    ran = asyncio.run(load.run(port, requests, CONNECTIONS, most=COUNT))
+                    if ran.failures:
+                        raise RuntimeError(ran.failure)
                     if turn:  # the first one warms up
                         spent[name].append((cpu_seconds(pid) - before) / COUNT * 1000)
             for name, figures in spent.items():

@@ -1,9 +1,18 @@
-"""A small HTTP/1.1 load generator: so many requests over so many kept-alive connections."""
+"""A lean HTTP/1.1 load generator: requests as bytes over kept-alive connections, in one process."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+END: Final = b"\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+OK: Final = b"HTTP/1.1 200"
+ERRORS: Final = b'"errors":'
+LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 def request(
@@ -19,31 +28,115 @@ def request(
     return head.encode() + body
 
 
+@dataclass(slots=True)
+class Ran:
+    """What came of a run: the seconds that each request took, and those that failed."""
+
+    took: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+    failures: int = 0
+    failure: bytes = b""
+    last: bytes = b""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that were answered properly."""
+        return (len(self.seconds) - self.failures) / self.took
+
+
+class Work:
+    """What the connections of a run have in common: where requests come from, and when they end."""
+
+    def __init__(self, requests: Iterator[bytes], *, seconds: float, most: int | None) -> None:
+        self.requests = requests
+        self.until = time.perf_counter() + seconds
+        self.left = most
+        self.ran = Ran()
+
+    def next(self) -> bytes | None:
+        """The next request, or None when it is time to end; every connection sends one at least."""
+        if self.left is not None:
+            if not self.left:
+                return None
+            self.left -= 1
+        return next(self.requests, None)
+
+    def over(self) -> bool:
+        return time.perf_counter() > self.until
+
+
+class Connection(asyncio.Protocol):
+    """One connection: a request, its answer, the next request."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.done = asyncio.get_running_loop().create_future()
+        self.held = b""
+        self.whole = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.send()
+
+    def send(self) -> None:
+        request = self.work.next()
+        if request is None:
+            self.transport.close()
+            return
+        self.started = time.perf_counter()
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self.held = self.held + data if self.held else data
+        if not self.whole:
+            end = self.held.find(END)
+            if end < 0:
+                return
+            stated = LENGTH.search(self.held, 0, end)
+            self.whole = end + 4 + int(stated[1]) if stated else -1
+        if self.whole < 0:
+            if self.held.endswith(LAST_CHUNK):
+                self.answered()
+        elif len(self.held) >= self.whole:
+            self.answered()
+
+    def answered(self) -> None:
+        answer, ran = self.held, self.work.ran
+        self.held, self.whole = b"", 0
+        ran.seconds.append(time.perf_counter() - self.started)
+        ran.last = answer
+        if not answer.startswith(OK) or ERRORS in answer:
+            ran.failures += 1
+            ran.failure = ran.failure or answer[:600]
+        if self.work.over():
+            self.transport.close()
+        else:
+            self.send()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self.whole or self.held:
+            self.work.ran.failures += 1
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 async def run(
-    port: int, requests: Sequence[bytes], count: int, connections: int
-) -> tuple[list[float], bytes]:
-    """Send `count` requests; the seconds that each took, and the last answer's body."""
-    loop = asyncio.get_running_loop()
-    numbers = iter(range(count))
-    seconds: list[float] = []
-    last = b""
-
-    async def work() -> None:
-        nonlocal last
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number in numbers:
-            started = loop.time()
-            writer.write(requests[number % len(requests)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            last = await reader.readexactly(length)
-            seconds.append(loop.time() - started)
-            if not head.startswith(b"HTTP/1.1 200") or b'"errors"' in last:
-                raise RuntimeError(last[:500])
-        writer.close()
-        await writer.wait_closed()
-
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(connections):
-            tasks.create_task(work())
-    return seconds, last
+    port: int,
+    requests: Iterator[bytes],
+    connections: int,
+    *,
+    seconds: float = 60.0,
+    most: int | None = None,
+) -> Ran:
+    """Send requests for so many seconds, or so many of them at most; answers are waited for."""
+    work, loop = Work(requests, seconds=seconds, most=most), asyncio.get_running_loop()
+    started = time.perf_counter()
+    opened = await asyncio.gather(
+        *(
+            loop.create_connection(lambda: Connection(work), "127.0.0.1", port)
+            for _ in range(min(connections, most or connections))
+        )
+    )
+    await asyncio.gather(*(connection.done for _, connection in opened))
+    work.ran.took = time.perf_counter() - started
+    return work.ran

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.__main__ import cpu_seconds, emulators, gateway, post
+from tests.benchmarks.servers import cpu_seconds, emulators, gateway, post
 from tests.endurance.caller import Connections, Notes, closed, ms, request, steady
 
 LIST = (
