@@ -9,7 +9,7 @@ EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 STRANGERS := $(VENV)-clients/.done
 
-.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled benchmark endurance faults attack quality vulnerabilities lock clean
+.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled benchmark profile endurance faults attack quality vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -68,8 +68,18 @@ $(ASSETS): $(EXPLORER)/package-lock.json $(EXPLORER)/build.mjs $(EXPLORER)/main.
 packages:
 	@tools/packages.sh
 
+# Against servers on graphql-yoga and on plain ariadne, on a machine that has nothing else to do: six minutes.
 benchmark: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+# Flame graphs of the gateway at work. Looks into another process, for which most systems want root.
+profile: $(VENV)/.test $(VENV)-profile/.done
+	$(BIN)/python -m tests.benchmarks.profile --sampler $(VENV)-profile/bin/py-spy --folder docs/profiles
+
+$(VENV)-profile/.done: requirements/profile.txt
+	@test -x $(VENV)-profile/bin/python || $(PYTHON) -m venv $(VENV)-profile
+	@$(VENV)-profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/profile.txt
+	@touch $@
 
 # Slow and dead sources, overload, an hour's requests: six minutes.
 endurance: $(VENV)/.test
@@ -128,7 +138,7 @@ $(VENV)/.quality: $(VENV)/.test requirements/quality.txt
 
 # Needs uv (`pip install uv`); the written files name no package index.
 lock:
-	for set in run mcp node attack clients; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	for set in run mcp node attack clients profile; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-strip-extras requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-strip-extras requirements/run.in requirements/mcp.in requirements/test.in -o requirements/test.txt
@@ -138,5 +148,5 @@ lock:
 	  --no-emit-index-url --no-strip-extras --no-deps requirements/quality.in -o requirements/quality.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(EXPLORER)/assets $(EXPLORER)/node_modules tests/*/node_modules \
-	  tests/benchmarks/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-attack $(VENV)-clients $(VENV)-profile $(EXPLORER)/assets $(EXPLORER)/node_modules \
+	  tests/*/node_modules tests/benchmarks/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,6 +22,7 @@ from tests.benchmarks.jobs import JOBS, Job
 from tests.benchmarks.measuring import CONNECTIONS, TOO_SLOW, Bench, Figures
 
 PAGES: Final = 40  # more than requests at a time, so that no two of them ask for the same
+WARM_UPS: Final = 2
 PARTS: Final = ("cost", "latency", "connections")
 BASE: Final = "yoga"
 LATENCY_JOBS: Final = {"J1": 1.5, "J3a": 4.0}  # milliseconds on top of the sources that are allowed
@@ -77,8 +78,9 @@ def options() -> argparse.ArgumentParser:
 
 def cost(bench: Bench, jobs: Sequence[Job], rounds: int, seconds: float) -> int:
     """CPU, calls, rates and latencies of every job; how many requests failed."""
-    for job in jobs:
-        bench.warm_up(job, 4 * seconds)
+    for _ in range(WARM_UPS):  # again when compilers have seen the other jobs
+        for job in jobs:
+            bench.warm_up(job, 3 * seconds)
     figures: dict[tuple[str, str], Figures] = {}
     for _ in range(rounds):
         for job in jobs:

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 END: Final = b"\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+SHOWN: Final = 300
 OK: Final = b"HTTP/1.1 200"
 ERRORS: Final = b'"errors":'
 LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -35,7 +36,7 @@ class Ran:
     took: float = 0.0
     seconds: list[float] = field(default_factory=list)
     failures: int = 0
-    failure: bytes = b""
+    failure: bytes = b""  # the errors of one of them
     last: bytes = b""
 
     @property
@@ -107,7 +108,7 @@ class Connection(asyncio.Protocol):
         ran.last = answer
         if not answer.startswith(OK) or ERRORS in answer:
             ran.failures += 1
-            ran.failure = ran.failure or answer[:600]
+            ran.failure = ran.failure or answer[max(0, answer.find(ERRORS)) :][:SHOWN]
         if self.work.over():
             self.transport.close()
         else:
