@@ -36,6 +36,7 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -m tools.snapshot --check
+	$(BIN)/python -m tests.benchmarks.ratio
 	$(MAKE) test
 
 # The schemas of what lies in deploy/, and examples for its alerts. The tools are large, so not part of `make check`.

@@ -37,6 +37,7 @@ class Server:
     pid: int
     names: Names
     headers: dict[str, str] = field(default_factory=dict)
+    keeps: bool = False  # answers, for a while
 
     def requests(self, job: Job) -> list[bytes]:
         """The requests of a job, one for each set of variables."""
@@ -61,7 +62,7 @@ def opened(wanted: Sequence[str], mock: servers.Mock) -> Iterator[list[Server]]:
             "GATEWAY_API_KEYS": f"benchmark:{hashed}:read,write",
         }
         port, pid = stack.enter_context(servers.gateway(settings, servers.SERVER_CORE))
-        ours = Server("gateway", port, pid, _names(port, mock.places), {"x-api-key": KEY})
+        ours = Server("gateway", port, pid, _names(port, mock.places), {"x-api-key": KEY}, keeps=True)
         found = [ours]
         for name, start in (("yoga", servers.yoga), ("ariadne", servers.plain_ariadne)):
             if name in wanted:

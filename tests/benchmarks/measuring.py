@@ -57,11 +57,14 @@ class Bench:
         return self.runner.run(run)
 
     def warm_up(self, job: Job, seconds: float) -> None:
-        """Send requests for a while. Those that follow are the same: the sources have met all of them."""
+        """Send requests for a while.
+
+        Servers that keep nothing get the same ones again afterwards, as the sources have met all of those.
+        """
         for server in self.asked:
             ran = self.run(server, job, connections=WARM_UP_CONNECTIONS, seconds=seconds)
-            sent = max(len(ran.seconds), CONNECTIONS + 1)
-            self.turns[server.name, job.number] = in_turns(server, job, sent)
+            met = None if server.keeps else max(len(ran.seconds), CONNECTIONS + 1)
+            self.turns[server.name, job.number] = in_turns(server, job, met)
 
     def round(
         self,

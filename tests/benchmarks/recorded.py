@@ -127,7 +127,20 @@ async def prepared(people: int, pages: int) -> tuple[dict[str, Recorded], Places
     await leave_chats(built[Source.SMART_SENDER].app, pages)
     groups = await add_groups(built[Source.PACKAGEX].app, pages)
     rich = await add_rich(built[Source.SAMESPACE].app, pages)
+    await read_all(sources["PACKAGEX_URL"], "type=person&limit=100", "data")
+    await read_all(sources["SMART_SENDER_URL"], "limitation=20", "collection")
     return sources, Places([PAGE * page for page in range(pages)], groups, rich)
+
+
+async def read_all(source: Recorded, size: str, member: str) -> None:
+    """Record every contact by its id, so that jobs which ask for others each time need not wait for it."""
+    page, listed = 1, [None]
+    while listed:
+        answer = await call(source.emulator.app, "GET", f"{CONTACTS}?{size}&page={page}")
+        page, listed = page + 1, answer[member]
+        for each in listed:
+            target = f"{CONTACTS}/{each['id']}"
+            await source.answer(f"GET {target} HTTP/1.1".encode(), "GET", target, b"")
 
 
 async def leave_chats(smart_sender: Starlette, pages: int) -> None:
