@@ -49,8 +49,9 @@ def main(arguments: Sequence[str]) -> int:
         failed = 0
         if "cost" in asked.parts:
             failed += cost(bench, jobs, asked.rounds, asked.seconds)
-        if "latency" in asked.parts:
-            latency(bench, [job for job in jobs if job.number in LATENCY_JOBS], asked.rounds)
+        waiting = [job for job in jobs if job.number in LATENCY_JOBS]
+        if "latency" in asked.parts and waiting:
+            latency(bench, waiting, asked.rounds)
         if "connections" in asked.parts:
             connections(bench, JOBS[CONNECTIONS_JOB], asked.seconds)
         memory(running)

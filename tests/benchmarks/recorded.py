@@ -4,7 +4,6 @@ Bodies are never written down anywhere: they are the emulators' own, of this run
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ CONTACTS: Final = "/v1/contacts"
 
 # What every contact of J4 has, where it has nothing of its own: with the three of the system, 20 properties.
 NEW_PROPERTIES: Final = ("Account Tier", "Preferred Language")
-FILLED: Final[Mapping[str, str]] = {
+FILLED: Final = {
     "firstName": "Imke",
     "lastName": "Vandersloot",
     "email": "imke@example.com",

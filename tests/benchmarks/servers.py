@@ -19,6 +19,7 @@ from tests.support import node
 
 HERE: Final = Path(__file__).parent
 PATIENCE: Final = 30.0
+SHOWN: Final = 5_000
 GATEWAY: Final = (sys.executable, "-m", "gateway.cli")
 PROCESS_CLOCK: Final = 2  # of another process, its threads included: clock_getcpuclockid(3)
 CORES: Final = sorted(os.sched_getaffinity(0))
@@ -145,7 +146,7 @@ def plain_ariadne(addresses: Mapping[str, str]) -> Iterator[tuple[int, int]]:
 def _process(
     command: Sequence[str], settings: Mapping[str, str], cores: set[int] | None, stdout: int | None = None
 ) -> "Iterator[subprocess.Popen[str]]":
-    """A process on some cores; what it prints is kept in a file, and shown when it ends too early."""
+    """A process on some cores; what it prints goes to a file, and is shown when it ended or failed."""
     environment, before = {**os.environ, **settings}, os.sched_getaffinity(0)
     with tempfile.TemporaryFile("w+") as printed:
         os.sched_setaffinity(0, cores or before)  # threads to come inherit it as well
@@ -157,12 +158,8 @@ def _process(
             os.sched_setaffinity(0, before)
         try:
             yield process
-        except BaseException:
-            if process.poll() is not None:
-                printed.seek(0)
-                print(f"{' '.join(command)} ended:\n{printed.read()[-3000:]}", file=sys.stderr)
-            raise
         finally:
+            ended = process.poll() is not None
             process.terminate()
             try:
                 process.wait(PATIENCE)
@@ -171,6 +168,10 @@ def _process(
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+            printed.seek(0)
+            text = printed.read()
+            if ended or "Traceback" in text:
+                print(f"{' '.join(command)} printed:\n…{text[-SHOWN:]}", file=sys.stderr)
 
 
 def free_port() -> int:
