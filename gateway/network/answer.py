@@ -1,0 +1,181 @@
+"""What comes back for one request: the parser calls with its parts, and the body is read from here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final, cast
+
+import httpx
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+HEAD_BYTES: Final = 100_000  # of a head, or of whatever else comes without any of the body
+HELD_BYTES: Final = 256 * 1024  # of a body that has not been read yet; then its source has to wait
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class Answer(httpx.AsyncByteStream):
+    """The answer to one request, as a stream of its body. Its parser is its own, so nothing stays behind.
+
+    `headed` once the head is there, `ended` once all of it is; `keeps` while nothing speaks against using the
+    connection again. `close` is called with it once, when nobody reads it any more.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        close: "Callable[[Answer], None]",
+        *,
+        silence: float | None,
+        bodiless: bool,
+    ) -> None:
+        self.headed = self.ended = False
+        self.keeps = not bodiless  # the parser would wait for what the head of such an answer announces
+        self._transport = transport
+        self._close = close
+        self._silence = silence
+        self._bodiless = bodiless
+        self._loop = asyncio.get_running_loop()
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._without_body = 0  # bytes since the last of the body
+        self._interim = self._paused = False
+        self._broken: httpx.TransportError | None = None
+        self._heard_at = 0.0
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the connection tells.
+
+    def take(self, data: bytes) -> bool:
+        """Take what has come in. Whether it belongs to the answer, and more may follow."""
+        if self._parser is None:
+            return False
+        self._heard_at = self._loop.time()
+        self._without_body += len(data)
+        try:
+            self._parser.feed_data(data)
+            if self._without_body > HEAD_BYTES and not self.ended:
+                raise HttpParserError("too much")
+        except (HttpParserError, HttpParserUpgrade):
+            self.fail(httpx.RemoteProtocolError("What came back is no answer of HTTP/1.1."))
+            return False
+        if self.headed:
+            self._wake()
+        return True
+
+    def end(self) -> None:
+        """Nothing more will come in: the end of an answer that does not tell its length."""
+        if self.headed and not any(name.lower() in FRAMING for name, _ in self._headers):
+            self.ended = True
+        self.fail(httpx.RemoteProtocolError("The connection was closed before all of the answer was there."))
+
+    def fail(self, broken: httpx.TransportError) -> None:
+        """The connection is of no use any more; nor is the answer, unless all of it is there."""
+        self.keeps = self._paused = False
+        self._parser = None
+        if not self.ended and self._broken is None:
+            self._broken = broken
+        self._wake()
+
+    # What the parser calls; names are those of httptools.
+
+    def on_message_begin(self) -> None:
+        """An answer begins: the first one, or after those that only say that it will come."""
+        if self.ended:
+            raise HttpParserError("an answer to nothing")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; after the body a trailer, which nobody needs."""
+        if not self.headed:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """A head is there."""
+        parser = cast("HttpResponseParser", self._parser)
+        self._status = parser.get_status_code()
+        self._interim = 100 <= self._status < 200
+        if self._interim:
+            self._headers.clear()
+            return
+        if self._status < 100 or sum(len(n) + len(v) for n, v in self._headers) > HEAD_BYTES:
+            raise HttpParserError("not a head that can be taken")
+        self.keeps = self.keeps and parser.should_keep_alive()
+        self.headed = True
+        self.ended = self._bodiless
+
+    def on_body(self, data: bytes) -> None:
+        """A part of the body."""
+        if self.ended:
+            return
+        self._without_body = 0
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held > HELD_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self.ended = not self._interim
+
+    # What the reader calls.
+
+    async def response(self) -> httpx.Response:
+        """The answer, once its head is there."""
+        while not self.headed:
+            await self._more()
+        return httpx.Response(self._status, headers=self._headers, stream=self)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts:
+            if self.ended:
+                raise StopAsyncIteration
+            await self._more()
+        parts, self._parts, self._held = self._parts, [], 0
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Leave the connection to others, if all of the answer was read, or close it."""
+        self._parser = None
+        self.keeps = self.keeps and self.ended and not self._paused
+        close, self._close = self._close, _closed
+        close(self)
+
+    async def _more(self) -> None:
+        """Wait until something has come in. Raises a TransportError."""
+        if self._broken is not None:
+            raise self._broken
+        self._waiter = self._loop.create_future()
+        if self._silence is not None:
+            self._heard_at = self._loop.time()
+            self._timer = self._loop.call_later(self._silence, self._listen)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _listen(self) -> None:
+        """Give up after too long a silence; else look again when that may have become one."""
+        left = self._heard_at + (self._silence or 0.0) - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._listen)
+        else:
+            self.fail(httpx.ReadTimeout("Nothing came in for too long."))
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _closed(_: Answer) -> None:
+    """It was closed before."""

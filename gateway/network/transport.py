@@ -1,0 +1,84 @@
+"""The innermost transport: what puts a request on a connection, and an answer behind it."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import httpx
+
+from gateway.network import opening, sending
+from gateway.network.connection import Connection, Origin, Seconds
+from gateway.network.pool import Pool
+
+PORTS: Final = {"http": 80, "https": 443}
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Sends requests over connections that it keeps, with certificates checked, and repeats none.
+
+    It reads the extensions `timeout` and `trace` of a request, as httpx does; of a trace it tells only that
+    it looks for a connection, and the moment at which the request leaves. Answers come packed as they are.
+    It knows no proxies, redirects or cookies, and nothing of the environment.
+    """
+
+    def __init__(self, pool: Pool, tls: ssl.SSLContext | None = None) -> None:
+        self.pool = pool
+        self._tls = tls or httpx.create_ssl_context(trust_env=False)
+        self._tls.set_alpn_protocols(["http/1.1"])
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. Raises a TransportError; its text quotes nothing of the request."""
+        head, length = sending.head(request)
+        seconds: Seconds = request.extensions.get("timeout", {})
+        trace: Callable[[str, Mapping[str, Any]], Awaitable[None]] | None = request.extensions.get("trace")
+        origin = _origin(request.url)
+        if trace is not None:
+            await trace("connection.take.started", {})
+        connection = await self.pool.take(origin, seconds.get("pool"))
+        if connection is None:
+            connection = await self._open(origin, seconds.get("connect"))
+        if trace is not None:
+            try:
+                await trace("http11.send_request_headers.started", {})
+            except BaseException:
+                connection.abort()
+                raise
+        return await connection.ask(request, head, length, seconds)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        self.pool.close()
+        await asyncio.sleep(0)  # the event loop closes their sockets in its next turn
+
+    async def _open(self, origin: Origin, seconds: float | None) -> Connection:
+        """A new connection, on a place that was taken for it."""
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._connected(origin)
+        except BaseException as broken:
+            self.pool.failed()
+            if isinstance(broken, TimeoutError):
+                raise httpx.ConnectTimeout("No connection in time.") from None
+            if isinstance(broken, OSError | UnicodeError):
+                raise httpx.ConnectError("No connection.") from broken
+            raise
+        self.pool.opened(connection)
+        return connection
+
+    async def _connected(self, origin: Origin) -> Connection:
+        found = await opening.connect(origin.host, origin.port)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(origin, self.pool.released, self.pool.lost),
+            sock=found,
+            ssl=self._tls if origin.tls else None,
+            server_hostname=origin.host if origin.tls else None,
+        )
+        return connection
+
+
+def _origin(url: httpx.URL) -> Origin:
+    port = PORTS.get(url.scheme)
+    if port is None:
+        raise httpx.UnsupportedProtocol("Only http and https can be spoken.")
+    return Origin(url.scheme == "https", url.raw_host.decode("ascii"), url.port or port)
