@@ -43,6 +43,8 @@ from gateway.journal.spoken import Sayings
 from gateway.journal.store import BrokenJournal, SqliteJournal
 from gateway.model.caller import Scope
 from gateway.model.source import Source
+from gateway.network.pool import Pool
+from gateway.network.transport import Network
 from gateway.resilience.transport import Sleep
 from gateway.server import admission, probes
 from gateway.server.admission import Admission
@@ -128,12 +130,7 @@ def wall_clock() -> str:
 
 def over_the_network(_: Source) -> httpx.AsyncBaseTransport:
     """The innermost transport: connections to a source, kept for a while, with certificates checked."""
-    limits = httpx.Limits(
-        max_connections=OPEN_CONNECTIONS,
-        max_keepalive_connections=KEPT_CONNECTIONS,
-        keepalive_expiry=KEPT_SECONDS,
-    )
-    return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+    return Network(Pool(most=OPEN_CONNECTIONS, kept=KEPT_CONNECTIONS, seconds=KEPT_SECONDS))
 
 
 class Gateway:

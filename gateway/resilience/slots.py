@@ -11,7 +11,7 @@ from gateway.resilience.line import Line
 
 @dataclass(slots=True, eq=False)
 class Slots:
-    """At most `most` calls of one source at once; httpcore's pool costs ever more with those that wait."""
+    """At most `most` calls of one source at once."""
 
     source: str
     most: int

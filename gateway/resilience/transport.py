@@ -46,7 +46,7 @@ READ: Final = "read"
 TELLING: Final = 0.5  # of the time of a call; a deadline that left less says nothing of the source
 UNKNOWN_LOCK: Final = 60.0  # a source that says 429 without a time
 UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-SENDING: Final = ".send_request_headers.started"  # how httpcore names the moment at which a request leaves
+SENDING: Final = ".send_request_headers.started"  # how httpx names the moment at which a request leaves
 WORST_LAST: Final = (State.CLOSED, State.HALF_OPEN, State.OPEN)
 WRITE: Final = "write"
 
@@ -55,13 +55,13 @@ Sleep = Callable[[float], Awaitable[object]]
 
 @dataclass(slots=True)
 class _Trace:
-    """Whether a request has left, as far as httpcore tells; other transports tell nothing."""
+    """Whether a request has left, as far as the innermost transport tells."""
 
     told: bool = False
     left: bool = False
 
     async def __call__(self, name: str, _: Mapping[str, object]) -> None:
-        """Hear what httpcore does."""
+        """Hear what it does."""
         self.told = True
         self.left = self.left or name.endswith(SENDING)
 
@@ -316,8 +316,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         error: GatewayError | None = None
         ended = False  # else nobody waits any more
         # In a task of its own, which is cancelled once at most: when a time-out and a caller who goes away
-        # come one after the other, the second would break into the cleaning up of httpcore (1.0.9), and the
-        # connection would be lost for good.
+        # come one after the other, the second does not break into the cleaning up after the first.
         exchange = asyncio.create_task(self._exchange(call))
         try:
             async with asyncio.timeout(seconds):
@@ -362,7 +361,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         return response
 
     def _timeouts(self, seconds: float) -> dict[str, float]:
-        """What httpcore is told: how long a connection may take, and how long one may be silent."""
+        """What is told inwards: how long a connection may take, and how long one may be silent."""
         silent = min(seconds, self.policy.read_seconds)
         return {
             "connect": min(seconds, self.policy.connect_seconds),

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
 
@@ -738,92 +737,6 @@ async def test_a_call_that_is_never_sent_is_told_as_refused() -> None:
         (told,) = await heard(transport, request())
     assert isinstance(told, events.UpstreamRefused)
     assert (told.error, told.operation) == ("UPSTREAM_RATE_LIMITED", "getContact")
-
-
-# Real connections of httpx, over a network that is played.
-
-
-class Network(httpcore.AsyncMockBackend):
-    """Every connection is answered with the same bytes and then closed; keeps what was written."""
-
-    def __init__(self, answer: bytes) -> None:
-        super().__init__([])
-        self._answer = answer
-        self.connections = 0
-        self.written: list[bytes] = []
-
-    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        self.connections += 1
-        return Connection([self._answer], self.written)
-
-
-class Connection(httpcore.AsyncMockStream):
-    def __init__(self, buffer: list[bytes], written: list[bytes]) -> None:
-        super().__init__(buffer)
-        self._written = written
-
-    async def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
-        self._written.append(buffer)
-
-
-def connected(network: Network) -> UpstreamTransport:
-    real = httpx.AsyncHTTPTransport(trust_env=False)
-    real._pool = httpcore.AsyncConnectionPool(network_backend=network)
-    return UpstreamTransport("PACKAGEX", real, Budget(None, 60.0), Policy())
-
-
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
-
-
-async def test_a_kept_connection_that_the_source_has_closed_costs_a_read_nothing() -> None:
-    network = Network(ANSWER)
-    transport = connected(network)
-    for _ in range(3):
-        assert (await transport.handle_async_request(request(safe=True))).content == b"{}"
-    assert network.connections == 3
-    await transport.aclose()
-
-
-async def test_a_write_over_a_kept_connection_that_was_closed_is_a_failure() -> None:
-    network = Network(ANSWER)
-    transport = connected(network)
-    await transport.handle_async_request(request(safe=False))
-    error = await failure(transport.handle_async_request(request(safe=False)))
-    assert type(error) is UpstreamUnavailable
-    assert network.connections == 1
-    await transport.aclose()
-
-
-@pytest.mark.parametrize("end", ["\r\nx-evil: 1", "\n", "\0", "\r"])
-async def test_a_key_with_control_characters_is_never_sent_and_never_shown(end: str) -> None:
-    network = Network(ANSWER)
-    transport = connected(network)
-    sent = httpx.Request("GET", "http://source/", headers={"px-api-key": SECRET + end})
-    error = await failure(transport.handle_async_request(sent))
-    assert isinstance(error, UpstreamError)
-    assert SECRET not in shown(error)
-    assert network.written == []
-    await transport.aclose()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\ncontent-length: nine\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
-        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000,
-        b"\x16\x03\x01 not http",
-        b"HTTP/1.1 099 What\r\n\r\n",
-    ],
-)
-async def test_whatever_comes_back_that_is_not_http_is_a_failure_of_its_source(answer: bytes) -> None:
-    transport = connected(Network(answer))
-    error = await failure(transport.handle_async_request(request()))
-    assert type(error) in {UpstreamUnavailable, UpstreamBadResponse}
-    await transport.aclose()
 
 
 @jumping

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -14,9 +12,8 @@ from gateway.model.source import Source
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
 from gateway.resilience.transport import UpstreamTransport
+from tests.support.vendor import vendor
 from tests.support.waiting import until
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def over(seconds: float = 5.0) -> UpstreamTransport:
@@ -27,27 +24,6 @@ def over(seconds: float = 5.0) -> UpstreamTransport:
 def request(port: int, *, safe: bool = False) -> httpx.Request:
     extensions = {"operation": "createPerson", "safe": safe}
     return httpx.Request("POST", f"http://127.0.0.1:{port}/", json={}, extensions=extensions)
-
-
-@asynccontextmanager
-async def vendor(serve: Serve) -> AsyncIterator[int]:
-    """A vendor on a free port, as odd as wanted."""
-    served: list[asyncio.Task[None]] = []
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served.append(asyncio.current_task())  # type: ignore[arg-type]
-        try:
-            await serve(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await asyncio.gather(*served, return_exceptions=True)
-        await server.wait_closed()
 
 
 async def failure(transport: UpstreamTransport, sent: httpx.Request) -> GatewayError:
@@ -141,7 +117,7 @@ async def test_no_connection_is_lost_whenever_a_caller_goes_away_and_goes_away_a
 
     async with vendor(in_two_parts) as port:
         transport = over()
-        pool = transport._inner._pool  # type: ignore[attr-defined]
+        pool = transport._inner.pool  # type: ignore[attr-defined]
         for turns in range(120):
             call = asyncio.create_task(transport.handle_async_request(request(port, safe=True)))
             for _ in range(turns // 2):
@@ -151,7 +127,7 @@ async def test_no_connection_is_lost_whenever_a_caller_goes_away_and_goes_away_a
                 await asyncio.sleep(0)
             call.cancel()
             await asyncio.wait((call,))
-        await until(lambda: not pool._requests)
+        await until(lambda: pool.taken == len(pool.open) == len(pool.idle))
         assert transport.slots.taken == 0
         assert (await transport.handle_async_request(request(port, safe=True))).content == b"{  }"
         await transport.aclose()
