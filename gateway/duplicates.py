@@ -2,16 +2,13 @@
 
 import asyncio
 import csv
-import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
-from tqdm import tqdm
-
-from gateway.app import Gateway, over_the_network, wall_clock
+from gateway.app import Gateway
 from gateway.config import BadSetting, Config
 from gateway.errors import GatewayError
 from gateway.federation.directory import Directory
@@ -23,10 +20,8 @@ from gateway.model.contact import Contact
 from gateway.model.person import Person, PersonMember
 from gateway.model.source import Source
 from gateway.model.text import cells, printable
+from gateway.terminal import CALLER, LOOK_SECONDS, bar, carried_out, complain
 
-CALLER: Final = "command line"
-STOPPED: Final = 130
-LOOK_SECONDS: Final = 0.2
 STRETCH: Final = 50  # people read at a time
 TWICE: Final = "twice in one source"
 SEVERAL: Final = "in several sources"
@@ -66,32 +61,21 @@ class Line:
 
 async def run(config: Config, wish: Wish, out: TextIO = sys.stdout) -> int:
     """Print the report. The exit status: 1 where a source could not be read, 2 for a bad call."""
-    gateway = Gateway(config, over_the_network, wall_clock)
-    mine = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, mine.cancel if mine else print)
-    try:
-        if wish.account not in gateway.directories:
-            raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
-        async with gateway.sharing():
-            directory = gateway.directories[wish.account]
-            _tell_what_is_off(directory)
-            failed = await _read(directory, gateway.crawlers[wish.account])
-            for error in failed.values():
-                print(f"gateway: {printable(error.message)}", file=sys.stderr)
-            lines = await _lines(directory)
-            if wish.csv:
-                _write(lines, out)
-            else:
-                _print(lines, out)
-            return 1 if failed else 0
-    except GatewayError as error:
-        print(f"gateway: {printable(error.message)}", file=sys.stderr)
-        return 2
-    except asyncio.CancelledError:
-        return STOPPED
-    finally:
-        await gateway.aclose()
+
+    async def work(gateway: Gateway) -> int:
+        directory = gateway.directories[wish.account]
+        _tell_what_is_off(directory)
+        failed = await _read(directory, gateway.crawlers[wish.account])
+        for error in failed.values():
+            complain(error.message)
+        lines = await _lines(directory)
+        if wish.csv:
+            _write(lines, out)
+        else:
+            _print(lines, out)
+        return 1 if failed else 0
+
+    return await carried_out(config, wish.account, work)
 
 
 def _tell_what_is_off(directory: Directory) -> None:
@@ -102,7 +86,7 @@ def _tell_what_is_off(directory: Directory) -> None:
             "No source has both a key and an address, so there is nobody to report: see `gateway check`."
         )
     for name in off:
-        print(f"gateway: {name} is switched off: its records are not in this report.", file=sys.stderr)
+        complain(f"{name} is switched off: its records are not in this report.")
 
 
 async def _read(directory: Directory, crawler: Crawler) -> dict[Source, GatewayError]:
@@ -118,9 +102,9 @@ async def _read(directory: Directory, crawler: Crawler) -> dict[Source, GatewayE
             failed[source] = error
 
     scans = asyncio.gather(*(scan(source) for source in old))
-    with _bar("reading", "contact") as bar:
+    with bar("contact", what="reading") as shown:
         while not scans.done():
-            bar.update(sum(crawler.progress[source].read for source in old) - bar.n)
+            shown.update(sum(crawler.progress[source].read for source in old) - shown.n)
             await asyncio.wait((scans,), timeout=LOOK_SECONDS)
         await scans
     return failed
@@ -139,12 +123,12 @@ async def _lines(directory: Directory) -> list[Line]:
     crowds = await directory.census.crowds(seen.sight)
     several = [person for crowd in crowds for person in crowd.people if len(person.records) > 1]
     found: list[Line] = []
-    with _bar("comparing", "person", total=len(several)) as bar:
+    with bar("person", what="comparing", total=len(several)) as shown:
         for start in range(0, len(several), STRETCH):
             some = several[start : start + STRETCH]
             for person in people.made(some, seen).values():
                 found.extend(_of_person(person))
-            bar.update(len(some))
+            shown.update(len(some))
             await asyncio.sleep(0)
     for conflict in await directory.census.conflicts(seen.sight):
         found.extend(_of_conflict(conflict, directory))
@@ -192,8 +176,3 @@ def _print(lines: Sequence[Line], out: TextIO) -> None:
         f"{apart} conflicts are held apart.",
         file=out,
     )
-
-
-def _bar(what: str, unit: str, total: int | None = None) -> "tqdm[Any]":
-    """A progress bar on a terminal, nothing elsewhere."""
-    return tqdm(desc=what, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)

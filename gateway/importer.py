@@ -4,8 +4,6 @@ import asyncio
 import csv
 import hashlib
 import shutil
-import signal
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,9 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from gateway.app import Gateway, over_the_network, wall_clock
+from gateway import terminal
+from gateway.app import Gateway
 from gateway.config import BadSetting, Config
-from gateway.errors import GatewayError
 from gateway.imports import table
 from gateway.imports.jobs import Imports
 from gateway.model import ids
@@ -23,12 +21,10 @@ from gateway.model.caller import Caller, Scope
 from gateway.model.importing import ImportJob, JobState, RowStatus, Upload
 from gateway.model.source import Source
 from gateway.model.text import cells, folded, printable
+from gateway.terminal import BAD_CALL, CALLER, LOOK_SECONDS, STOPPED, complain
 
-LOOK_SECONDS: Final = 0.2
 FOLLOW_SECONDS: Final = 1.0
-CALLER: Final = "command line"
 SHOWN_ROWS: Final = 20
-STOPPED: Final = 130
 BAD: Final = frozenset({RowStatus.FAILED.value, RowStatus.WOULD_FAIL.value})
 REASON: Final = "reason"
 
@@ -51,31 +47,18 @@ class Wish:
 
 async def run(config: Config, wish: Wish) -> int:
     """Import, or follow a job. The exit status: 0 when every row was taken, 1 when not, 2 for a bad call."""
-    gateway = Gateway(config, over_the_network, wall_clock)
-    mine = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, mine.cancel if mine else print)
-    try:
-        if wish.account not in gateway.ledgers:
-            raise BadSetting(f"There is no account {wish.account!r}: GATEWAY_API_KEYS names none.")
+
+    async def work(gateway: Gateway) -> int:
         imports = gateway.ledgers[wish.account].imports
-        async with gateway.sharing():
-            if wish.follow is not None:
-                return await _follow(imports, wish)
-            return await _import(imports, wish)
-    except GatewayError as error:
-        print(f"gateway: {printable(error.message)}", file=sys.stderr)
-        return 2
-    except asyncio.CancelledError:
-        return STOPPED
-    finally:
-        await gateway.aclose()
+        return await (_import(imports, wish) if wish.follow is None else _follow(imports, wish))
+
+    return await terminal.carried_out(config, wish.account, work)
 
 
 async def _import(imports: Imports, wish: Wish) -> int:
     if wish.file is None or not wish.to:
-        print("gateway: name a FILE, and one --to at least.", file=sys.stderr)
-        return 2
+        complain("name a FILE, and one --to at least.")
+        return BAD_CALL
     with tempfile.TemporaryDirectory(prefix="import-", dir=imports.scratch) as folder:
         return await _imported(imports, wish, Path(wish.file), Path(folder))
 
@@ -85,28 +68,28 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
     try:
         upload = await asyncio.to_thread(_own, file, folder)
     except OSError as unreadable:
-        print(f"gateway: {printable(str(wish.file))}: {unreadable.strerror}", file=sys.stderr)
-        return 2
+        complain(f"{wish.file}: {unreadable.strerror}")
+        return BAD_CALL
     if wish.rejects is not None:  # before anything is sent
         try:
             if await asyncio.to_thread(_writable, Path(wish.rejects), file):
-                print("gateway: --rejects names the file itself.", file=sys.stderr)
-                return 2
+                complain("--rejects names the file itself.")
+                return BAD_CALL
         except OSError as unwritable:
-            print(f"gateway: {printable(wish.rejects)}: {unwritable.strerror}", file=sys.stderr)
-            return 2
+            complain(f"{wish.rejects}: {unwritable.strerror}")
+            return BAD_CALL
     caller = Caller(name=CALLER, scopes=frozenset(Scope), account=wish.account)
     payload = await imports.begin(caller, {**given, "file": upload})
     for error in payload["userErrors"]:
         said = f"{'.'.join(error['field'] or [])}: {error['message']}"
-        print(f"gateway: {printable(said)}", file=sys.stderr)
+        complain(said)
     if payload["job"] is None:
-        return 2
+        return BAD_CALL
     number = ids.expect_own(payload["job"], "ImportJob", wish.account)
     try:
         job = await _watched(imports, number)
     except asyncio.CancelledError:
-        print(f"gateway: stopped. The job {payload['job']} says what is known: --follow it.", file=sys.stderr)
+        complain(f"stopped. The job {payload['job']} says what is known: --follow it.")
         return STOPPED
     status = _told(job)
     if wish.rejects is not None and job["columns"]:
@@ -117,7 +100,7 @@ async def _imported(imports: Imports, wish: Wish, file: Path, folder: Path) -> i
             scratch=imports.scratch,
         )
         count = await asyncio.to_thread(_write_rejects, Path(wish.rejects), read, job)
-        print(f"{count} rows that failed are in {printable(wish.rejects)}.")
+        print(f"{count} rows that failed are in {wish.rejects}.")
     return status
 
 
@@ -127,9 +110,9 @@ async def _follow(imports: Imports, wish: Wish) -> int:
     await imports.recover()
     job = await imports.get(number)
     if job is None:
-        print("gateway: there is no such job in GATEWAY_DATA_DIR.", file=sys.stderr)
-        return 2
-    with _bar(job) as bar:
+        complain("there is no such job in GATEWAY_DATA_DIR.")
+        return BAD_CALL
+    with terminal.bar("row", total=job["total"]) as bar:
         while job["state"] == JobState.RUNNING:
             _show(bar, job)
             await asyncio.sleep(FOLLOW_SECONDS)
@@ -143,18 +126,13 @@ async def _watched(imports: Imports, number: int) -> ImportJob:
     job = await imports.get(number)
     if job is None:
         raise LookupError(number)
-    with _bar(job) as bar:
+    with terminal.bar("row", total=job["total"]) as bar:
         while job["state"] == JobState.RUNNING:
             _show(bar, job)
             await imports.wait(number, LOOK_SECONDS)
             job = await imports.get(number) or job
         _show(bar, job)
     return job
-
-
-def _bar(job: ImportJob) -> "tqdm[Any]":
-    """A progress bar on a terminal, nothing elsewhere."""
-    return tqdm(total=job["total"], unit="row", disable=not sys.stderr.isatty(), leave=False)
 
 
 def _show(bar: "tqdm[Any]", job: ImportJob) -> None:

@@ -83,8 +83,7 @@ class People:
         return await self._seen(self.book.by_id(text))
 
     async def _by_contact(self, text: str) -> Person | None:
-        named = ids.expect(text, "Contact", self.asked.directory.account)
-        key = ContactKey(named.source, named.parts[0], named.parts[1])
+        key = self.asked.key_of(text)
         self.asked.upstream(key.source)
         found = (await self.book.of([key])).get(key)
         if found is not None:
@@ -149,9 +148,7 @@ class People:
 
     async def all_of(self, texts: Sequence[str]) -> list[Person]:
         """The people of contacts, by their global ids, each person once."""
-        account = self.asked.directory.account
-        named = [ids.expect(text, "Contact", account) for text in texts]
-        some = [ContactKey(each.source, each.parts[0], each.parts[1]) for each in named]
+        some = [self.asked.key_of(text) for text in texts]
         found = await self.book.of(some)
         people = {found[key]["id"]: found[key] for key in some if key in found}
         return list(people.values())
@@ -198,8 +195,8 @@ class People:
 
     def _refused(self, members: Sequence[Contact], contact: Contact, seen: Sightings) -> bool:
         """Whether somebody has said that these are not one."""
-        never = seen.heard.spoken.never.get(ref(contact), frozenset())
-        return any(ref(member) in never for member in members)
+        never = seen.heard.spoken.never.get(contact["_key"].ref, frozenset())
+        return any(member["_key"].ref in never for member in members)
 
     async def drift(self, arguments: Arguments, info: GraphQLResolveInfo[Any]) -> Connection:
         """A page of the people whose sources disagree, worst first."""
@@ -242,12 +239,7 @@ class People:
         return {
             "nodes": nodes,
             "edges": [{"cursor": cursor, "node": node} for cursor, node in zip(cursors, nodes, strict=True)],
-            "pageInfo": {
-                "hasNextPage": len(everything) > first,
-                "hasPreviousPage": after is not None,
-                "startCursor": cursors[0] if cursors else None,
-                "endCursor": cursors[-1] if cursors else after,
-            },
+            "pageInfo": paging.info(cursors, after, more=len(everything) > first),
         }
 
     def _conflict(self, held: Conflict) -> IdentityConflict | None:
@@ -265,11 +257,6 @@ class People:
             "contacts": contacts,
             "reason": held.reason,
         }
-
-
-def ref(contact: Contact) -> str:
-    """What a record is called in statements."""
-    return f"{contact['source'].value}:{contact['sourceId']}"
 
 
 def _place(held: Conflict) -> tuple[int, str]:

@@ -105,6 +105,16 @@ def number(text: str, mark: str) -> int:
     return found
 
 
+def info(cursors: Sequence[str], after: str | None, *, more: bool) -> dict[str, Any]:
+    """The `pageInfo` of a page whose nodes have a cursor each; an empty one goes on where it began."""
+    return {
+        "hasNextPage": more,
+        "hasPreviousPage": after is not None,
+        "startCursor": cursors[0] if cursors else None,
+        "endCursor": cursors[-1] if cursors else after,
+    }
+
+
 def _position(offset: Any, last: Any, done: Any) -> Position:
     if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < LARGEST:
         raise ValueError("no offset")

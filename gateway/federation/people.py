@@ -195,7 +195,7 @@ class People:
         for key in some:
             held = store.get(self.account, key.source.value, [key.id]).get(key.id)
             if held is not None:
-                refs[held.rowid] = f"{key.source.value}:{key.id}"
+                refs[held.rowid] = key.ref
         clusters = store.people(self.account, seen.sight, list(refs))
         return {
             pair(refs[one], refs[other])
@@ -289,12 +289,7 @@ class People:
         """People as a page."""
         return {
             "nodes": people,
-            "pageInfo": {
-                "hasNextPage": more or not seen.complete,
-                "hasPreviousPage": after is not None,
-                "startCursor": cursors[0] if cursors else None,
-                "endCursor": cursors[-1] if cursors else after,
-            },
+            "pageInfo": paging.info(cursors, after, more=more or not seen.complete),
             "sources": self._told(people, seen, more=more),
             "_cursors": lambda: cursors,
             "_totals": {},

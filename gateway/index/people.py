@@ -19,7 +19,6 @@ MOST_RECORDS: Final = 200  # that hang together; more are not one person
 LATEST: Final = "~"  # sorts behind every time
 EVERYTHING: Final[Sight] = {source.value: None for source in Source}
 ORDER: Final = {source.value: place for place, source in enumerate(Source)}
-TAG: Final = "tag"
 
 COLUMNS: Final = "rowid, source, module, id, created, name, first, last"
 
@@ -69,9 +68,9 @@ class Reading:
         for row in rows:
             if row in met:
                 continue
-            records = self._around(row)
+            records = self._around(row, MOST_RECORDS + 1)
             oversized = len(records) > MOST_RECORDS
-            mine = self._by_hand(row) if oversized else records
+            mine = self._around(row, MOST_RECORDS, by_hand=True) if oversized else records
             met.update(record.place for record in mine)
             if mine:
                 made = crowd(mine, self.spoken, self._formers(mine), oversized=oversized)
@@ -95,29 +94,17 @@ class Reading:
         """The rows that hold a key, also one that joins nobody."""
         return [row for row, _, _ in self._read_holders(key)]
 
-    def _around(self, row: int) -> list[Evidence]:
-        """All records that hang together with one; one more than allowed where they are too many."""
+    def _around(self, row: int, most: int, *, by_hand: bool = False) -> list[Evidence]:
+        """At most so many of the records that hang together with one; `by_hand`: by what was said alone."""
         found: dict[int, Evidence] = {}
         waiting = [row]
-        while waiting and len(found) <= MOST_RECORDS:
+        while waiting and len(found) < most:
             place = waiting.pop()
             record = None if place in found else self._record(place)
             if record is not None:
                 found[place] = record
-                for key in record.keys:
+                for key in () if by_hand else record.keys:
                     waiting.extend(self._sharing(key))
-                waiting.extend(self._said_same(record.ref))
-        return list(found.values())
-
-    def _by_hand(self, row: int) -> list[Evidence]:
-        """The records that were said to be one with a row: keys tie too many together."""
-        found: dict[int, Evidence] = {}
-        waiting = [row]
-        while waiting and len(found) < MOST_RECORDS:
-            place = waiting.pop()
-            record = None if place in found else self._record(place)
-            if record is not None:
-                found[place] = record
                 waiting.extend(self._said_same(record.ref))
         return list(found.values())
 

@@ -12,6 +12,11 @@ class ContactKey(NamedTuple):
     module: str
     id: str
 
+    @property
+    def ref(self) -> str:
+        """What the record is called in the index and in statements, wherever it is moved."""
+        return f"{self.source.value}:{self.id}"
+
 
 class ContactProperty(TypedDict):
     """`_contact` and `_module` lead to the definition."""

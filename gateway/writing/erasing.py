@@ -211,7 +211,7 @@ class Erasure:
         if not erased:
             return
         directory, account = self.desk.directory, self.desk.account
-        refs = [f"{contact['source'].value}:{contact['sourceId']}" for contact in erased]
+        refs = [contact["_key"].ref for contact in erased]
         try:
             await directory.index.store.erase(account, refs)
             for source in {contact["source"] for contact in erased}:

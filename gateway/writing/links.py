@@ -64,7 +64,7 @@ class Links:
         if wrong:
             return Done(_payload([], wrong))
         heard = await self.desk.directory.sayings.hear(self.desk.account, surely=True)
-        refs = {f"{key.source.value}:{key.id}": key for key in keys.values()}
+        refs = {key.ref: key for key in keys.values()}
         pairs = [pair(*each) for each in combinations(sorted(refs), 2)]
         said = await sayings(refs, pairs, heard)
         now, actor = self.now(), self.desk.caller.name

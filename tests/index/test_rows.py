@@ -12,38 +12,14 @@ from gateway.identity.rules import Rules
 from gateway.index.rows import Row, as_text, differing, digest, filled, instant, row_of, searchable
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.source import Source
+from tests.support import contacts
+from tests.support.contacts import NOW
 
-NOW = "2026-01-02T03:04:05.678Z"
 
-
-def contact(vendor_id: str = "c1", **more: Any) -> Contact:
-    """A contact that has nothing but what is said."""
-    return {  # type: ignore[typeddict-item]
-        "__typename": "Contact",
-        "id": f"global {vendor_id}",
-        "source": Source.PACKAGEX,
-        "sourceId": vendor_id,
-        "displayName": None,
-        "firstName": None,
-        "lastName": None,
-        "email": None,
-        "emails": [],
-        "phone": None,
-        "phones": [],
-        "company": None,
-        "notes": [],
-        "address": None,
-        "avatarUrl": None,
-        "tags": [],
-        "funnels": [],
-        "createdAt": None,
-        "updatedAt": None,
-        "asOf": NOW,
-        "_key": ContactKey(Source.PACKAGEX, "", vendor_id),
-        "_properties": [],
-        "_raw": {"id": vendor_id},
-        **more,
-    }
+def contact(vendor_id: str = "c1", *, source: Source = Source.PACKAGEX, **more: Any) -> Contact:
+    """A contact that has nothing but what is said: no e-mail or phone follows from the lists."""
+    nothing = {"id": f"global {vendor_id}", "email": None, "phone": None}
+    return contacts.contact(source, vendor_id, **{**nothing, **more})
 
 
 def row(**more: Any) -> Row:

@@ -26,10 +26,10 @@ from tests.support.persons import (
     said,
     say,
 )
+from tests.support.records import PX, SENDER, SPACE
 from tests.support.redis import RedisServer
 from tests.support.world import World
 
-PX, SPACE, SENDER = Source.PACKAGEX, Source.SAMESPACE, Source.SMART_SENDER
 DELETIONS = {SPACE: "deleteContacts", PX: "deleteContact", SENDER: "deleteContact"}
 MORE = "confirmation records { id displayName }"
 NAME, EMAIL, PHONE = "Qanaryxa Zzyzxqed", "qanaryxb@zzyzxqed.example", "+12025550177"

@@ -29,10 +29,10 @@ from tests.support.persons import (
     said,
     say,
 )
+from tests.support.records import PX, SENDER
 from tests.support.redis import RedisServer
 from tests.support.world import World
 
-PX, SPACE, SENDER = Source.PACKAGEX, Source.SAMESPACE, Source.SMART_SENDER
 BY_HAND = "LINKED_BY_HAND"
 NODES = "query ($id: ID!) { contact(by: {id: $id}) { events(first: 50) { nodes { type actor payload } } } }"
 AUDIT = "{ audit(first: 50) { nodes { action outcome code caller targets detail } } }"

@@ -14,9 +14,9 @@ from tests.conftest import Build
 from tests.scenarios.test_changing import spent
 from tests.support import world as worlds
 from tests.support.persons import callers, events, everybody, key, members, person_of, said
+from tests.support.records import PX, SENDER, SPACE
 from tests.support.world import World
 
-PX, SPACE, SENDER = Source.PACKAGEX, Source.SAMESPACE, Source.SMART_SENDER
 UPDATES = {SPACE: "updateContacts", PX: "updatePerson", SENDER: "updateContact"}
 FIELDS = ("displayName", "firstName", "lastName", "email", "phone", "company", "address")
 CONTACT = (

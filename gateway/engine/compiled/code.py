@@ -5,22 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graphql import (
-    GraphQLBoolean,
     GraphQLEnumType,
-    GraphQLID,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLScalarType,
-    GraphQLString,
     Undefined,
     is_leaf_type,
 )
 
-from gateway.engine.compiled.plan import TYPE_NAME, Field, NotCompiled, Selection
+from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, NotCompiled, Selection
 
-EXACT: Final = {GraphQLString.name: "str", GraphQLID.name: "str", GraphQLBoolean.name: "bool"}
 MOST_LINES: Final = 20_000
 
 
@@ -87,7 +83,7 @@ class _Writer:
         coerce = self.name("leaf", _leaf(type_))
         exact = EXACT.get(type_.name)
         if exact is not None:
-            return f"(y if type(y := {of}) is {exact} else {coerce}(y))"
+            return f"(y if type(y := {of}) is {exact.__name__} else {coerce}(y))"
         if isinstance(type_, GraphQLEnumType):
             return self._enum(type_, of, coerce)
         if type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything

@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from graphql import (
     FieldNode,
+    GraphQLBoolean,
     GraphQLField,
+    GraphQLID,
     GraphQLInterfaceType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    GraphQLString,
     GraphQLUnionType,
     Node,
     OperationDefinitionNode,
@@ -31,6 +34,13 @@ from graphql.execution.values import VariableValues
 
 META: Final = frozenset({"__schema", "__type"})
 TYPE_NAME: Final = "__typename"
+EXACT: Final[Mapping[str, type]] = {
+    GraphQLString.name: str,
+    GraphQLID.name: str,
+    GraphQLBoolean.name: bool,
+}
+"""Scalars whose values, where they are of the class, are right as they are: written and read."""
+
 DECIDING: Final = frozenset({"skip", "include"})
 
 

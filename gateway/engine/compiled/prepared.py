@@ -10,11 +10,8 @@ from graphql import (
     ExecutionResult,
     Executor,
     FragmentDefinitionNode,
-    GraphQLBoolean,
     GraphQLError,
-    GraphQLID,
     GraphQLSchema,
-    GraphQLString,
     OperationDefinitionNode,
     default_type_resolver,
     get_nullable_type,
@@ -24,11 +21,10 @@ from graphql.execution.get_variable_signature import GraphQLVariableSignature, g
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 
 from gateway.engine.compiled.code import Odd
-from gateway.engine.compiled.plan import NotCompiled, Reading, deciding
+from gateway.engine.compiled.plan import EXACT, NotCompiled, Reading, deciding
 from gateway.engine.compiled.run import Compiled, Run, compiled
 
 MOST_PLANS: Final = 8  # of one operation: outcomes of `@skip` and `@include`
-EXACT: Final[dict[str, type]] = {GraphQLString.name: str, GraphQLID.name: str, GraphQLBoolean.name: bool}
 WORTH_IT: Final = 2  # times that an operation is asked for before it is compiled
 
 
