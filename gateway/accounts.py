@@ -392,6 +392,7 @@ class Accounts:
         self._parts.sayings.forget(account)
         for source in directory.upstreams:
             await self._parts.cache.shelf.forget(space(account, source))
+            self._parts.cache.known.clear()
 
 
 async def _ended(tasks: list["asyncio.Task[None]"]) -> None:

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway import events, gauges
 from gateway.accounts import Accounts, Parts, Transports
+from gateway.cache.known import Known
 from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
@@ -157,7 +158,7 @@ class Gateway:
         )
         self.feed = Feed(self.journal)
         self._once = Once(self.journal, self._owner, now)
-        self.shelf = MemoryShelf(config.cache_bytes)
+        self.shelf, self.known = MemoryShelf(config.cache_bytes), Known(config.cache_bytes)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
         of_one = config.fair.share if config.several_callers else 1.0
@@ -175,7 +176,7 @@ class Gateway:
                 owner=self._owner,
                 once=self._once,
                 media=Media(resolve, config.media_hosts),
-                cache=Cache(shelf=shelf, times=config.cache_times),
+                cache=Cache(shelf=shelf, times=config.cache_times, known=self.known),
                 replicas=self.replicas,
                 room=Room(of_one=of_one),
                 voice=self.voice,

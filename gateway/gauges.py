@@ -100,7 +100,11 @@ def _of_itself(gateway: Watched) -> Iterator[Gauge]:
         meaning="Whether what replicas share is there; only where something is shared.",
         read=lambda: [] if gateway.shared_state() is None else [((), float(gateway.shared_state() or 0))],
     )
-    yield one("gateway_cache_bytes", "Memory for what is kept, roughly.", lambda: gateway.shelf.used_bytes)
+    yield one(
+        "gateway_cache_bytes",
+        "Memory for what is kept, roughly.",
+        lambda: gateway.shelf.used_bytes + gateway.known.used_bytes,
+    )
     yield one(
         "gateway_event_loop_lag_seconds", "How late the event loop is, smoothed.", lambda: admission.lag
     )

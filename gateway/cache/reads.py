@@ -14,6 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from gateway import deadline, events, freshness
 from gateway.cache.flights import Flights
+from gateway.cache.known import Known
 from gateway.cache.shelf import Kept, Mark, Shelf
 from gateway.errors import (
     DeadlineExceeded,
@@ -68,13 +69,16 @@ class Times:
 
 @dataclass(slots=True, eq=False)
 class Reads:
-    """What was read of a source. `space` names it, with the account, where answers are kept."""
+    """What was read of a source. `space` names it, with the account, where answers are kept; `known` holds
+    what was made of answers that come again.
+    """
 
     space: str
     flights: Flights
     shelf: Shelf
     times: Times
     now: Callable[[], str]
+    known: Known = field(default_factory=lambda: Known(0))
 
     async def renew(self) -> None:
         """Something was written, or may have been: what was read before is not used any more."""
@@ -84,6 +88,7 @@ class Reads:
     async def clear(self) -> None:
         """Take away everything that was read before."""
         self.flights.renew()
+        self.known.clear()
         await self.shelf.clear(self.space)
 
     async def one(self, kind: Keep, key: str, fetch: Callable[[], Awaitable[T]]) -> T:

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 import httpx
 import orjson
 
+from gateway import deadline
+from gateway.cache.known import Known
 from gateway.errors import (
     UpstreamAuth,
     UpstreamBadResponse,
@@ -66,11 +68,14 @@ class Credential:
 class Wire:
     """Sends JSON requests below one address, with the headers that carry the key."""
 
-    def __init__(self, transport: UpstreamTransport, address: str, credential: Credential) -> None:
+    def __init__(
+        self, transport: UpstreamTransport, address: str, credential: Credential, known: Known
+    ) -> None:
         self.transport = transport
         self.source = transport.source
         self._address = address.rstrip("/")
         self._credential = credential
+        self._known = known
 
     async def send(
         self,
@@ -146,14 +151,24 @@ class Wire:
             raise redirect
         if status < 300 and not JSON_TYPE.match(response.headers.get("content-type", "")):
             raise self.strange("an answer that does not call itself JSON")
-        if nests_deeper(response.content, DEEPEST):
-            raise self.strange(f"JSON that nests deeper than {DEEPEST}")
         try:
-            response.extensions[JSON] = orjson.loads(response.content)
+            response.extensions[JSON] = self._read(response.content)
         except orjson.JSONDecodeError:
             if status not in MAY_BE_HTML:
                 raise self.strange("an answer that is not JSON") from None
             response.extensions[JSON] = None  # also a server in front of the source may say so, in HTML
+
+    def _read(self, content: bytes) -> Any:
+        """The JSON of an answer. A scan reads whatever there is once: none of it is worth remembering."""
+        held = deadline.current()
+        if held is not None and held.background:
+            return self._parsed(content)
+        return self._known.read(content, self._parsed)
+
+    def _parsed(self, content: bytes) -> Any:
+        if nests_deeper(content, DEEPEST):
+            raise self.strange(f"JSON that nests deeper than {DEEPEST}")
+        return orjson.loads(content)
 
     def strange(self, what: str) -> UpstreamError:
         """The error for an answer that breaks the source's own contract."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 
 from gateway.cache.flights import Flights
+from gateway.cache.known import Known
 from gateway.cache.reads import Reads, Times
 from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.model.source import Source
@@ -34,13 +35,14 @@ from gateway.upstreams.smartsender.client import Client as SmartSenderClient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
-    """Where answers are kept, and for how long."""
+    """Where answers are kept, and for how long; and what was made of those that come again."""
 
     shelf: Shelf
     times: Times
+    known: Known
 
 
-NO_CACHE: Final = Cache(shelf=MemoryShelf(1), times=Times())
+NO_CACHE: Final = Cache(shelf=MemoryShelf(1), times=Times(), known=Known(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +131,10 @@ def build(
     transport = UpstreamTransport(
         source.value, inner, budget, settings.policy, sleep=sleep, sharing=sharing, share=share
     )
-    wire = Wire(transport, settings.url, credential or Credential(entry.headers(settings.key.reveal())))
+    credential = credential or Credential(entry.headers(settings.key.reveal()))
+    wire = Wire(transport, settings.url, credential, cache.known)
     own = {**_defaults(entry), **settings.own}
-    reads = Reads(space(account, source), Flights(source.value), cache.shelf, cache.times, now)
+    reads = Reads(space(account, source), Flights(source.value), cache.shelf, cache.times, now, cache.known)
     return entry.adapter(wire, reads, account, now, own)
 
 

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gateway import deadline
+from gateway.cache.known import Known
 from gateway.errors import (
     GatewayError,
     UpstreamAuth,
@@ -48,10 +50,10 @@ class Vendor:
         return only
 
 
-def wire(vendor: Vendor, address: str = "https://api.example.com/v1") -> Wire:
+def wire(vendor: Vendor, address: str = "https://api.example.com/v1", known: Known | None = None) -> Wire:
     inner = httpx.MockTransport(vendor)
     transport = UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Policy(), dice=lambda: 0.0)
-    return Wire(transport, address, Credential({"px-api-key": KEY}))
+    return Wire(transport, address, Credential({"px-api-key": KEY}), known or Known(0))
 
 
 async def failure(vendor: Vendor) -> GatewayError:
@@ -325,3 +327,27 @@ async def test_an_answer_has_to_call_itself_json(kind: str, taken: bool) -> None
         assert (await wire(vendor).send("getContact", "GET", ("contacts", 5))).json == {}
     else:
         assert type(await failure(vendor)) is UpstreamBadResponse
+
+
+async def test_an_answer_that_comes_again_is_read_once() -> None:
+    asked = wire(Vendor(body=b'{"data": [{"id": "a"}]}'), known=Known(10**6))
+    found = [(await asked.send("listContacts", "GET", ("contacts",), safe=True)).json for _ in range(4)]
+    assert found[0] == found[1] == found[2] == found[3] == {"data": [{"id": "a"}]}
+    assert found[1] is found[2] is found[3]
+
+
+async def test_what_is_odd_is_refused_however_often_it_comes() -> None:
+    vendor = Vendor(body=b"[" * 600 + b"]" * 600)
+    asked = wire(vendor, known=Known(10**6))
+    for _ in range(4):
+        with pytest.raises(UpstreamBadResponse):
+            await asked.send("listContacts", "GET", ("contacts",), safe=True)
+
+
+async def test_a_scan_leaves_nothing_behind() -> None:
+    known = Known(10**6)
+    asked = wire(Vendor(body=b'{"data": []}'), known=known)
+    with deadline.within(10.0, background=True):
+        for _ in range(3):
+            await asked.send("listContacts", "GET", ("contacts",), safe=True)
+    assert known.used_bytes == 0

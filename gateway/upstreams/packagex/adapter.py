@@ -53,6 +53,8 @@ PAGE: Final = 100  # the ceiling while searching; taken as the ceiling elsewhere
 SHORTEST_TERM: Final = 2
 MOST_KEYS: Final = 1_000  # metadata keys remembered
 LONGEST_KEY: Final = 200
+CONTACT: Final = "contact"
+GROUP: Final = "group"
 MOST_PAGES: Final = 200  # looked at for contacts that a file has just created
 NAMES: Final = frozenset({"name", "firstName", "lastName"})
 ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:~-]{0,199}")
@@ -180,7 +182,11 @@ class PackageX(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # PackageX has none
-        contact = mapping.contact(record, account=self.account, as_of=as_of)
+        known = self.reads.known.made(record, (CONTACT, self.account), lambda: self._mapped(record))
+        return {**known, "asOf": as_of}
+
+    def _mapped(self, record: Any) -> Contact:
+        contact = mapping.contact(record, account=self.account, as_of="")
         for key, value in tolerant.members(record.get("metadata")).items():
             if len(self._metadata) < MOST_KEYS:
                 self._metadata.setdefault(key, mapping.type_of(value))
@@ -199,7 +205,7 @@ class PackageX(Upstream):
             if isinstance(record, GatewayError):
                 found[vendor_id] = record
             elif record is not None and record.get("type") == "group":
-                found[vendor_id] = mapping.group(record, account=self.account, as_of=self._now())
+                found[vendor_id] = self._group(record)
         return found
 
     @kept(Keep.LIST)
@@ -410,7 +416,10 @@ class PackageX(Upstream):
         return replace(TRAITS, abilities={**TRAITS.abilities, **off})
 
     def _group(self, record: ContactRecord) -> Group:
-        return mapping.group(record, account=self.account, as_of=self._now())
+        known = self.reads.known.made(
+            record, (GROUP, self.account), lambda: mapping.group(record, account=self.account, as_of="")
+        )
+        return {**known, "_asOf": self._now()}
 
     async def _slice(
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None
@@ -447,8 +456,7 @@ class PackageX(Upstream):
         return await asyncio.gather(*(one(vendor_id) for vendor_id in ids))
 
     def _as_groups(self, records: Slice[ContactRecord]) -> Slice[Group]:
-        groups = [mapping.group(record, account=self.account, as_of=self._now()) for record in records.items]
-        return Slice(groups, records.more, records.total)
+        return Slice([self._group(record) for record in records.items], records.more, records.total)
 
 
 def _terms(search: str) -> str:

@@ -179,7 +179,11 @@ class Samespace(Upstream):
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
-        return mapping.contact(record, account=self.account, as_of=as_of, module=module)
+        known = self.reads.known.made(record, (self.account, module), lambda: self._mapped(record, module))
+        return {**known, "asOf": as_of}
+
+    def _mapped(self, record: Any, module: str) -> Contact:
+        return mapping.contact(record, account=self.account, as_of="", module=module)
 
     @kept(Keep.DEFINITION)
     async def modules(self) -> list[Module]:

@@ -165,7 +165,11 @@ class SmartSender(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # Smart Sender has none
-        return mapping.contact(record, account=self.account, as_of=as_of)
+        known = self.reads.known.made(record, self.account, lambda: self._mapped(record))
+        return {**known, "asOf": as_of}
+
+    def _mapped(self, record: Any) -> Contact:
+        return mapping.contact(record, account=self.account, as_of="")
 
     @kept(Keep.LIST)
     async def groups_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Group]:
@@ -206,7 +210,9 @@ class SmartSender(Upstream):
         told = tolerant.members(record.get("contact")).get("originalId")
         if told is not None and str(told) != key.id:
             raise UpstreamBadResponse(self.source, "Smart Sender sent the chat of another contact.")
-        return mapping.chat(record, key, account=self.account)
+        return self.reads.known.made(
+            record, (key, self.account), lambda: mapping.chat(record, key, account=self.account)
+        )
 
     @kept(Keep.CHAT)
     async def communications_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Communication]:

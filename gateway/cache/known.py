@@ -1,0 +1,98 @@
+"""What sources have answered word for word before: it is read, and made into values, once.
+
+Callers poll, and sources repeat themselves: the same bytes mean the same. Nothing here spares a call or makes
+an answer older; it only spares the work of understanding it again. Values are shared: nobody changes them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+
+T = TypeVar("T")
+
+DEEPEST: Final = 3  # levels of an answer in which its records are looked for: Samespace has the deepest
+MOST_MET: Final = 16_384  # answers that were met once
+TIMES: Final = 10  # bytes that an answer takes for each of its own, with what is made of it; measured
+LARGEST: Final = 8  # one answer has this part of the room at most
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """One answer: what was read of it, the places of its records in memory, and what was made of them."""
+
+    read: Any
+    records: tuple[int, ...]
+    made: dict[tuple[int, Hashable], Any] = field(default_factory=dict)
+
+
+class Known:
+    """Answers that came at least twice, bounded in bytes; what was not used longest goes first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes // TIMES
+        self._held: OrderedDict[bytes, _Known] = OrderedDict()
+        self._of: dict[int, _Known] = {}  # by the place of a record, which is its own as long as it is held
+        self._met: dict[int, None] = {}
+        self.used_bytes = 0
+
+    def read(self, content: bytes, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of an answer. What it raises is not remembered."""
+        held = self._held.get(content)
+        if held is not None:
+            self._held.move_to_end(content)
+            return cast("T", held.read)
+        found = read(content)
+        if len(content) <= self._most // LARGEST and self._twice(content):
+            self._hold(content, found)
+        return found
+
+    def made(self, record: Any, how: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of a record, which has to depend on nothing else but `how`."""
+        held = self._of.get(id(record))
+        if held is None:
+            return make()
+        key = id(record), how
+        found = held.made.get(key)
+        if found is None:
+            found = held.made[key] = make()
+        return cast("T", found)
+
+    def clear(self) -> None:
+        """Take away everything."""
+        self._held.clear()
+        self._of.clear()
+        self._met.clear()
+        self.used_bytes = 0
+
+    def _twice(self, content: bytes) -> bool:
+        """Whether an answer was met before; what comes once takes no room."""
+        mark = hash(content)
+        if mark in self._met:
+            del self._met[mark]
+            return True
+        self._met[mark] = None
+        if len(self._met) > MOST_MET:
+            del self._met[next(iter(self._met))]
+        return False
+
+    def _hold(self, content: bytes, read: Any) -> None:
+        known = _Known(read, tuple(_records(read, DEEPEST)))
+        self._held[content] = known
+        self._of.update(dict.fromkeys(known.records, known))
+        self.used_bytes += len(content) * TIMES
+        while self.used_bytes > self._most * TIMES:
+            content, known = self._held.popitem(last=False)
+            self.used_bytes -= len(content) * TIMES
+            for place in known.records:
+                self._of.pop(place, None)
+
+
+def _records(value: Any, levels: int) -> Iterator[int]:
+    """The places of all objects of an answer down to some level."""
+    if isinstance(value, dict):
+        yield id(value)
+        value = list(value.values())
+    if isinstance(value, list) and levels:
+        for each in value:
+            yield from _records(each, levels - 1)
