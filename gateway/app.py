@@ -56,13 +56,11 @@ from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
 from gateway.server.middleware import (
-    AccessLog,
-    Audited,
-    HeaderLimit,
+    Front,
     OpenModeGuard,
     Packed,
-    RequestId,
     SocketOrigin,
+    Straight,
 )
 from gateway.server.operations import Operations
 from gateway.server.persisted import Persisted, Watch
@@ -78,6 +76,7 @@ from gateway.upstreams import Cache
 from gateway.writing.media import Media, Resolve, by_dns
 from resolvers import BINDABLES
 
+GRAPHQL: Final = "/graphql"
 INDEX_FILE: Final = "index.sqlite3"
 JOURNAL_FILE: Final = "journal.sqlite3"
 CORS: Final[dict[str, Any]] = {
@@ -333,9 +332,9 @@ def create_app(
         explorer=view.explore if config.explorer else None,
     )
     routes: list[BaseRoute] = [
-        Route("/graphql", endpoint),
+        Route(GRAPHQL, endpoint),
         WebSocketRoute(
-            "/graphql",
+            GRAPHQL,
             Sockets(
                 operations=operations,
                 refusals=gateway.refusals,
@@ -354,14 +353,12 @@ def create_app(
     app = Starlette(
         routes=routes,
         middleware=[  # outermost first
-            Middleware(RequestId),
-            Middleware(AccessLog),
-            Middleware(Audited, gateway.refusals),
-            Middleware(HeaderLimit, config.intake.header_bytes, gateway.voice.metrics.limit),
+            Middleware(Front, config.intake.header_bytes, gateway.voice.metrics.limit, gateway.refusals),
             *([Middleware(OpenModeGuard, config.web.origins)] if config.open else []),
             Middleware(SocketOrigin, config.web.origins),
             *([_cors(config)] if config.web.origins else []),
             *([Middleware(Packed)] if config.web.packed else []),
+            Middleware(Straight, GRAPHQL, endpoint),
         ],
         exception_handlers={HTTPException: told},
         lifespan=_open_and_close(gateway, documents, crawling=crawling, reread=reread, sleep=sleep),

@@ -1,8 +1,6 @@
 """How long the work at hand may take. Set once for an operation, read wherever something waits."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -27,20 +25,27 @@ class Deadline:
         return self.at - asyncio.get_running_loop().time()
 
 
-@contextmanager
-def within(seconds: float, *, background: bool = False, caller: str = "") -> Iterator[Deadline]:
+class within:  # noqa: N801 - a context manager, without the cost of a generator
     """Give the work inside so many seconds; never more than what is already allowed."""
-    at = asyncio.get_running_loop().time() + seconds
-    outer = _deadline.get()
-    if outer is None:
-        deadline = Deadline(at, background, caller)
-    else:
-        deadline = Deadline(min(at, outer.at), background, outer.caller or caller, outer.operation)
-    token = _deadline.set(deadline)
-    try:
-        yield deadline
-    finally:
-        _deadline.reset(token)
+
+    __slots__ = ("_background", "_caller", "_seconds", "_token")
+
+    def __init__(self, seconds: float, *, background: bool = False, caller: str = "") -> None:
+        self._seconds, self._background, self._caller = seconds, background, caller
+
+    def __enter__(self) -> Deadline:
+        at = asyncio.get_running_loop().time() + self._seconds
+        outer = _deadline.get()
+        if outer is None:
+            deadline = Deadline(at, self._background, self._caller)
+        else:
+            caller = outer.caller or self._caller
+            deadline = Deadline(min(at, outer.at), self._background, caller, outer.operation)
+        self._token = _deadline.set(deadline)
+        return deadline
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
 
 
 def current() -> Deadline | None:

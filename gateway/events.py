@@ -3,8 +3,7 @@
 Listeners are set for the work at hand and everything it starts, so nothing has to pass them along.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -104,14 +103,19 @@ def emit(event: Event) -> None:
         listener(event)
 
 
-@contextmanager
-def heard_by(*listeners: Listener) -> Iterator[None]:
+class heard_by:  # noqa: N801 - a context manager, without the cost of a generator
     """Let these listeners hear what the work inside does, besides those that already do."""
-    token = _listeners.set((*_listeners.get(), *listeners))
-    try:
-        yield
-    finally:
-        _listeners.reset(token)
+
+    __slots__ = ("_held", "_token")
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._held = listeners
+
+    def __enter__(self) -> None:
+        self._token = _listeners.set((*_listeners.get(), *self._held))
+
+    def __exit__(self, *_: object) -> None:
+        _listeners.reset(self._token)
 
 
 def listeners() -> tuple[Listener, ...]:

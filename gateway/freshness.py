@@ -1,7 +1,5 @@
 """How old an answer may be. Set once for an operation, read wherever something was kept."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -20,14 +18,19 @@ _LIVE = Freshness(0.0, asked=False)
 _freshness: ContextVar[Freshness] = ContextVar("freshness", default=_LIVE)
 
 
-@contextmanager
-def allowed(max_age: float | None) -> Iterator[None]:
+class allowed:  # noqa: N801 - a context manager, without the cost of a generator
     """Let the work inside use what is not older than that. Outside of this nothing that was kept is used."""
-    token = _freshness.set(Freshness(max_age))
-    try:
-        yield
-    finally:
-        _freshness.reset(token)
+
+    __slots__ = ("_held", "_token")
+
+    def __init__(self, max_age: float | None) -> None:
+        self._held = Freshness(max_age)
+
+    def __enter__(self) -> None:
+        self._token = _freshness.set(self._held)
+
+    def __exit__(self, *_: object) -> None:
+        _freshness.reset(self._token)
 
 
 def current() -> Freshness:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
+from gateway.cache.known import Known
 from gateway.cache.shelf import MemoryShelf
 from gateway.federation.directory import Directory
 from gateway.model.source import Source
@@ -20,6 +21,7 @@ class Watched(Protocol):
 
     admission: Admission
     shelf: MemoryShelf
+    known: Known
 
     @property
     def directories(self) -> dict[str, Directory]:

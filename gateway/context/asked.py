@@ -52,6 +52,13 @@ class Asked:
         if self._loaders is not None:
             self._loaders.work.abandon()
 
+    def close(self) -> None:
+        """Let go of what was read. It refers to itself, so it would stay until somebody looks for such."""
+        if self._loaders is not None:
+            self._loaders.close()
+            self._loaders = None
+        self.renewed.clear()
+
     def renew(self) -> None:
         """Something was written: whatever this request has read before is not relied on any more."""
         self._loaders = None

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from aiodataloader import DataLoader
+from aiodataloader import DataLoader, dispatch_queue
+from aiodataloader import Loader as Load
 
 from gateway.federation.directory import Directory
 from gateway.federation.fanout import ask
+from gateway.lazy import lazy
 from gateway.model.caller import Caller
 from gateway.model.chat import Channel, Chat, Communication
 from gateway.model.contact import Contact, ContactKey, Funnel
@@ -24,29 +25,45 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Loader(Generic[K, V]):
+class Loader(DataLoader[K, V | None]):
     """Loads values by key: each key once in a request, matched by key and never by position.
 
     A waiter that goes away must not take the value from the others, so each load is shielded.
     """
 
     def __init__(self, find: Callable[[Sequence[K]], Awaitable[Found[K, V]]], work: "Work") -> None:
-        async def batch(keys: list[K]) -> list[Any]:
-            with work.under_way():
-                found = await find(keys)
-            return [found.get(key) for key in keys]
-
-        self._loader: DataLoader[K, V | None] = DataLoader(batch_load_fn=batch)
+        self._find = find
+        self._work = work
         self._asked: set[K] = set()
+        super().__init__()
 
-    def load(self, key: K) -> Awaitable[V | None]:
+    @staticmethod
+    def get_cache_key(key: K) -> K:
+        """A key as it is."""
+        return key
+
+    async def batch_load_fn(self, keys: list[K]) -> list[Any]:
+        """The values of some keys, in their order."""
+        with self._work.under_way():
+            found = await self._find(keys)
+        return [found.get(key) for key in keys]
+
+    def load(self, key: K) -> "asyncio.Future[V | None]":
         """The value of a key; None where there is none. Raises the failure of its source."""
         self._asked.add(key)
-        return asyncio.shield(self._loader.load(key))
+        return asyncio.shield(super().load(key))
 
     def asked(self, key: K) -> bool:
         """Whether somebody has asked for this key."""
         return key in self._asked
+
+    def do_resolve_reject(self, key: K, future: "asyncio.Future[V | None]") -> None:
+        """Put a key into the next batch. The batch leaves after as many turns of the event loop as it would
+        otherwise, but without a task that only begins another one.
+        """
+        self._queue.append(Load(key=key, future=future))
+        if len(self._queue) == 1:
+            self.loop.call_soon(self.loop.call_soon, dispatch_queue, self)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,18 +108,23 @@ class Loaders:
         self._max_age = max_age
         self.work = Work()
 
-    @cached_property
+    @lazy
     def contact(self) -> Loader[ContactKey, Contact]:
         """Contacts by key, with everything."""
         return self._contacts(brief=False)
 
-    @cached_property
+    @lazy
     def brief_contact(self) -> Loader[ContactKey, Contact]:
         """Contacts by key, in the simple form."""
         return self._contacts(brief=True)
 
+    def close(self) -> None:
+        """Let go of the loaders and what they hold."""
+        for name in [name for name, held in self.__dict__.items() if isinstance(held, Loader)]:
+            del self.__dict__[name]
+
     def _contacts(self, *, brief: bool) -> Loader[ContactKey, Contact]:
-        async def find(keys: Sequence[ContactKey]) -> Found[ContactKey, Contact]:
+        async def find(keys: "Sequence[ContactKey]") -> "Found[ContactKey, Contact]":
             found = await self._directory.contacts(keys, self._caller, brief=brief, max_age=self._max_age)
             for each in found.values():
                 if isinstance(each, dict) and "_stale" in each:
@@ -111,27 +133,27 @@ class Loaders:
 
         return Loader(find, self.work)
 
-    @cached_property
+    @lazy
     def group(self) -> Loader[GroupKey, Group]:
         """Groups by key."""
         return Loader(lambda keys: self._directory.groups(keys, self._caller), self.work)
 
-    @cached_property
+    @lazy
     def chat(self) -> Loader[ContactKey, Chat]:
         """The chat of each contact."""
         return Loader(lambda keys: self._directory.chats(keys, self._caller), self.work)
 
-    @cached_property
+    @lazy
     def funnels(self) -> Loader[ContactKey, list[Funnel]]:
         """The funnels of each contact."""
         return Loader(lambda keys: self._directory.funnels(keys, self._caller), self.work)
 
-    @cached_property
+    @lazy
     def channel(self) -> Loader[tuple[Source, str], Channel]:
         """Channels by source and vendor id."""
         return Loader(lambda keys: self._directory.channels(keys, self._caller), self.work)
 
-    @cached_property
+    @lazy
     def definitions(self) -> Loader[tuple[Source, str], dict[str, Property]]:
         """The definitions of each module."""
         return Loader(self._definitions, self.work)

@@ -24,6 +24,7 @@ from gateway.engine.subgraph import Reference
 from gateway.errors import BadInput, Forbidden
 from gateway.federation import walk
 from gateway.federation.directory import Directory
+from gateway.lazy import lazy
 from gateway.model import ids
 from gateway.model.caller import Caller
 from gateway.model.contact import ContactKey
@@ -50,17 +51,64 @@ class Context:
         request_id: str = "",
     ) -> None:
         self.asked = Asked(directory, caller, meter or CostMeter(), max_age, request_id)
-        self.contacts = Contacts(self.asked)
-        self.people = People(self.asked)
-        self.asked.renewed.append(self.people.renew)
-        self.groups = Groups(self.asked)
-        self.chats = Chats(self.asked)
-        self.definitions = Definitions(self.asked)
-        self.events = Events(self.asked, self.contacts, ledger.journal, ledger.feed)
-        self.audit = Audit(self.asked, ledger.journal)
-        self.export = Export(self.asked, self.people, self.events, ledger.journal, ledger.now)
-        self.writes = Writes(self.asked, ledger)
-        self.imports = Imports(self.asked, self.writes, ledger.imports)
+        self._ledger = ledger
+        self._scopes = frozenset(scope.name for scope in caller.scopes)
+
+    @lazy
+    def contacts(self) -> Contacts:
+        """Contacts, one by one and in lists."""
+        return Contacts(self.asked)
+
+    @lazy
+    def people(self) -> People:
+        """People, and what is said of who is who."""
+        found = People(self.asked)
+        self.asked.renewed.append(found.renew)
+        return found
+
+    @lazy
+    def groups(self) -> Groups:
+        """Groups and their members."""
+        return Groups(self.asked)
+
+    @lazy
+    def chats(self) -> Chats:
+        """Chats, communications, messages and channels."""
+        return Chats(self.asked)
+
+    @lazy
+    def definitions(self) -> Definitions:
+        """Modules and properties."""
+        return Definitions(self.asked)
+
+    @lazy
+    def events(self) -> Events:
+        """What has happened."""
+        return Events(self.asked, self.contacts, self._ledger.journal, self._ledger.feed)
+
+    @lazy
+    def audit(self) -> Audit:
+        """The audit trail."""
+        return Audit(self.asked, self._ledger.journal)
+
+    @lazy
+    def export(self) -> Export:
+        """All that is held of a person."""
+        return Export(self.asked, self.people, self.events, self._ledger.journal, self._ledger.now)
+
+    @lazy
+    def writes(self) -> Writes:
+        """Everything that changes something."""
+        return Writes(self.asked, self._ledger)
+
+    @lazy
+    def imports(self) -> Imports:
+        """Jobs that load files."""
+        return Imports(self.asked, self.writes, self._ledger.imports)
+
+    def close(self) -> None:
+        """The operation has ended: let go of what it has read."""
+        self.asked.close()
 
     def keyed(self, key: str, fields: Sequence[str]) -> None:
         """Take the idempotency key of the header, which counts for an operation of one mutation only."""
@@ -77,7 +125,7 @@ class Context:
 
     def allows(self, scopes: Collection[str]) -> bool:
         """Whether the caller has one of some scopes, by their names in the schema."""
-        return any(scope.name in scopes for scope in self.asked.caller.scopes)
+        return not self._scopes.isdisjoint(scopes)
 
     def refuse(self, scopes: Collection[str], info: GraphQLResolveInfo[Any], *, nullable: bool) -> None:
         """Say which scopes a field asks for: as an error, or beside a field that cannot be null."""

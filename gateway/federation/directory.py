@@ -146,7 +146,7 @@ class Directory:
     ) -> Found[ContactKey, Contact]:
         """Contacts by key, from every source at once."""
 
-        async def of_one(source: Source, some: Sequence[ContactKey]) -> Found[ContactKey, Contact]:
+        async def of_one(source: Source, some: "Sequence[ContactKey]") -> "Found[ContactKey, Contact]":
             return await self._contacts_of(source, some, caller, brief=brief, max_age=max_age)
 
         return await self._by_source(keys, of_one)
@@ -176,7 +176,7 @@ class Directory:
     async def groups(self, keys: Sequence[GroupKey], caller: Caller) -> Found[GroupKey, Group]:
         """Groups by key."""
 
-        async def of_one(source: Source, some: Sequence[GroupKey]) -> Found[GroupKey, Group]:
+        async def of_one(source: Source, some: "Sequence[GroupKey]") -> "Found[GroupKey, Group]":
             upstream = self.able(source, caller, "group")
             if upstream is None:
                 return {}
@@ -190,7 +190,7 @@ class Directory:
     async def chats(self, keys: Sequence[ContactKey], caller: Caller) -> Found[ContactKey, Chat]:
         """The chat of each contact."""
 
-        async def of_one(source: Source, some: Sequence[ContactKey]) -> Found[ContactKey, Chat]:
+        async def of_one(source: Source, some: "Sequence[ContactKey]") -> "Found[ContactKey, Chat]":
             upstream = self.able(source, caller, "chat")
             if upstream is None:
                 return {}
@@ -203,7 +203,7 @@ class Directory:
     async def funnels(self, keys: Sequence[ContactKey], caller: Caller) -> Found[ContactKey, list[Funnel]]:
         """The funnels of contacts whose records do not carry them."""
 
-        async def of_one(source: Source, some: Sequence[ContactKey]) -> Found[ContactKey, list[Funnel]]:
+        async def of_one(source: Source, some: "Sequence[ContactKey]") -> "Found[ContactKey, list[Funnel]]":
             upstream = self.able(source, caller, "Contact.funnels")
             return {} if upstream is None else await upstream.funnels_of(some)
 

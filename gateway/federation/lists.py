@@ -63,7 +63,7 @@ async def members(
 
 
 def _with_told_total(page: Connection) -> Connection:
-    async def total() -> int | None:
+    async def total() -> "int | None":
         told = list(page["_totals"].values())
         return None if None in told else sum(count or 0 for count in told)
 

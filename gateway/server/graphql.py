@@ -17,6 +17,7 @@ from gateway.model.caller import Caller
 from gateway.server import multipart, parameters, streams
 from gateway.server.auth import check_csrf
 from gateway.server.exchange import Answer, Exchange, encoded
+from gateway.server.headers import HeadedRequest
 from gateway.server.negotiation import JSON, media_type, prefers_html
 from gateway.server.operations import Operations
 from gateway.server.parameters import Parameters
@@ -41,7 +42,7 @@ class Endpoint:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request of any method."""
-        request = Request(scope, receive)
+        request = HeadedRequest(scope, receive)
         if request.method == "OPTIONS":
             await Response(None, 204, OPTIONS)(scope, receive, send)
             return
@@ -71,18 +72,16 @@ class Endpoint:
         if stream is not None and await _streamed(answer, stream, exchange):
             return
         if answer is not None:
-            await _response(answer, exchange)(scope, receive, send)
+            await _send(answer, exchange, send)
 
     async def _answer(self, request: Request, exchange: Exchange) -> Answer | None:
         try:
             check_csrf(exchange.method, request.headers, self.web.origins)
         except Refusal as refusal:
             return exchange.refused(refusal)
-
-        async def received(caller: Caller) -> Answer | None:
-            return await self._received(request, caller, exchange)
-
-        return await self.operations.guarded(exchange, received)
+        return await self.operations.guarded(
+            exchange, lambda caller: self._received(request, caller, exchange)
+        )
 
     async def _received(self, request: Request, caller: Caller, exchange: Exchange) -> Answer | None:
         """Answer once the body is there, with the files that come along."""
@@ -132,7 +131,15 @@ async def _streamed(answer: Answer | None, stream: EventStream | Mixed, exchange
     return True
 
 
-def _response(answer: Answer, exchange: Exchange) -> Response:
-    headers = {"vary": "Accept", "cache-control": "private, no-store", **answer.headers}
-    kind = f"{exchange.kind or JSON}; charset=utf-8"
-    return Response(encoded(answer.body), answer.status, headers, media_type=kind)
+async def _send(answer: Answer, exchange: Exchange, send: Send) -> None:
+    body = encoded(answer.body)
+    headers = {
+        "content-length": str(len(body)),
+        "content-type": f"{exchange.kind or JSON}; charset=utf-8",
+        "vary": "Accept",
+        "cache-control": "private, no-store",
+        **answer.headers,
+    }
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,9 +1,9 @@
-"""What every request passes on its way in, outermost first: an id, and a line in the access log."""
+"""What every request passes on its way in."""
 
+import os
 import re
 import time
-import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +25,7 @@ SECURITY_HEADERS: Final = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
-
+RAW_SECURITY_HEADERS: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 PACKING: Final[dict[str, Any]] = {  # quickly, and not what is short
     "minimum_size": 1_024,
@@ -37,50 +37,100 @@ add_compress_type(GRAPHQL)
 add_compress_type(MIXED, streaming=True)  # each part leaves at once
 
 
-class RequestId:
-    """Gives every request an id: its own, where that is fit for a log line, else a new one."""
+class Front:
+    """The outermost layer: an id for every request, a bound for its head, a line in the log, the audit trail.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    One layer, as each costs every request. The id is the caller's own, where that is fit for a log line.
+    `told` hears of heads that are too large, `refusals` of what is for the audit trail.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and echo its id."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        asked = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = asked.decode() if FITTING_ID.fullmatch(asked) else uuid.uuid4().hex
-        scope.setdefault("state", {})[REQUEST_ID] = request_id
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)
-
-
-class HeaderLimit:
-    """Refuses requests whose line and headers are larger than allowed."""
-
-    def __init__(self, app: ASGIApp, most: int, told: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, most: int, told: Callable[[str], None], refusals: Refusals) -> None:
         self._app = app
         self._most = most
         self._told = told
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it, and tell which bound it met."""
-        size = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
-        size += len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
-        if size > self._most and scope["type"] == "http":
-            refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {self._most} are taken.")
-            self._told(refusal.bound)
-            await answer(refusal, scope)(scope, receive, send)
+        """Pass a request on with its id, and note how it went."""
+        if scope["type"] != "http":
+            await self._beside(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        started = time.perf_counter()
+        size, asked, agent = _head(scope)
+        request_id = asked.decode() if FITTING_ID.fullmatch(asked) else os.urandom(16).hex()
+        state = scope.setdefault("state", {})
+        state[REQUEST_ID] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_id(message.get("headers", ()), request_id)
+            await send(message)
+
+        try:
+            if size > self._most:
+                refusal = HeadersTooLarge(f"The headers have {size} bytes; at most {self._most} are taken.")
+                self._told(refusal.bound)
+                await answer(refusal, scope)(scope, receive, send_with_id)
+            else:
+                await self._app(scope, receive, send_with_id)
+        finally:
+            self._note(scope)
+            access(
+                request_id=request_id,
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                seconds=time.perf_counter() - started,
+                details={
+                    "client": (scope.get("client") or ("",))[0],
+                    "agent": agent,
+                    **state.get("log", {}),
+                },
+            )
+
+    async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket, whose refusals are noted, or the life of the application."""
+        scope.setdefault("state", {})
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if scope["type"] == "websocket":
+                self._note(scope)
+
+    def _note(self, scope: Scope) -> None:
+        """Tell the audit trail of a refusal."""
+        refused = scope["state"].get(STATE)
+        if refused is not None and refused.code in CODES:
+            client = (scope.get("client") or ("",))[0]
+            self._refusals.note(refused, scope["state"].get(REQUEST_ID, ""), client)
+
+
+def _head(scope: Scope) -> tuple[int, bytes, str | None]:
+    """The size of the head of a request, the id that it asks for, and the program that sent it, as that names
+    itself: its first word, where that is fit for a line.
+    """
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+    asked, agent = b"", None
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        if name == b"x-request-id":
+            asked = asked or value
+        elif name == b"user-agent" and agent is None:
+            found = AGENT.match(value)
+            agent = found[0].decode() if found else None
+    return size, asked, agent
+
+
+def _with_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with the id of its request, and what browsers are told by default."""
+    own = [header for header in headers if header[0] != b"x-request-id"]
+    said = {name for name, _ in own}
+    own.append((b"x-request-id", request_id.encode()))
+    own += [header for header in RAW_SECURITY_HEADERS if header[0] not in said]
+    return own
 
 
 class OpenModeGuard:
@@ -119,72 +169,6 @@ class SocketOrigin:
         await self._app(scope, receive, send)
 
 
-class AccessLog:
-    """Writes one line for every request: what was asked of which path, the status, and how long it took."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and note how it went."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        noted: dict[str, Any] = {"status": 0}
-
-        async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                noted["status"] = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            state = scope.get("state", {})
-            access(
-                request_id=state.get(REQUEST_ID, ""),
-                method=scope["method"],
-                path=scope["path"],
-                status=noted["status"],
-                seconds=time.perf_counter() - started,
-                details={
-                    "client": (scope.get("client") or ("",))[0],
-                    "agent": _agent(scope),
-                    **state.get("log", {}),
-                },
-            )
-
-
-class Audited:
-    """Passes refusals on to the audit trail."""
-
-    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
-        self._app = app
-        self._refusals = refusals
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and note where it was refused."""
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        state = scope.setdefault("state", {})
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            refused = state.get(STATE)
-            if refused is not None and refused.code in CODES:
-                client = (scope.get("client") or ("",))[0]
-                self._refusals.note(refused, state.get(REQUEST_ID, ""), client)
-
-
-def _agent(scope: Scope) -> str | None:
-    """The program that sent the request, as it names itself: its first word, where that is fit for a line."""
-    said = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
-    found = AGENT.match(said)
-    return found[0].decode() if found else None
-
-
 class Packed:
     """Packs answers for those who accept that; with zstd only where br is not taken.
 
@@ -193,18 +177,38 @@ class Packed:
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = CompressMiddleware(app, **PACKING)
+        self._plain = app
+        self._packing = CompressMiddleware(app, **PACKING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        if scope["type"] == "http":
-            scope = {**scope, "headers": [_without_zstd(*header) for header in scope["headers"]]}
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._plain(scope, receive, send)
+        elif any(name == b"accept-encoding" for name, _ in scope["headers"]):
+            headers = [_without_zstd(*header) for header in scope["headers"]]
+            await self._packing({**scope, "headers": headers}, receive, send)
+        else:
+            await self._plain(scope, receive, _told_to_vary(send))
 
 
 def _without_zstd(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     other = name == b"accept-encoding" and b"br" in value
     return (name, value.replace(b"zstd", b"x-zstd")) if other else (name, value)
+
+
+def _told_to_vary(send: Send) -> Send:
+    """Say of an answer that is not packed, and large enough for it, that others would get it packed."""
+
+    async def send_and_tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            length = next(
+                (value for name, value in message.get("headers", ()) if name == b"content-length"), b"0"
+            )
+            if int(length) >= PACKING["minimum_size"]:
+                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+        await send(message)
+
+    return send_and_tell
 
 
 async def _refused(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,3 +219,17 @@ async def _refused(refusal: Refusal, scope: Scope, receive: Receive, send: Send)
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
     await answer(refusal, scope)(scope, receive, send)
+
+
+class Straight:
+    """Leads requests for one path to their application, past a router that would look for it."""
+
+    def __init__(self, app: ASGIApp, path: str, straight: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._straight = straight
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        here = scope["type"] == "http" and scope["path"] == self._path and not scope.get("root_path")
+        await (self._straight if here else self._app)(scope, receive, send)

@@ -1,5 +1,6 @@
 """Which media type an answer gets, and how statuses differ between them (GraphQL over HTTP). Pure."""
 
+from functools import lru_cache
 from typing import Final
 
 GRAPHQL: Final = "application/graphql-response+json"
@@ -7,11 +8,13 @@ JSON: Final = "application/json"
 HTML: Final = "text/html"
 EVENT_STREAM: Final = "text/event-stream"
 MIXED: Final = "multipart/mixed"
+MOST: Final = 256  # of what callers accept that is remembered
 
 # Between equals the older type wins: that is what clients that accept anything expect.
 OFFERED: Final = (JSON, GRAPHQL)
 
 
+@lru_cache(maxsize=MOST)
 def media_type(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | None:
     """The best of the offered types; None where the caller accepts none of them."""
     if accept is None or not accept.strip():
@@ -25,6 +28,7 @@ def media_type(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | 
     return max(ranked)[3] if ranked else None
 
 
+@lru_cache(maxsize=MOST)
 def prefers_html(accept: str | None) -> bool:
     """Whether a browser asks for a page rather than for data."""
     if accept is None or HTML not in accept:

@@ -1,8 +1,8 @@
 """Carries out operations, whatever they came by: one answer, or parts of it one after another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Final, cast
@@ -156,13 +156,13 @@ class Operations:
     async def _answer(
         self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
     ) -> Answer | None:
-        exchange.operation_kind = kind = document.kind(asked.operation) or ""
+        exchange.operation_kind = document.kind(asked.operation) or ""
         exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
         fields = document.fields(asked.operation)
         exchange.fields = fields[:MOST_FIELDS]
         exchange.strict = exchange.strict or ENTITIES in fields  # routers hear of nothing but errors
         exchange.price = document.price(asked.operation)
-        exchange.expected = self.check(document, asked, caller, exchange.method)
+        exchange.expected = expected = self.check(document, asked, caller, exchange.method)
         context = Context(
             self.directories(caller.account),
             self.ledgers(caller.account),
@@ -171,10 +171,17 @@ class Operations:
             meter=exchange.meter,
             request_id=exchange.id,
         )
-        run = _Run(self, document, asked, context, exchange)
+        try:
+            return await self._carried_out(_Run(self, document, asked, context, exchange, expected))
+        finally:
+            context.close()
+
+    async def _carried_out(self, run: "_Run") -> Answer | None:
+        document, asked, context, exchange = run.document, run.asked, run.context, run.exchange
+        caller, kind = context.asked.caller, exchange.operation_kind
         if kind == SUBSCRIPTION:
             return await run.follow()
-        await self.fairness.charge(caller, exchange.expected.points)
+        await self.fairness.charge(caller, run.expected.points)
         explained = exchange.explains(asked.extensions)
         if explained == PLAN:
             return self._planned(document, asked, context, exchange)
@@ -216,6 +223,7 @@ class _Run:
     asked: Parameters
     context: Context
     exchange: Exchange
+    expected: Cost
     plan: Plan | None = None
     total: CostMeter = field(default_factory=CostMeter)
 
@@ -226,13 +234,14 @@ class _Run:
         incremental = incremental and not self.exchange.strict  # who wants all as errors wants it as a whole
         parts: Parts | None = None
         try:
-            async with self._within():
-                start = executor.run_in_parts if incremental else executor.run
-                result = await start(self.document, self._call)
-                if isinstance(result, Parts):
-                    parts = result
-                    await self._send(parts, cast("Stream", stream))
-                    return None
+            with self._within() as seconds:
+                async with asyncio.timeout(seconds):
+                    start = executor.run_in_parts if incremental else executor.run
+                    result = await start(self.document, self._call)
+                    if isinstance(result, Parts):
+                        parts = result
+                        await self._send(parts, cast("Stream", stream))
+                        return None
         except asyncio.CancelledError:
             self.context.asked.abandon()
             raise
@@ -283,8 +292,8 @@ class _Run:
         if exchange.expected is not None:
             await operations.fairness.charge(asked.caller, exchange.expected.points)
         try:
-            async with self._within():
-                with freshness.allowed(exchange.max_age):
+            with self._within() as seconds, freshness.allowed(exchange.max_age):
+                async with asyncio.timeout(seconds):
                     found = execute()
                     result = await found if isawaitable(found) else found
         except TimeoutError:
@@ -347,9 +356,11 @@ class _Run:
         late = DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
         return graphql_errors.plain(late, self.exchange.id)
 
-    @asynccontextmanager
-    async def _within(self) -> AsyncIterator[None]:
-        """With the deadline of an operation, heard by everybody who listens to it."""
+    @contextmanager
+    def _within(self) -> Iterator[float]:
+        """With the deadline of an operation, heard by everybody who listens to it; seconds until it has to
+        have ended.
+        """
         asked = self.context.asked
         seconds = self.exchange.seconds(self.operations.seconds)
         listeners: list[events.Listener] = [
@@ -360,8 +371,7 @@ class _Run:
         if self.plan is not None:
             listeners.append(self.plan.hear)
         with deadline.within(seconds, caller=asked.caller.who), events.heard_by(*listeners):
-            async with asyncio.timeout(seconds + GRACE):
-                yield
+            yield seconds + GRACE
 
     @property
     def _call(self) -> Call:

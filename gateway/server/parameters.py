@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from gateway.allowances import Intake
 from gateway.server.problems import NotJson, PayloadTooLarge, TooDeep, TooSlow, UnsupportedMediaType
@@ -71,15 +71,18 @@ async def body(request: Request, intake: Intake) -> bytes:
     size = 0
     try:
         async with asyncio.timeout(intake.body_seconds):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise NotJson("The body ended early.")
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > largest:
                     raise PayloadTooLarge(f"The body has more than {largest} bytes.")
                 chunks.append(chunk)
     except TimeoutError as error:
         raise TooSlow(f"The body did not arrive within {intake.body_seconds:.0f} seconds.") from error
-    except ClientDisconnect as error:
-        raise NotJson("The body ended early.") from error
     return b"".join(chunks)
 
 

@@ -53,6 +53,7 @@ FORMATS: Final = {"json": JsonLines, "text": TextLines}
 
 def configure(level: str, form: str = "json") -> None:
     """Send the gateway's own lines, and warnings of its libraries, to standard error."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FORMATS[form]())
     root = logging.getLogger()
@@ -213,4 +214,7 @@ def where(error: BaseException) -> str:
 
 
 def _write(level: int, event: str, details: Mapping[str, Any]) -> None:
-    LOGGER.log(level, event, extra={"details": details})
+    """Write a line. What looks for the caller's place in the code is left out: no line tells it."""
+    if LOGGER.isEnabledFor(level):
+        record = LOGGER.makeRecord(LOGGER.name, level, "", 0, event, (), None, extra={"details": details})
+        LOGGER.handle(record)

@@ -5,6 +5,7 @@ No label holds what callers choose freely, but for operation names, of which the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import (
@@ -31,6 +32,7 @@ from gateway.events import (
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 MOST_NAMES: Final = 200  # operation names with a label of their own
 CANCELLED: Final = "CANCELLED"  # the code of a call that nobody waited for any more
+MOST_SERIES: Final = 2_000  # that are found at once
 OTHER: Final = "(other)"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -139,6 +141,8 @@ class Metrics(Collector):
             ["operation"],
             registry=self.registry,
         )
+        self._of_call = lru_cache(MOST_SERIES)(self._found_of_call)
+        self._of_request = lru_cache(MOST_SERIES)(self._found_of_request)
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
@@ -159,8 +163,9 @@ class Metrics(Collector):
 
     def request(self, *, operation: str, kind: str, outcome: str, code: str, seconds: float) -> None:
         """A GraphQL request has been answered."""
-        self._requests.labels(self._name(operation), kind, outcome, code).inc()
-        self._request_seconds.labels(kind, outcome).observe(seconds)
+        count, lasted = self._of_request(self._name(operation), kind, outcome, code)
+        count.inc()
+        lasted.observe(seconds)
 
     def limit(self, limit: str) -> None:
         """A request has met a bound."""
@@ -198,11 +203,28 @@ class Metrics(Collector):
         status = call.status or 0
         code = call.error or ("OK" if status < 400 else f"HTTP_{status}")
         code = CANCELLED if call.cancelled else code
-        self._calls.labels(call.source, call.operation, code).inc()
-        self._call_seconds.labels(call.source, call.operation).observe(call.seconds)
-        self._wait_seconds.labels(call.source).observe(call.waited)
+        count, seconds, waited = self._of_call(call.source, call.operation, code)
+        count.inc()
+        seconds.observe(call.seconds)
+        waited.observe(call.waited)
         if call.attempt > 1:
             self._repeats.labels(call.source).inc()
+
+    def _found_of_call(self, source: str, operation: str, code: str) -> tuple[Counter, Histogram, Histogram]:
+        """The series of a call; looking them up costs more than counting."""
+        return (
+            self._calls.labels(source, operation, code),
+            self._call_seconds.labels(source, operation),
+            self._wait_seconds.labels(source),
+        )
+
+    def _found_of_request(
+        self, operation: str, kind: str, outcome: str, code: str
+    ) -> tuple[Counter, Histogram]:
+        return (
+            self._requests.labels(operation, kind, outcome, code),
+            self._request_seconds.labels(kind, outcome),
+        )
 
     def _name(self, operation: str) -> str:
         if operation in self._names:

@@ -1,9 +1,9 @@
 """Everything that listens to one gateway, put together."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gateway.events import Event, Listener
 from gateway.telemetry import logs
@@ -41,6 +41,9 @@ def _nothing(*, operation: str, kind: str, outcome: str, code: str) -> None:
     """No trace to note it in."""
 
 
+UNTRACED: Final = nullcontext(_nothing)
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """Log, metrics and, where they are switched on, traces."""
@@ -53,14 +56,9 @@ class Voice:
         heard: tuple[Listener, ...] = (logs.Lines(work, background), self.metrics.hear)
         return heard if self.tracing is None else (*heard, self.tracing.hear)
 
-    @contextmanager
-    def request(self, headers: Mapping[str, str], request_id: str) -> Iterator[Known]:
+    def request(self, headers: Mapping[str, str], request_id: str) -> AbstractContextManager[Known]:
         """The trace of a request, where there is one."""
-        if self.tracing is None:
-            yield _nothing
-        else:
-            with self.tracing.request(headers, request_id) as known:
-                yield known
+        return UNTRACED if self.tracing is None else self.tracing.request(headers, request_id)
 
     @property
     def middleware(self) -> tuple[Tracing, ...]:

@@ -64,7 +64,10 @@ class Prepared:
         )
         plan = self._plan(values)
         if plan is not None:
-            return await Run(plan, executor).result()
+            try:
+                return await Run(plan, executor).result()
+            finally:
+                del executor.async_helpers  # which refer to the executor: it would stay until somebody looks
         found: Any = executor.execute_operation()
         result: ExecutionResult = await found if hasattr(found, "__await__") else found
         return result

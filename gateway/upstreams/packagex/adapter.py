@@ -444,7 +444,7 @@ class PackageX(Upstream):
         return Slice(records, more, answers[0]["total"])
 
     async def _records(self, ids: Sequence[str]) -> list[ContactRecord | GatewayError | None]:
-        async def one(vendor_id: str) -> ContactRecord | GatewayError | None:
+        async def one(vendor_id: str) -> "ContactRecord | GatewayError | None":
             try:
                 record = await self.client.get_contact(vendor_id)
                 if record is not None and tolerant.identity(self.source, record, "id") != vendor_id:

@@ -137,7 +137,7 @@ class SmartSender(Upstream):
         if search is not None and not term:
             return Slice([], more=False)
 
-        def read(page: int, size: int) -> Awaitable[Page[Any]]:
+        def read(page: int, size: int) -> "Awaitable[Page[Any]]":
             if term:
                 return self.client.search_contacts(term, page, size)
             return self.client.list_contacts(page, size)
@@ -455,7 +455,7 @@ async def _each(
 ) -> Found[K, V]:
     """One call for each key, all at once; a failure is the value of its own key only."""
 
-    async def one(key: K) -> V | GatewayError | None:
+    async def one(key: K) -> "V | GatewayError | None":
         try:
             record = await read(key)
             return None if record is None else value(key, record)
