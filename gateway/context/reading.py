@@ -31,7 +31,7 @@ from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
 from gateway.model.ids import OwnId
 from gateway.model.outcome import Connection
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 from gateway.ports import Conditions
 
 MOST_NODES: Final = 100
@@ -179,7 +179,7 @@ class Context:
 
     def sources(self) -> list[dict[str, Any]]:
         """State and abilities of every source that the caller may read."""
-        return [self._source(source) for source in Source if self.asked.caller.may_read(source)]
+        return [self._source(source) for source in SOURCES if self.asked.caller.may_read(source)]
 
     def edges(self, connection: Connection) -> list[dict[str, Any]]:
         """The nodes of a page with their cursors."""

@@ -9,7 +9,7 @@ from gateway.errors import BadInput
 from gateway.index.rows import instant
 from gateway.model import ids
 from gateway.model.filter import Filter, Order, OrderField, PropertyCondition
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 from gateway.model.text import e164, same_email
 
 DEFAULT_PAGE: Final = 20
@@ -58,7 +58,7 @@ def sources(arguments: Arguments) -> tuple[Source, ...] | None:
         return None
     if not named:
         raise BadInput("sources is empty: name at least one, or leave it out for all.")
-    return tuple(source for source in Source if source.value in named)
+    return tuple(source for source in SOURCES if source.value in named)
 
 
 def text(value: str | None, what: str) -> str | None:

@@ -24,7 +24,7 @@ from gateway.model.caller import Caller
 from gateway.model.filter import Filter, Order, OrderField
 from gateway.model.group import GroupKey
 from gateway.model.outcome import Connection
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 from gateway.ports import Upstream
 
 Refused = dict[Source, GatewayError]
@@ -78,7 +78,8 @@ class ContactLists:
         page = await walk(
             feeds, first=self._query.first, after=self._query.after, mark=self._mark, refused=self._refused
         )
-        page["_total"] = lambda: self._total(feeds, page["_totals"])
+        totals = page["_totals"]
+        page["_total"] = lambda: self._total(feeds, totals)
         return page
 
     async def ordered(self, order: Order) -> Connection:
@@ -133,7 +134,7 @@ class ContactLists:
                 "startCursor": cursors[0] if cursors else None,
                 "endCursor": cursors[-1] if cursors else self._query.after if incomplete else None,
             },
-            "sources": [told[source] for source in Source if source in told],
+            "sources": [told[source] for source in SOURCES if source in told],
             "_cursors": lambda: cursors,
             "_totals": {},
             "_total": lambda: self._count_sorted(list(questions.values())),

@@ -21,7 +21,7 @@ from gateway.model.contact import Contact, ContactKey, Funnel
 from gateway.model.group import Group, GroupKey
 from gateway.model.page import Slice
 from gateway.model.property import Module, Property
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 from gateway.ports import Found, Traits, Upstream
 
 MOST_DEFINITIONS = 1_000
@@ -73,7 +73,7 @@ class Directory:
         """
         able: dict[Source, Upstream] = {}
         refused: dict[Source, GatewayError] = {}
-        for source in named or tuple(Source):
+        for source in named or SOURCES:
             if source not in self.upstreams and named is None and caller.may_read(source):
                 continue
             try:

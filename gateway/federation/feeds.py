@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count as count_from
 from typing import Any, Final, Protocol
 
 from gateway.errors import GatewayError
@@ -69,7 +70,7 @@ class LiveFeed:
                 items = found.items
         more = found.more or len(items) > count
         items = items[:count]
-        after = [Position(offset + place + 1, str(item["sourceId"])) for place, item in enumerate(items)]
+        after = list(map(Position, count_from(offset + 1), [str(item["sourceId"]) for item in items]))
         return Read(
             items=items,
             after=after,

@@ -63,8 +63,10 @@ async def members(
 
 
 def _with_told_total(page: Connection) -> Connection:
+    totals = page["_totals"]
+
     async def total() -> "int | None":
-        told = list(page["_totals"].values())
+        told = list(totals.values())
         return None if None in told else sum(count or 0 for count in told)
 
     page["_total"] = total

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,8 +23,7 @@ LONGEST: Final = 16_384
 LARGEST: Final = 2**53  # offset or row number
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in the list of one source: `offset` items are behind, the last of them had the id `last`.
 
     Lists from the index count with row numbers instead. `done`: the list had ended there.
@@ -170,9 +169,13 @@ class Weave:
 def weave(buffers: Mapping[str, Buffer], turn: str | None, first: int) -> Weave:
     """Pick up to `first` items in turn. Stops early where a source that is open has nothing left to pick."""
     order = list(buffers)
+    if len(order) == 1:  # which takes no turns
+        only = buffers[order[0]]
+        picks = [(order[0], place) for place in range(min(first, len(only.items)))]
+        return Weave(picks, order[0], short=len(picks) < first and only.open)
     at = order.index(turn) if turn is not None and turn in buffers else 0
     taken = dict.fromkeys(order, 0)
-    picks: list[tuple[str, int]] = []
+    picks = []
     idle = 0
     while len(picks) < first and idle < len(order):
         name = order[at]

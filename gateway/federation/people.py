@@ -25,7 +25,7 @@ from gateway.model.caller import Caller
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.outcome import Connection, SourceOutcome
 from gateway.model.person import Person, Saying
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 from gateway.model.text import e164, same_email
 
 FOUND: Final = 20  # contacts that a search by one key is read for
@@ -352,7 +352,7 @@ class People:
                 failed=state.error, as_of=state.as_of,
             )  # fmt: skip
             told[source] = outcomes.answered(source, [read], count, exhausted=not more and state.complete)
-        return [told[source] for source in Source if source in told]
+        return [told[source] for source in SOURCES if source in told]
 
 
 def contacts_of(person: Person) -> list[Contact]:

@@ -10,7 +10,7 @@ from gateway.federation.fanout import ask
 from gateway.federation.feeds import Feed, Read
 from gateway.federation.paging import Buffer, Cursor, Position, Weave
 from gateway.model.outcome import Connection, SourceOutcome
-from gateway.model.source import Source
+from gateway.model.source import SOURCES, Source
 
 ROUNDS: Final = 100  # of reading; each one brings at least one source forward
 
@@ -101,7 +101,7 @@ def _outcomes(
         else:
             exhausted = buffers[source.value].behind(count).done
             found[source] = outcomes.answered(source, reads[source], count, exhausted=exhausted)
-    return [found[source] for source in Source if source in found]
+    return [found[source] for source in SOURCES if source in found]
 
 
 @dataclass(frozen=True, slots=True)

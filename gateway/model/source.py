@@ -1,6 +1,7 @@
 """The systems of record."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Source(StrEnum):
@@ -9,3 +10,6 @@ class Source(StrEnum):
     SAMESPACE = "SAMESPACE"
     PACKAGEX = "PACKAGEX"
     SMART_SENDER = "SMART_SENDER"
+
+
+SOURCES: Final = tuple(Source)  # iterating over the class takes much longer

@@ -18,6 +18,7 @@ from gateway.allowances import Intake
 from gateway.server import upgraded
 from gateway.server.protocol import guarded
 
+SELDOM: Final = (20_000, 50, 20)  # requests leave no cycles behind, so there is little to look for
 EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
@@ -127,6 +128,7 @@ async def _run(
         await asyncio.sleep(0.01)
     else:
         gc.freeze()  # what is there now stays; a body with many lists must not have it looked through again
+        gc.set_threshold(*SELDOM)
         ready()
         await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
