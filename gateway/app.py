@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +126,13 @@ def _beside(name: str) -> str:
 
 def wall_clock() -> str:
     """Now, as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _as_text(time.time_ns() // 1_000_000)
+
+
+@lru_cache(maxsize=1)  # it is asked for many times within a millisecond
+def _as_text(milliseconds: int) -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def over_the_network(_: Source) -> httpx.AsyncBaseTransport:

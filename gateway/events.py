@@ -6,10 +6,10 @@ Listeners are set for the work at hand and everything it starts, so nothing has 
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamCalled:
+class UpstreamCalled(NamedTuple):
     """One HTTP request to a source has ended. `status` is None without an answer, `error` a code or None.
 
     `waited` are the seconds before it was sent, for room in the budget and for a place among those under way.
@@ -47,8 +47,7 @@ class BreakerChanged:
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamSpared:
+class UpstreamSpared(NamedTuple):
     """An answer came from the cache, the index, or a call that was already on its way."""
 
     source: str

@@ -38,7 +38,8 @@ class Traits:
     is the name of the one that is meant where none is named. `introspects`: whether `prepare` asks it.
     `writes_many`: whether one call writes the same to many contacts of a module. `drops_silently`: whether a
     write that was agreed to may not hold, so that only a read-back tells. `overwrites`: whether an import can
-    delete everybody first. `prices`: calls that a write takes with its read-back, by ability; else 1.
+    delete everybody first. `has_brief`: whether there is a simple form of a contact, which costs less.
+    `prices`: calls that a write takes with its read-back, by ability; else 1.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Traits:
     writes_many: bool = False
     drops_silently: bool = False
     overwrites: bool = False
+    has_brief: bool = False
     prices: Mapping[str, int] = field(default_factory=dict)
     abilities: Mapping[str, Ability]
 

@@ -1,9 +1,9 @@
 """One flight per key: whoever asks for what is already being fetched waits for the same answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from contextvars import copy_context
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from gateway import deadline, events, freshness
@@ -40,7 +40,7 @@ class Flights:
         """Something was written: what is under way was asked before, so nobody joins it any more."""
         self.writes += 1
 
-    async def share(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
+    async def share(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline.
 
         A flight has the deadline of whoever began it: one that ends for want of time is begun anew by a
@@ -69,26 +69,22 @@ class Flights:
         flight.waiting += 1
         left = deadline.seconds_left(float("inf"))
         try:
-            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
-                return await asyncio.shield(flight.task)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"{self.source} did not answer in the time left.", source=self.source
-            ) from None
+            done, _ = await asyncio.wait(
+                (flight.task,), timeout=None if left == float("inf") else max(left, 0)
+            )
+            if not done:
+                raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
+            return flight.task.result()
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
                 flight.task.cancel()
                 self._forget(key, flight)
 
-    def _start(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> _Flight:
-        async def fly() -> T:
-            return await fetch()
-
-        task = asyncio.create_task(fly(), context=copy_context())
-        flight = _Flight(task, asyncio.get_running_loop().time())
+    def _start(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> _Flight:
+        flight = _Flight(asyncio.create_task(fetch()), asyncio.get_running_loop().time())
         self._flights[key] = flight
-        flight.task.add_done_callback(lambda task: self._landed(key, flight, task))
+        flight.task.add_done_callback(partial(self._landed, key, flight))
         return flight
 
     def _landed(self, key: Hashable, flight: _Flight, task: "asyncio.Task[Any]") -> None:

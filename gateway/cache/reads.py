@@ -185,7 +185,7 @@ class Reads:
         events.emit(events.UpstreamSpared(source=self.flights.source, reason="cache"))
 
     def _clock(self) -> float:
-        return datetime.fromisoformat(self.now()).timestamp()
+        return _seconds(self.now())
 
 
 def kept(kind: Keep) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
@@ -222,6 +222,11 @@ def kept_each(
         return read
 
     return around
+
+
+@functools.lru_cache(maxsize=16)  # it is asked for many times within a millisecond
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
 
 
 def _background() -> bool:

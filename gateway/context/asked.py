@@ -82,6 +82,7 @@ class Asked:
 
     def loading(self, key: ContactKey, *, brief: bool = False) -> Awaitable[Contact | None]:
         """The promise of a contact that is not known yet."""
+        brief = brief and self.directory.traits[key.source].has_brief  # else it is one call for both
         if brief and not self.loaders.contact.asked(key):
             return self.loaders.brief_contact.load(key)
         return self.loaders.contact.load(key)

@@ -5,23 +5,16 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import NamedTuple, cast
+from typing import cast
 
 import httpx
 
 from gateway.network import sending
 from gateway.network.answer import Answer
+from gateway.network.prepared import Origin
 
 Seconds = Mapping[str, float | None]
 """The extension `timeout` of httpx: `connect`, `read`, `write` and `pool`."""
-
-
-class Origin(NamedTuple):
-    """Where a connection leads to."""
-
-    tls: bool
-    host: str
-    port: int
 
 
 class Connection(asyncio.Protocol):

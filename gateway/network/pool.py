@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from gateway.network.connection import Connection, Origin
+from gateway.network.connection import Connection
+from gateway.network.prepared import Origin
 
 Place = asyncio.Future[Connection | None]
 

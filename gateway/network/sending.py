@@ -6,6 +6,8 @@ from typing import Final, cast
 
 import httpx
 
+from gateway.network.prepared import Prepared
+
 PIECE: Final = 64 * 1024  # of a body, before it is seen whether the source takes it
 LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 # Every head has to look like this as a whole, so that no value can end its line and begin another one.
@@ -19,6 +21,8 @@ def head(request: httpx.Request) -> tuple[bytes, int | None]:
 
     Raises LocalProtocolError, whose text quotes nothing: what is odd may be a key.
     """
+    if isinstance(request, Prepared):
+        return _checked(request.head(), request.lines), len(request.content)
     length: int | None = 0
     lengths = 0
     lines = []
@@ -35,9 +39,14 @@ def head(request: httpx.Request) -> tuple[bytes, int | None]:
         raise httpx.LocalProtocolError("A request tells the length of its body twice.")
     first = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
     sent = b"%b%b\r\n" % (first, b"".join(lines))
-    if WELL_FORMED.fullmatch(sent) is None or sent.count(b"\n") != len(lines) + 2:
+    return _checked(sent, len(lines)), length
+
+
+def _checked(head: bytes, lines: int) -> bytes:
+    """A head that holds so many lines for headers, and nothing that would end one early."""
+    if WELL_FORMED.fullmatch(head) is None or head.count(b"\n") != lines + 2:
         raise httpx.LocalProtocolError("A header, a method or an address has illegal characters.")
-    return sent, length
+    return head
 
 
 def whole(request: httpx.Request, length: int | None) -> bytes | None:

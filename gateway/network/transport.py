@@ -3,15 +3,14 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
 from gateway.network import opening, sending
-from gateway.network.connection import Connection, Origin, Seconds
+from gateway.network.connection import Connection, Seconds
 from gateway.network.pool import Pool
-
-PORTS: Final = {"http": 80, "https": 443}
+from gateway.network.prepared import Origin, Prepared, origin_of
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -32,7 +31,7 @@ class Network(httpx.AsyncBaseTransport):
         head, length = sending.head(request)
         seconds: Seconds = request.extensions.get("timeout", {})
         trace: Callable[[str, Mapping[str, Any]], Awaitable[None]] | None = request.extensions.get("trace")
-        origin = _origin(request.url)
+        origin = request.base.origin if isinstance(request, Prepared) else origin_of(request.url)
         if trace is not None:
             await trace("connection.take.started", {})
         connection = await self.pool.take(origin, seconds.get("pool"))
@@ -75,10 +74,3 @@ class Network(httpx.AsyncBaseTransport):
             server_hostname=origin.host if origin.tls else None,
         )
         return connection
-
-
-def _origin(url: httpx.URL) -> Origin:
-    port = PORTS.get(url.scheme)
-    if port is None:
-        raise httpx.UnsupportedProtocol("Only http and https can be spoken.")
-    return Origin(url.scheme == "https", url.raw_host.decode("ascii"), url.port or port)

@@ -18,14 +18,16 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         return
     packing = response.headers.get("content-encoding", "identity").strip().lower()
     unpack = None if packing == "identity" else zlib.decompressobj(GZIP)
-    content = bytearray()
+    parts: list[bytes] = []
+    size = 0
     try:
         if packing not in ("identity", "gzip"):
             raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
-            room = most + 1 - len(content)
-            content += chunk if unpack is None else unpack.decompress(chunk, room)
-            if len(content) > most:
+            part = chunk if unpack is None else unpack.decompress(chunk, most + 1 - size)
+            parts.append(part)
+            size += len(part)
+            if size > most:
                 raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         if unpack is not None and not unpack.eof:
             raise UpstreamBadResponse(source, f"{source} sent half of a packed answer.")
@@ -33,4 +35,6 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         raise UpstreamBadResponse(source, f"{source} sent an answer that cannot be unpacked.") from None
     finally:
         await response.aclose()  # never waits for anything, so nobody can go away in the middle of it
-    response._content = bytes(content)  # what `Response.aread` keeps, but bounded
+    response._content = (
+        parts[0] if len(parts) == 1 else b"".join(parts)
+    )  # what `Response.aread` keeps, but bounded

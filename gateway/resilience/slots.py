@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded
@@ -16,7 +15,7 @@ class Slots:
     source: str
     most: int
     taken: int = 0
-    _line: "Line[asyncio.Future[Any]]" = field(default_factory=Line)
+    _line: "Line[asyncio.Future[bool]]" = field(default_factory=Line)
 
     async def take(self) -> None:
         """Take a place, waiting for it within the deadline. Raises DeadlineExceeded."""
@@ -31,30 +30,39 @@ class Slots:
             operation, place, _ = first
             self._line.serve(operation, place)
             if not place.done():
-                place.set_result(None)
+                place.set_result(True)
                 return
         self.taken -= 1
 
     async def _wait(self) -> None:
         held = deadline.current()
         operation: object = held.operation if held else object()
-        place: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._line.join(operation, place, background=held is not None and held.background)
         left = deadline.seconds_left(float("inf"))
+        late = None if left == float("inf") else place.get_loop().call_later(max(left, 0), _too_late, place)
         try:
-            async with asyncio.timeout(None if left == float("inf") else max(left, 0)):
-                await place
-        except TimeoutError:
-            self._return(operation, place)
-            raise DeadlineExceeded(
-                f"Too many calls to {self.source} were under way for the time left.", source=self.source
-            ) from None
+            if await place:
+                return
         except asyncio.CancelledError:
             self._return(operation, place)
             raise
+        finally:
+            if late is not None:
+                late.cancel()
+        self._line.leave(operation, place)
+        raise DeadlineExceeded(
+            f"Too many calls to {self.source} were under way for the time left.", source=self.source
+        )
 
-    def _return(self, operation: object, place: "asyncio.Future[Any]") -> None:
+    def _return(self, operation: object, place: "asyncio.Future[bool]") -> None:
         """Wait no longer; a place that was given in the same moment goes to the next one."""
         self._line.leave(operation, place)
-        if place.done() and not place.cancelled():
+        if place.done() and not place.cancelled() and place.result():
             self.free()
+
+
+def _too_late(place: "asyncio.Future[bool]") -> None:
+    """There was no place in time."""
+    if not place.done():
+        place.set_result(False)

@@ -9,8 +9,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeGuard
@@ -215,13 +214,20 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             self.waiting += 1
             try:
                 paid_at = await self.purse.pay()
-                async with self._given_back(paid_at):
+                try:
                     await self.slots.take()
+                except BaseException:
+                    self.purse.give_back(1, paid_at)
+                    raise
             finally:
                 self.waiting -= 1
-            async with self._given_back(paid_at, place=True):
+            try:
                 self.purse.check_open()
                 number = await gate.enter()
+            except BaseException:
+                self.purse.give_back(1, paid_at)
+                self.slots.free()
+                raise
         except GatewayError as error:
             reason = type(error).__name__
             events.emit(
@@ -234,17 +240,6 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             raise
         call.waited = asyncio.get_running_loop().time() - asked_at
         return number, paid_at
-
-    @asynccontextmanager
-    async def _given_back(self, paid_at: float, *, place: bool = False) -> AsyncIterator[None]:
-        """Give back what a call was granted, when it does not come to be sent."""
-        try:
-            yield
-        except BaseException:
-            self.purse.give_back(1, paid_at)
-            if place:
-                self.slots.free()
-            raise
 
     async def _tried(
         self, call: _Call, gate: Gate, number: int
@@ -315,12 +310,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         call.status = None
         error: GatewayError | None = None
         ended = False  # else nobody waits any more
-        # In a task of its own, which is cancelled once at most: when a time-out and a caller who goes away
-        # come one after the other, the second does not break into the cleaning up after the first.
-        exchange = asyncio.create_task(self._exchange(call))
         try:
             async with asyncio.timeout(seconds):
-                response = await asyncio.shield(exchange)
+                response = await self._exchange(call)
             ended = True
         except TimeoutError:
             ended, error = True, self._too_late(seconds, call)
@@ -330,9 +322,6 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         except GatewayError as strange:
             ended, error = True, strange
         finally:
-            if not exchange.done():
-                exchange.cancel()
-                exchange.add_done_callback(_seen)
             call.left -= clock() - started
             events.emit(
                 events.UpstreamCalled(
@@ -352,7 +341,11 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         return response
 
     async def _exchange(self, call: _Call) -> httpx.Response:
-        """Send, learn from the head of the answer, read its body, and look whether it is one."""
+        """Send, learn from the head of the answer, read its body, and look whether it is one.
+
+        In the task at hand, which may be cancelled by its time-out and again by a caller who goes away: so
+        what is below has to clean up without waiting for anything (as `gateway.network` does).
+        """
         response = await self._inner.handle_async_request(call.request)
         call.status = response.status_code
         self._learn(response, asyncio.get_running_loop().time())
@@ -413,12 +406,6 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             self.purse.budget.told_to_wait(wait, now)
             if self._sharing is not None:
                 self._sharing.locked(wait)
-
-
-def _seen(exchange: "asyncio.Task[httpx.Response]") -> None:
-    """Take note of a failure that nobody waits for any more."""
-    if not exchange.cancelled():
-        exchange.exception()
 
 
 def _says_nothing(failed: GatewayError | None) -> bool:

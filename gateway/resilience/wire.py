@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamRateLimited,
     UpstreamUnavailable,
 )
+from gateway.network.prepared import Base, Prepared
 from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_after
 
 COMMON_HEADERS: Final = {
@@ -30,6 +31,7 @@ JSON_TYPE: Final = re.compile(r"\s*(application/([\w.-]+\+)?json|text/json)?\s*(
 NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
 TOLD_BY_STATUS: Final = frozenset({401, 403, 429})
 STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+PLAIN: Final = re.compile(r"[0-9A-Za-z_~-]+")  # needs no quotes
 SEGMENT_SAFE: Final = "~"
 NOT_CARRIED_OUT: Final = frozenset({501, 503})  # RFC 9110, 15.6: what these say was not done; others may have
 JSON: Final = "json"  # where an answer keeps what was read of it
@@ -73,7 +75,7 @@ class Wire:
     ) -> None:
         self.transport = transport
         self.source = transport.source
-        self._address = address.rstrip("/")
+        self._base = Base(address.rstrip("/"))
         self._credential = credential
         self._known = known
 
@@ -93,16 +95,16 @@ class Wire:
         Raises UpstreamAuth on 401 and 403, UpstreamRateLimited on 429, UpstreamUnavailable on 5xx and
         UpstreamBadResponse on a redirect or an answer that is not JSON. Other statuses are the caller's.
         """
-        url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
+        target = f"/{'/'.join([segment(part) for part in path])}"
         if query:
-            url = f"{url}?{urlencode(query)}"
+            target = f"{target}?{urlencode(query)}"
         headers, content = self._credential.headers, None
         if json is not None:
             headers = {**headers, "content-type": "application/json"}
             content = orjson.dumps(json)
         extensions = {"operation": operation, "safe": safe, **(extensions or {})}
         return await self._answer(
-            httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+            Prepared(method, self._base, target, headers=headers, content=content, extensions=extensions)
         )
 
     async def upload(
@@ -113,7 +115,7 @@ class Wire:
         extensions: Mapping[str, Any] | None = None,
     ) -> Answer:
         """POST a multipart form; `files` as httpx takes them. Errors as of `send`."""
-        url = f"{self._address}/{'/'.join(segment(part) for part in path)}"
+        url = f"{self._base.url}/{'/'.join([segment(part) for part in path])}"
         extensions = {"operation": operation, **(extensions or {})}
         return await self._answer(
             httpx.Request("POST", url, headers=self._credential.headers, files=files, extensions=extensions)
@@ -206,6 +208,8 @@ def segment(part: str | int) -> str:
     A lone dot or two would be taken for a step by servers on the way; no vendor has such ids.
     """
     text = str(part)
+    if PLAIN.fullmatch(text):
+        return text
     if text in {"", ".", ".."}:
         raise ValueError("not a path segment")
     return quote(text, safe=SEGMENT_SAFE)

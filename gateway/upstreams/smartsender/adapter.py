@@ -52,6 +52,7 @@ TRAITS: Final = Traits(
     tells_updates=True,
     has_modules=False,
     drops_silently=True,
+    has_brief=True,
     prices={"createContact": 4, "updateContact": 2, "deleteContacts": 1, "mergeContacts": 2},
     abilities={
         "contacts": Ability(supported=True, caveat="Pages of 20; 180 requests a minute."),
