@@ -1,4 +1,4 @@
-"""What all connections share: edges and totals are made only when they are selected."""
+"""What all connections share: edges, totals and cursors are made only when they are selected."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -20,6 +20,11 @@ EDGED = (
 COUNTED = ("ContactConnection", "GroupConnection")
 
 
+def resolve_page_info(connection: Connection, info: Info) -> dict[str, Any]:
+    """Where a page stands in its list."""
+    return info.context.page_info(connection)
+
+
 def resolve_edges(connection: Connection, info: Info) -> list[dict[str, Any]]:
     """The nodes of a page with their cursors."""
     return info.context.edges(connection)
@@ -33,6 +38,7 @@ def resolve_total_count(connection: Connection, info: Info) -> Awaitable[int | N
 def _connection(name: str) -> ObjectType:
     bound = ObjectType(name)
     bound.set_field("edges", resolve_edges)
+    bound.set_field("pageInfo", resolve_page_info)
     if name in COUNTED:
         bound.set_field("totalCount", resolve_total_count)
     return bound

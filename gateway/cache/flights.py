@@ -1,19 +1,23 @@
 """One flight per key: whoever asks for what is already being fetched waits for the same answer."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from gateway import deadline, events, freshness
-from gateway.errors import BudgetSpent, DeadlineExceeded
+from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+
+Fetch = Callable[[], Coroutine[Any, Any, T]]
 
 
 @dataclass(slots=True)
 class _Flight:
+    key: Hashable
     task: "asyncio.Task[Any]"
     began: float
     waiting: int = 0
@@ -40,23 +44,17 @@ class Flights:
         """Something was written: what is under way was asked before, so nobody joins it any more."""
         self.writes += 1
 
-    async def share(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def share(self, key: Hashable, fetch: Fetch[T]) -> T:
         """The answer of `fetch`, or of a flight of the same key. Each waiter keeps to its own deadline.
 
         A flight has the deadline of whoever began it: one that ends for want of time is begun anew by a
         joiner who has more. Scans and callers who wait do not share, as their budgets differ.
         """
-        held = deadline.current()
-        key = (held is not None and held.background, self.writes, key)
         while True:
-            flight = self._flights.get(key)
-            joined = flight is not None and flight.joinable(asyncio.get_running_loop().time())
-            if flight is None or not joined:
-                flight = self._start(key, fetch)
-            else:
-                events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
+            flight, joined = self._boarded(key, fetch)
             try:
-                return cast("T", await self._wait(key, flight))
+                await self._landing((flight,))
+                return cast("T", self._answer(flight))
             except (DeadlineExceeded, BudgetSpent):
                 if not joined or deadline.seconds_left(float("inf")) <= 0:
                     raise
@@ -65,33 +63,66 @@ class Flights:
                 if not joined or not flight.task.cancelled() or (task is not None and task.cancelling()):
                     raise  # else it was the flight alone that was cancelled
 
-    async def _wait(self, key: Hashable, flight: _Flight) -> Any:
-        flight.waiting += 1
-        left = deadline.seconds_left(float("inf"))
-        try:
-            done, _ = await asyncio.wait(
-                (flight.task,), timeout=None if left == float("inf") else max(left, 0)
-            )
-            if not done:
-                raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
-            return flight.task.result()
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                flight.task.cancel()
-                self._forget(key, flight)
+    async def share_all(self, fetches: Mapping[K, Fetch[T]]) -> dict[K, T | GatewayError]:
+        """The same for several keys at once; a failure is the answer to its own key only."""
+        flights = {key: self._boarded(key, fetch) for key, fetch in fetches.items()}
+        await self._landing([flight for flight, _ in flights.values()])
+        found: dict[K, T | GatewayError] = {}
+        for key, (flight, joined) in flights.items():
+            try:
+                broken_off = joined and flight.task.done() and _broken_off(flight.task)
+                answer = self.share(key, fetches[key]) if broken_off else None
+                found[key] = cast("T", self._answer(flight)) if answer is None else await answer
+            except GatewayError as error:
+                found[key] = error
+        return found
 
-    def _start(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> _Flight:
-        flight = _Flight(asyncio.create_task(fetch()), asyncio.get_running_loop().time())
+    def _boarded(self, key: Hashable, fetch: Fetch[Any]) -> "tuple[_Flight, bool]":
+        """A flight of a key, and whether it was under way already."""
+        held = deadline.current()
+        key = (held is not None and held.background, self.writes, key)
+        flight = self._flights.get(key)
+        if flight is not None and flight.joinable(asyncio.get_running_loop().time()):
+            events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
+            return flight, True
+        return self._start(key, fetch), False
+
+    async def _landing(self, flights: "Sequence[_Flight]") -> None:
+        """Wait for some flights within the deadline; those that nobody waits for any more are cancelled."""
+        left = deadline.seconds_left(float("inf"))
+        for flight in flights:
+            flight.waiting += 1
+        try:
+            timeout = None if left == float("inf") else max(left, 0)
+            await asyncio.wait([flight.task for flight in flights], timeout=timeout)
+        finally:
+            for flight in flights:
+                flight.waiting -= 1
+                if not flight.waiting and not flight.task.done():
+                    flight.task.cancel()
+                    self._forget(flight)
+
+    def _answer(self, flight: "_Flight") -> Any:
+        if not flight.task.done():
+            raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
+        return flight.task.result()
+
+    def _start(self, key: Hashable, fetch: Fetch[Any]) -> "_Flight":
+        flight = _Flight(key, asyncio.create_task(fetch()), asyncio.get_running_loop().time())
         self._flights[key] = flight
-        flight.task.add_done_callback(partial(self._landed, key, flight))
+        flight.task.add_done_callback(partial(self._landed, flight))
         return flight
 
-    def _landed(self, key: Hashable, flight: _Flight, task: "asyncio.Task[Any]") -> None:
-        self._forget(key, flight)
+    def _landed(self, flight: "_Flight", task: "asyncio.Task[Any]") -> None:
+        self._forget(flight)
         if not task.cancelled():
             task.exception()  # seen, so that nobody is warned of a failure that all waiters left behind
 
-    def _forget(self, key: Hashable, flight: _Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+    def _forget(self, flight: "_Flight") -> None:
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+
+
+def _broken_off(task: "asyncio.Task[Any]") -> bool:
+    """Whether a flight ended for reasons of whoever began it: they went away, or had no more time."""
+    return task.cancelled() or isinstance(task.exception(), DeadlineExceeded | BudgetSpent)

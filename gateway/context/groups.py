@@ -1,6 +1,5 @@
 """Groups: by name, as a list, of a contact, and their members."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -101,7 +100,8 @@ class Groups:
         mirrored: Mapping[ContactKey, Contact] = {}
         if wanted <= MIRRORED:
             mirrored = self.asked.upstream(group["source"]).members_as_mirrored(group)
-        return await asyncio.gather(*(self._member(key, mirrored) for key in keys))
-
-    async def _member(self, key: ContactKey, mirrored: Mapping[ContactKey, Contact]) -> Contact | None:
-        return mirrored[key] if key in mirrored else await self.asked.contact(key)
+        known = {key: mirrored.get(key) or self.asked.known.get(key) for key in keys}
+        missing = [key for key, contact in known.items() if contact is None]
+        if missing:
+            known.update(zip(missing, await self.asked.loaders.contact.load_all(missing), strict=True))
+        return [known[key] for key in keys]

@@ -53,6 +53,11 @@ class Loader(DataLoader[K, V | None]):
         self._asked.add(key)
         return asyncio.shield(super().load(key))
 
+    async def load_all(self, keys: Sequence[K]) -> list[V | None]:
+        """The values of several keys, in their order."""
+        self._asked.update(keys)
+        return await asyncio.shield(asyncio.gather(*map(super().load, keys)))
+
     def asked(self, key: K) -> bool:
         """Whether somebody has asked for this key."""
         return key in self._asked

@@ -181,6 +181,10 @@ class Context:
         """State and abilities of every source that the caller may read."""
         return [self._source(source) for source in SOURCES if self.asked.caller.may_read(source)]
 
+    def page_info(self, connection: Connection) -> dict[str, Any]:
+        """Where a page stands in its list."""
+        return connection["_info"]()
+
     def edges(self, connection: Connection) -> list[dict[str, Any]]:
         """The nodes of a page with their cursors."""
         return walk.edges(connection)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from gateway.errors import (
@@ -51,7 +52,8 @@ class ContactLists:
         self._max_age = max_age
         self._refused: Refused = {}
         self._filter = query.filter
-        self._mark = paging.fingerprint(
+        self._mark = partial(
+            paging.fingerprint,
             "contacts",
             directory.account,
             query.sources,
@@ -99,20 +101,21 @@ class ContactLists:
                 self._refused[source] = answer[1].error
         if not questions:
             raise outcomes.nobody(list(self._refused.values()))
-        after = _unsealed(self._query.after, self._mark)
+        mark = self._mark()
+        after = _unsealed(self._query.after, mark)
         for source in questions:
             self._directory.index.spared(source)
         rows = await self._directory.index.store.after_key(
             [question for question, _ in questions.values()], order, after, self._query.first + 1
         )
-        return self._sorted_page(rows, questions)
+        return self._sorted_page(rows, questions, mark)
 
     def _sorted_page(
-        self, rows: Sequence[Stored], questions: Mapping[Source, tuple[Question, State]]
+        self, rows: Sequence[Stored], questions: Mapping[Source, tuple[Question, State]], mark: str
     ) -> Connection:
         more, rows = len(rows) > self._query.first, rows[: self._query.first]
         incomplete = any(not state.complete for _, state in questions.values())
-        cursors = [paging.seal([paging.VERSION, self._mark, row.sort, row.rowid]) for row in rows]
+        cursors = [paging.seal([paging.VERSION, mark, row.sort, row.rowid]) for row in rows]
         told = {source: outcomes.failed(source, error) for source, error in self._refused.items()}
         for source, (_, state) in questions.items():
             read = Read(
@@ -128,7 +131,7 @@ class ContactLists:
             told[source] = outcomes.answered(source, [read], count, exhausted=not more and state.complete)
         return {
             "nodes": [self._directory.index.contact(row) for row in rows],
-            "pageInfo": {
+            "_info": lambda: {
                 "hasNextPage": more or incomplete,
                 "hasPreviousPage": self._query.after is not None,
                 "startCursor": cursors[0] if cursors else None,

@@ -1,6 +1,7 @@
 """Lists that sources read themselves: groups, members, and what hangs on one thing."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.errors import (
@@ -30,7 +31,7 @@ async def groups(directory: Directory, arguments: asking.Arguments, caller: Call
         elif named is not None:
             caveat = upstream.traits.abilities["groups"].caveat or "It cannot list groups."
             refused[source] = CapabilityUnsupported(source.value, f"{upstream.traits.name}: {caveat}")
-    mark = paging.fingerprint("groups", directory.account, named, search)
+    mark = partial(paging.fingerprint, "groups", directory.account, named, search)
     page = await walk(feeds, first=first, after=after, mark=mark, refused=refused)
     return _with_told_total(page)
 
@@ -46,7 +47,7 @@ async def single(
     """A list of one source, such as the messages of a chat. `mark` tells it from every other list."""
     first, after = asking.page(arguments)
     feeds: dict[Source, Feed] = {source: LiveFeed(read, ceiling)}
-    page = await walk(feeds, first=first, after=after, mark=paging.fingerprint(*mark))
+    page = await walk(feeds, first=first, after=after, mark=partial(paging.fingerprint, *mark))
     return _with_told_total(page)
 
 
@@ -58,7 +59,9 @@ async def members(
     """The members of a group in the order of the source."""
     first, after = asking.page(arguments)
     feeds: dict[Source, Feed] = {group["source"]: KeyFeed(group["_members"] or [], load)}
-    page = await walk(feeds, first=first, after=after, mark=paging.fingerprint("members", group["id"]))
+    page = await walk(
+        feeds, first=first, after=after, mark=partial(paging.fingerprint, "members", group["id"])
+    )
     return _with_told_total(page)
 
 

@@ -279,8 +279,9 @@ class People:
         nodes = [(row, people[cluster.rows]) for row, cluster in found if cluster.rows in people]
         cursors = [paging.seal_number(row, mark) for row, _ in nodes]
         page = self.connection([person for _, person in nodes], cursors, seen, after=after, more=more)
-        if page["pageInfo"]["hasNextPage"] and not nodes:
-            page["pageInfo"]["endCursor"] = paging.seal_number(end, mark)
+        info = page["_info"]()
+        if info["hasNextPage"] and not nodes:
+            page["_info"] = lambda: {**info, "endCursor": paging.seal_number(end, mark)}
         return page
 
     def connection(
@@ -289,7 +290,7 @@ class People:
         """People as a page."""
         return {
             "nodes": people,
-            "pageInfo": paging.info(cursors, after, more=more or not seen.complete),
+            "_info": lambda: paging.info(cursors, after, more=more or not seen.complete),
             "sources": self._told(people, seen, more=more),
             "_cursors": lambda: cursors,
             "_totals": {},

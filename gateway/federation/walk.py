@@ -1,6 +1,6 @@
 """Reads one page of a list that is woven out of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,15 +20,16 @@ async def walk(
     *,
     first: int,
     after: str | None,
-    mark: str,
+    mark: Callable[[], str],
     refused: Mapping[Source, GatewayError] | None = None,
 ) -> Connection:
-    """A page of the list that the feeds make together; `refused` are sources that are not asked, and why.
+    """A page of the list that the feeds make together; `refused` are sources that are not asked, and why;
+    `mark` makes the fingerprint of the list, which cursors hold.
 
     A source that fails keeps its position and is told in the outcomes. Raises only when nobody answered.
     """
     refused = refused or {}
-    cursor = paging.decode(after, mark) if after is not None else Cursor()
+    cursor = paging.decode(after, mark()) if after is not None else Cursor()
     buffers = {name.value: Buffer.at(cursor.positions.get(name.value, Position())) for name in feeds}
     reads: dict[Source, list[Read]] = {source: [] for source in feeds}
     errors: dict[Source, GatewayError] = {}
@@ -57,7 +58,7 @@ async def walk(
     told = _outcomes(buffers, page.taken(len(woven.picks)), reads, errors, refused)
     return {
         "nodes": [buffers[name].items[place] for name, place in woven.picks],
-        "pageInfo": page.info(after),
+        "_info": lambda: page.info(after),
         "sources": told,
         "_cursors": page.cursors,
         "_totals": {source: read[0].total if read else None for source, read in reads.items()},
@@ -111,7 +112,7 @@ class Page:
     before: Cursor
     buffers: Mapping[str, Buffer]
     woven: Weave
-    mark: str
+    mark: Callable[[], str]
 
     def taken(self, picks: int) -> dict[str, int]:
         """How many items of each source are among the first so many picks."""
@@ -129,7 +130,7 @@ class Page:
             "hasNextPage": has_next,
             "hasPreviousPage": after is not None,
             "startCursor": self._cursor(self.taken(1), 1) if picks else None,
-            "endCursor": paging.encode(Cursor(end, self.woven.turn), self.mark)
+            "endCursor": paging.encode(Cursor(end, self.woven.turn), self.mark())
             if picks or has_next
             else None,
         }
@@ -144,7 +145,7 @@ class Page:
         return found
 
     def _cursor(self, taken: Mapping[str, int], picks: int) -> str:
-        return paging.encode(Cursor(self._positions(taken), self._turn(picks)), self.mark)
+        return paging.encode(Cursor(self._positions(taken), self._turn(picks)), self.mark())
 
     def _turn(self, picks: int) -> str | None:
         if picks == len(self.woven.picks):

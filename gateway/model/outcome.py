@@ -23,13 +23,13 @@ class SourceOutcome(TypedDict):
 class Connection(TypedDict):
     """A page of a list.
 
-    `_cursors` makes the cursors of the nodes, `_totals` holds what each source told of its total, and
-    `_total` counts the whole list when that is selected.
+    `_info` makes the `pageInfo`, `_cursors` the cursors of the nodes; `_totals` holds what each source told
+    of its total, and `_total` counts the whole list when that is selected.
     """
 
     nodes: list[Any]
-    pageInfo: dict[str, Any]
     sources: list[SourceOutcome]
+    _info: Callable[[], dict[str, Any]]
     _cursors: Callable[[], list[str]]
     _totals: dict[Source, int | None]
     _total: Callable[[], Awaitable[int | None]] | None

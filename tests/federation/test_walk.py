@@ -79,7 +79,7 @@ def feeds(held: Mapping[Source, Shelf]) -> dict[Source, Feed]:
 
 
 async def page(of: Mapping[Source, Shelf], first: int, after: str | None = None) -> Connection:
-    return await walk(feeds(of), first=first, after=after, mark=MARK)
+    return await walk(feeds(of), first=first, after=after, mark=lambda: MARK)
 
 
 def shown(nodes: Iterable[Item]) -> list[str]:
@@ -92,9 +92,9 @@ async def whole(of: Mapping[Source, Shelf], sizes: Sequence[int], after: str | N
     for turn in range(2_000):
         read = await page(of, sizes[turn % len(sizes)], after)
         found += shown(read["nodes"])
-        if not read["pageInfo"]["hasNextPage"]:
+        if not read["_info"]()["hasNextPage"]:
             return found
-        after = read["pageInfo"]["endCursor"]
+        after = read["_info"]()["endCursor"]
         assert after is not None
     raise AssertionError("the walk does not end")
 
@@ -151,7 +151,7 @@ async def test_a_page_tells_the_cursors_of_its_first_and_last_edge(
     after = None
     for first in sizes:
         read = await page(of, first, after)
-        info, found = read["pageInfo"], edges(read)
+        info, found = read["_info"](), edges(read)
         assert info["hasPreviousPage"] is (after is not None)
         assert info["startCursor"] == (found[0]["cursor"] if found else None)
         if found:
@@ -167,9 +167,9 @@ async def test_there_is_a_next_page_exactly_when_it_brings_more(
     lengths: list[int], behind: int, first: int
 ) -> None:
     of = shelves(lengths)
-    after = (await page(of, behind))["pageInfo"]["endCursor"] if behind else None
+    after = (await page(of, behind))["_info"]()["endCursor"] if behind else None
     read = await page(of, first, after)
-    assert read["pageInfo"]["hasNextPage"] is (len(in_turns(of)) > behind + first)
+    assert read["_info"]()["hasNextPage"] is (len(in_turns(of)) > behind + first)
 
 
 @CALM
@@ -181,10 +181,10 @@ async def test_the_end_is_never_told_while_there_is_more(lengths: list[int], siz
     for first in sizes:
         read = await page(of, first, after)
         left -= len(read["nodes"])
-        if not read["pageInfo"]["hasNextPage"]:
+        if not read["_info"]()["hasNextPage"]:
             assert left == 0
             return
-        after = read["pageInfo"]["endCursor"]
+        after = read["_info"]()["endCursor"]
 
 
 @CALM
@@ -229,7 +229,7 @@ async def test_a_source_that_has_ended_is_not_read_again() -> None:
     of = shelves([1, 40, 40])
     first = await page(of, 20)
     of[SOURCES[0]].calls.clear()
-    await page(of, 20, first["pageInfo"]["endCursor"])
+    await page(of, 20, first["_info"]()["endCursor"])
     assert of[SOURCES[0]].calls == []
 
 
@@ -272,10 +272,10 @@ async def through(of: Mapping[Source, Shelf], events: Sequence[Event]) -> list[s
             asked = of[outcome["source"]].down is not None
             assert outcome["status"] in (("OK", "UNAVAILABLE") if asked else ("OK",))
             if outcome["status"] == "UNAVAILABLE":
-                assert read["pageInfo"]["hasNextPage"]
+                assert read["_info"]()["hasNextPage"]
                 assert not outcome["exhausted"]
-        after = read["pageInfo"]["endCursor"]
-        if not read["pageInfo"]["hasNextPage"]:
+        after = read["_info"]()["endCursor"]
+        if not read["_info"]()["hasNextPage"]:
             return found
         assert after is not None
     raise AssertionError("the walk does not end")
@@ -315,10 +315,10 @@ async def test_an_empty_page_with_a_failing_source_can_be_continued() -> None:
     of[Source.PACKAGEX].down = UpstreamUnavailable("PACKAGEX", "down")
     read = await page(of, 9)
     assert read["nodes"] == []
-    assert read["pageInfo"]["hasNextPage"]
-    assert read["pageInfo"]["startCursor"] is None
+    assert read["_info"]()["hasNextPage"]
+    assert read["_info"]()["startCursor"] is None
     of[Source.PACKAGEX].down = None
-    again = await page(of, 9, read["pageInfo"]["endCursor"])
+    again = await page(of, 9, read["_info"]()["endCursor"])
     assert shown(again["nodes"]) == of[Source.PACKAGEX].ids
 
 
@@ -332,11 +332,11 @@ async def test_what_was_read_before_a_source_failed_is_given_out() -> None:
         return await shelf.read(offset, count)
 
     with_failing: dict[Source, Feed] = {**feeds(of), Source.SMART_SENDER: LiveFeed(once, 20)}
-    read = await walk(with_failing, first=9, after=None, mark=MARK)
+    read = await walk(with_failing, first=9, after=None, mark=lambda: MARK)
     assert len(read["nodes"]) == 5
     assert read["sources"][2]["status"] == "UNAVAILABLE"
     assert read["sources"][2]["returned"] == 3
-    rest = await whole(of, [4], read["pageInfo"]["endCursor"])
+    rest = await whole(of, [4], read["_info"]()["endCursor"])
     assert sorted(shown(read["nodes"]) + rest) == sorted(in_turns(of))
 
 
@@ -351,7 +351,7 @@ async def test_a_list_that_nobody_answers_is_an_error() -> None:
 
 async def test_a_list_without_any_source_is_an_error() -> None:
     with pytest.raises(UpstreamUnavailable, match="No source is switched on"):
-        await walk({}, first=9, after=None, mark=MARK)
+        await walk({}, first=9, after=None, mark=lambda: MARK)
 
 
 async def test_sources_that_are_not_asked_stand_in_the_outcomes_with_the_reason() -> None:
@@ -360,9 +360,9 @@ async def test_sources_that_are_not_asked_stand_in_the_outcomes_with_the_reason(
         Source.PACKAGEX: CapabilityUnsupported("PACKAGEX", "cannot"),
         Source.SMART_SENDER: Forbidden("not yours", source="SMART_SENDER"),
     }
-    read = await walk(feeds(of), first=9, after=None, mark=MARK, refused=refused)
+    read = await walk(feeds(of), first=9, after=None, mark=lambda: MARK, refused=refused)
     assert [each["status"] for each in read["sources"]] == ["OK", "UNSUPPORTED", "FORBIDDEN"]
-    assert not read["pageInfo"]["hasNextPage"]
+    assert not read["_info"]()["hasNextPage"]
 
 
 async def test_a_list_that_only_refused_sources_could_give_is_an_error() -> None:
@@ -371,7 +371,7 @@ async def test_a_list_that_only_refused_sources_could_give_is_an_error() -> None
             {},
             first=9,
             after=None,
-            mark=MARK,
+            mark=lambda: MARK,
             refused={Source.PACKAGEX: CapabilityUnsupported("PACKAGEX", "cannot")},
         )
 
@@ -381,7 +381,7 @@ async def test_a_bug_in_a_source_is_not_taken_for_its_failure() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await walk({Source.PACKAGEX: LiveFeed(wrong, 20)}, first=9, after=None, mark=MARK)
+        await walk({Source.PACKAGEX: LiveFeed(wrong, 20)}, first=9, after=None, mark=lambda: MARK)
 
 
 # ---- cursors
@@ -391,8 +391,8 @@ async def test_a_source_that_is_away_for_a_while_keeps_its_place() -> None:
     of = shelves([9, 9, 9])
     first = await page(of, 6)
     without = {source: shelf for source, shelf in of.items() if source is not Source.PACKAGEX}
-    second = await page(without, 4, first["pageInfo"]["endCursor"])
-    rest = await whole(of, [5], second["pageInfo"]["endCursor"])
+    second = await page(without, 4, first["_info"]()["endCursor"])
+    rest = await whole(of, [5], second["_info"]()["endCursor"])
     assert sorted(shown(first["nodes"]) + shown(second["nodes"]) + rest) == sorted(in_turns(of))
 
 
@@ -400,7 +400,7 @@ async def test_a_source_that_is_new_is_read_from_its_beginning() -> None:
     of = shelves([4, 4, 4])
     two = {source: of[source] for source in SOURCES[:2]}
     first = await page(two, 4)
-    rest = await whole(of, [5], first["pageInfo"]["endCursor"])
+    rest = await whole(of, [5], first["_info"]()["endCursor"])
     assert sorted(shown(first["nodes"]) + rest) == sorted(in_turns(of))
 
 
@@ -415,11 +415,11 @@ async def test_a_broken_cursor_is_refused_before_any_source_is_asked(noise: str)
 
 async def test_a_cursor_of_another_list_is_refused_before_any_source_is_asked() -> None:
     of = shelves([3, 3, 3])
-    cursor = (await page(of, 3))["pageInfo"]["endCursor"]
+    cursor = (await page(of, 3))["_info"]()["endCursor"]
     for shelf in of.values():
         shelf.calls.clear()
     with pytest.raises(CursorInvalid):
-        await walk(feeds(of), first=3, after=cursor, mark=paging.fingerprint("another list"))
+        await walk(feeds(of), first=3, after=cursor, mark=lambda: paging.fingerprint("another list"))
     assert all(not shelf.calls for shelf in of.values())
 
 
@@ -464,14 +464,14 @@ async def test_members_that_are_gone_are_left_out_and_the_others_met_once(
     found: list[str] = []
     after = None
     for _ in range(200):
-        read = await walk({Source.PACKAGEX: roll.feed}, first=first, after=after, mark=MARK)
+        read = await walk({Source.PACKAGEX: roll.feed}, first=first, after=after, mark=lambda: MARK)
         found += shown(read["nodes"])
         for edge in edges(read)[:-1]:
-            again = await walk({Source.PACKAGEX: roll.feed}, first=1, after=edge["cursor"], mark=MARK)
+            again = await walk({Source.PACKAGEX: roll.feed}, first=1, after=edge["cursor"], mark=lambda: MARK)
             place = shown(read["nodes"]).index(edge["node"]["sourceId"])
             assert shown(again["nodes"]) == shown(read["nodes"])[place + 1 : place + 2]
-        after = read["pageInfo"]["endCursor"]
-        if not read["pageInfo"]["hasNextPage"]:
+        after = read["_info"]()["endCursor"]
+        if not read["_info"]()["hasNextPage"]:
             break
     assert found == [str(place) for place in range(count) if place not in gone]
 
@@ -501,23 +501,23 @@ class Filling:
 async def test_an_index_that_is_still_filled_is_caught_up_with() -> None:
     filling = Filling(["a", "b"], complete=False)
     of: dict[Source, Feed] = {Source.SAMESPACE: filling, Source.PACKAGEX: NoFeed()}
-    read = await walk(of, first=5, after=None, mark=MARK)
+    read = await walk(of, first=5, after=None, mark=lambda: MARK)
     assert shown(read["nodes"]) == ["a", "b"]
-    assert read["pageInfo"]["hasNextPage"]
+    assert read["_info"]()["hasNextPage"]
     assert read["sources"][0]["status"] == "STALE"
     assert read["sources"][0]["fromCache"]
     assert not read["sources"][0]["exhausted"]
     filling.ids.append("c")
     filling.complete = True
-    rest = await walk(of, first=5, after=read["pageInfo"]["endCursor"], mark=MARK)
+    rest = await walk(of, first=5, after=read["_info"]()["endCursor"], mark=lambda: MARK)
     assert shown(rest["nodes"]) == ["c"]
-    assert not rest["pageInfo"]["hasNextPage"]
+    assert not rest["_info"]()["hasNextPage"]
 
 
 async def test_a_source_that_cannot_hold_what_is_asked_for_has_ended_at_once() -> None:
-    read = await walk({Source.PACKAGEX: NoFeed()}, first=5, after=None, mark=MARK)
+    read = await walk({Source.PACKAGEX: NoFeed()}, first=5, after=None, mark=lambda: MARK)
     assert read["nodes"] == []
-    assert read["pageInfo"] == {
+    assert read["_info"]() == {
         "hasNextPage": False,
         "hasPreviousPage": False,
         "startCursor": None,

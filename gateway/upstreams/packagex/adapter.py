@@ -444,16 +444,12 @@ class PackageX(Upstream):
         return Slice(records, more, answers[0]["total"])
 
     async def _records(self, ids: Sequence[str]) -> list[ContactRecord | GatewayError | None]:
-        async def one(vendor_id: str) -> "ContactRecord | GatewayError | None":
-            try:
-                record = await self.client.get_contact(vendor_id)
-                if record is not None and tolerant.identity(self.source, record, "id") != vendor_id:
-                    raise UpstreamBadResponse(self.source, "PackageX sent another contact than asked for.")
-            except GatewayError as error:
-                return error
-            return record
-
-        return await asyncio.gather(*(one(vendor_id) for vendor_id in ids))
+        found = await self.client.get_contacts(ids)
+        for place, record in enumerate(found):
+            if isinstance(record, dict) and record["id"] != ids[place]:
+                other = "PackageX sent another contact than asked for."
+                found[place] = UpstreamBadResponse(self.source, other)
+        return found
 
     def _as_groups(self, records: Slice[ContactRecord]) -> Slice[Group]:
         return Slice([self._group(record) for record in records.items], records.more, records.total)

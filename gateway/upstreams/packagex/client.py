@@ -1,10 +1,11 @@
 """Every endpoint of PackageX, one method each (packagex.md, Operations)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal, cast
 
 from gateway.cache.reads import Reads
-from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
+from gateway.errors import CapabilityUnsupported, GatewayError, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
 
@@ -68,13 +69,26 @@ class Client:
 
     async def get_contact(self, contact: str) -> ContactRecord | None:
         """One contact, or None where there is none."""
-        path = (*CONTACTS, contact)
-        answer = await self._flights.share(
-            ("get", contact), lambda: self._wire.send("getContact", "GET", path, safe=True)
-        )
-        if answer.status == 404:
-            return None
-        return self._contact(answer)
+        return self._one(await self._flights.share(("get", contact), partial(self._get, contact)))
+
+    async def get_contacts(self, contacts: Sequence[str]) -> list[ContactRecord | GatewayError | None]:
+        """Some contacts, one call each; a failure stands in its own place."""
+        keys = [("get", contact) for contact in contacts]
+        answers = await self._flights.share_all({key: partial(self._get, key[1]) for key in keys})
+        found: list[ContactRecord | GatewayError | None] = []
+        for key in keys:
+            answer = answers[key]
+            try:
+                found.append(answer if isinstance(answer, GatewayError) else self._one(answer))
+            except GatewayError as error:
+                found.append(error)
+        return found
+
+    async def _get(self, contact: str) -> Answer:
+        return await self._wire.send("getContact", "GET", (*CONTACTS, contact), safe=True)
+
+    def _one(self, answer: Answer) -> ContactRecord | None:
+        return None if answer.status == 404 else self._contact(answer)
 
     async def create_contact(self, body: Mapping[str, Any]) -> ContactRecord:
         """Create a person, or a group with `type: group`; members are added by an update afterwards."""

@@ -150,10 +150,8 @@ class SmartSender(Upstream):
     @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, one call each; the simple form when that is enough."""
-        read = self.client.get_contact_info if brief else self.client.get_contact
-        return await _each(
-            keys, lambda key: read(key.id), lambda key, record: self._contact(key, record, brief=brief)
-        )
+        records = await self.client.get_contacts([key.id for key in keys], brief=brief)
+        return _made(keys, records, lambda key, record: self._contact(key, record, brief=brief))
 
     def _contact(self, key: ContactKey, record: Any, *, brief: bool) -> Contact:
         contact = self.contact_of(record, self._now(), "")
@@ -205,7 +203,7 @@ class SmartSender(Upstream):
     @kept_each(Keep.CHAT)
     async def chats_of(self, contacts: Sequence[ContactKey]) -> Found[ContactKey, Chat]:
         """The chat of each contact, one call each."""
-        return await _each(contacts, lambda key: self.client.get_chat(key.id), self._chat)
+        return _made(contacts, await self.client.get_chats([key.id for key in contacts]), self._chat)
 
     def _chat(self, key: ContactKey, record: Any) -> Chat:
         told = tolerant.members(record.get("contact")).get("originalId")
@@ -447,6 +445,18 @@ async def _slice(read: Callable[[int, int], Awaitable[Page[R]]], offset: int, co
         if not more:
             break
     return Slice(items, more)
+
+
+def _made(keys: Sequence[K], records: Sequence[Any], value: Callable[[K, Any], V]) -> Found[K, V]:
+    """What records mean; a failure is the value of its own key only, and what is not there is left out."""
+    found: Found[K, V] = {}
+    for key, record in zip(keys, records, strict=True):
+        try:
+            if record is not None:
+                found[key] = record if isinstance(record, GatewayError) else value(key, record)
+        except GatewayError as error:
+            found[key] = error
+    return found
 
 
 async def _each(

@@ -1,10 +1,11 @@
 """Every endpoint of Smart Sender, one method each (smartsender.md, Operations and their neighbours)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 from gateway.cache.reads import Reads
-from gateway.errors import CapabilityUnsupported, UpstreamMissing, UpstreamRejected
+from gateway.errors import CapabilityUnsupported, GatewayError, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.smartsender.records import (
     ChannelRecord,
@@ -57,6 +58,16 @@ class Client:
     async def get_chat(self, contact: str) -> ChatRecord | None:
         """The chat of a contact, or None."""
         return cast("ChatRecord | None", await self._one("getContactChat", ("contacts", contact, "chat")))
+
+    async def get_contacts(self, contacts: Sequence[str], *, brief: bool) -> list[Any]:
+        """Some contacts in one form or the other, None for those that are not there, or their failures."""
+        if brief:
+            return await self._ones("getContactInfo", [("contacts", each, "info") for each in contacts])
+        return await self._ones("getContact", [("contacts", each) for each in contacts])
+
+    async def get_chats(self, contacts: Sequence[str]) -> list[Any]:
+        """The chats of some contacts, None for those without, or their failures."""
+        return await self._ones("getContactChat", [("contacts", each, "chat") for each in contacts])
 
     async def list_gates(self, contact: str, page: int, limitation: int) -> Page[GateRecord]:
         """A page of the ways to reach a contact."""
@@ -180,12 +191,29 @@ class Client:
         return {"collection": collection, "more": more}
 
     async def _one(self, operation: str, path: Path) -> Any:
-        answer = await self._flights.share(
-            (operation, path), lambda: self._wire.send(operation, "GET", path, safe=True)
+        return self._thing_or_none(
+            await self._flights.share((operation, path), partial(self._get, operation, path))
         )
-        if answer.status in NOT_THERE:
-            return None
-        return self._thing(answer)
+
+    async def _ones(self, operation: str, paths: Sequence[Path]) -> list[Any]:
+        """The same for several at once, one call each; a failure stands in its own place."""
+        answers = await self._flights.share_all(
+            {(operation, path): partial(self._get, operation, path) for path in paths}
+        )
+        found: list[Any] = []
+        for path in paths:
+            answer = answers[operation, path]
+            try:
+                found.append(answer if isinstance(answer, GatewayError) else self._thing_or_none(answer))
+            except GatewayError as error:
+                found.append(error)
+        return found
+
+    async def _get(self, operation: str, path: Path) -> Answer:
+        return await self._wire.send(operation, "GET", path, safe=True)
+
+    def _thing_or_none(self, answer: Answer) -> Any:
+        return None if answer.status in NOT_THERE else self._thing(answer)
 
     async def _change(
         self,
