@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.events import Event, StaleServed, UpstreamCalled, UpstreamSpared
+from gateway.events import Event, Listener, StaleServed, UpstreamCalled, UpstreamSpared
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +33,15 @@ class CostMeter:
             held = self.sources.setdefault(source, [0, 0])
             held[0] += calls
             held[1] += hits
+
+    def spared(self, hear: Listener) -> "CostMeter":
+        """What it costs whoever gets the same answer without a call; told to one who hears it."""
+        found = CostMeter()
+        for source, (calls, hits) in self.sources.items():
+            found.sources[source] = [0, calls + hits]
+            for _ in range(calls + hits):
+                hear(UpstreamSpared(source=source, reason="in flight"))
+        return found
 
     def warnings(self) -> list[dict[str, Any]]:
         """One for each source that failed and of which older answers were used."""

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
+import orjson
 from graphql import ExecutionResult, GraphQLError
 
 from gateway import deadline, events, freshness
@@ -41,6 +42,7 @@ from gateway.server.problems import (
     Refusal,
     Stopped,
 )
+from gateway.server.together import Together
 from gateway.telemetry.voice import Voice
 
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
@@ -68,6 +70,7 @@ class Operations:
     voice: Voice
     seconds: float
     suggestions: bool
+    together: Together["_Done"] = field(default_factory=Together)
 
     async def guarded(self, exchange: Exchange, work: Work) -> Answer | None:
         """What comes of some work for a caller who is known now; whatever goes wrong becomes an answer.
@@ -195,8 +198,10 @@ class Operations:
             if kind == MUTATION:  # what has begun to write comes to its end
                 return await run.once()
             with freshness.allowed(exchange.max_age):
-                return await while_there(exchange.gone, run.once())
+                return await (while_there(exchange.gone, run.once()) if run.alone else run.together())
         finally:  # what was asked counts, also where nobody waits for the answer any more
+            if kind == MUTATION:
+                self.together.writes += 1
             await self.fairness.spent(caller, exchange.meter.calls)
 
     def _planned(self, document: Document, asked: Parameters, context: Context, exchange: Exchange) -> Answer:
@@ -214,6 +219,13 @@ class Operations:
         return answer
 
 
+class _Done(NamedTuple):
+    """A query that went well: its data, and what that took."""
+
+    data: dict[str, Any]
+    meter: CostMeter
+
+
 @dataclass(slots=True, eq=False)
 class _Run:
     """One operation while it is carried out."""
@@ -226,6 +238,35 @@ class _Run:
     expected: Cost
     plan: Plan | None = None
     total: CostMeter = field(default_factory=CostMeter)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else may be answered with this: it has wishes of its own."""
+        exchange = self.exchange
+        own = exchange.stream is not None or exchange.max_age is not None or self.plan is not None
+        return own or "x-deadline-ms" in exchange.headers
+
+    async def together(self) -> Answer | None:
+        """Answer a query, with what equal ones of the same caller find at this moment."""
+        exchange, asked, answer = self.exchange, self.asked, None
+        try:
+            variables = orjson.dumps(asked.variables)
+        except TypeError:  # files
+            return await while_there(exchange.gone, self.once())
+        key = self.context.asked.caller, id(self.document), asked.operation, variables, exchange.strict
+
+        async def work() -> _Done | None:
+            nonlocal answer
+            answer = await while_there(exchange.gone, self.once())
+            went_well = answer is not None and exchange.outcome == "ok"
+            return _Done(answer.body["data"], exchange.meter) if answer and went_well else None
+
+        done, spared = await self.operations.together.share(key, work)
+        if done is None or not spared:
+            return answer
+        exchange.meter = done.meter.spared(self.operations.voice.metrics.hear)
+        exchange.points = self._points(done.data)
+        return exchange.answer([], 200, data=done.data)
 
     async def once(self) -> Answer | None:
         """Answer a query or a mutation; in parts, where it asks for that and they can be taken."""
