@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 DEEPEST: Final = 3  # levels of an answer in which its records are looked for: Samespace has the deepest
 MOST_MET: Final = 16_384  # answers that were met once
-TIMES: Final = 10  # bytes that an answer takes for each of its own, with what is made of it; measured
+TIMES: Final = 6  # bytes that an answer takes for each of its own, beside what is kept of it anyway; measured
 LARGEST: Final = 8  # one answer has this part of the room at most
 
 

@@ -58,7 +58,7 @@ class Name(NamedTuple):
 NOTHING: Final = Name((), "", known=False, latin=True)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def name_of(first: str | None, last: str | None, whole: str | None) -> Name:
     """The name of a record, of its parts if it has both. An address or a company in its place is no name."""
     parts = " ".join(part for part in (first, last) if part)
@@ -77,7 +77,7 @@ def name_of(first: str | None, last: str | None, whole: str | None) -> Name:
     return Name(words[:MOST_WORDS], generation, known=known, latin="".join(words).isascii())
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def kin(one: Name, other: Name) -> Kin:
     """How two names stand to each other; the order of the two does not matter."""
     if not (one.known and other.known) or one.latin != other.latin:

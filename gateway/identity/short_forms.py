@@ -54,7 +54,7 @@ GIVEN: Final = frozenset(
 )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def is_short_for(short: str, name: str) -> bool:
     """Whether a word is said for a name, and is no name of its own."""
     if short in _own().get(name, ()):
@@ -66,7 +66,7 @@ def is_short_for(short: str, name: str) -> bool:
     )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def have_one_in_common(one: str, other: str) -> bool:
     """Whether one of two words may be said for the other, or both for a longer one."""
     library = _library()

@@ -23,7 +23,7 @@ class Near(IntEnum):
     DOUBTFUL = 2  # a mistake, or the name of somebody else in the family
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def near(one: str, other: str) -> Near | None:
     """How near two words are; None for two different ones."""
     shorter, longer = sorted((one, other), key=len)

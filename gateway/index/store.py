@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 VERSION: Final = 6  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
-CACHE_KIB: Final = 16_384
+CACHE_KIB: Final = 8_192
 
 SCHEMA: Final = """
 CREATE TABLE contact (
