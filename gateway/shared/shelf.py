@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgpack
 from redis.asyncio import Redis
 
+from gateway import freshness
 from gateway.cache.shelf import Kept, Mark, MemoryShelf
 from gateway.errors import StateUnavailable
 from gateway.model.contact import ContactKey
@@ -24,6 +25,8 @@ LARGEST: Final = 1024 * 1024  # bytes of one answer; larger ones are not kept
 
 # Values that are more than JSON, by the number of their extension type.
 SOURCE, CONTACT_KEY, GROUP_KEY, SLICE, TUPLE = range(5)
+SOURCES: Final = {each.value.encode(): each for each in Source}
+PACKED: Final = {each: msgpack.ExtType(SOURCE, name) for name, each in SOURCES.items()}  # many in each answer
 
 
 class RedisShelf:
@@ -38,12 +41,13 @@ class RedisShelf:
     async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
         """The mark of a space now, and what is kept under some keys."""
         self._spaces.add(space)
+        wanted = () if freshness.current().max_age == 0 else keys  # whoever asks anew needs the mark alone
 
         async def read(redis: Redis) -> tuple[Mark, list[Kept | None]]:
-            mark, *held = await redis.mget(key(MARK, space), *(key(ANSWER, space, each) for each in keys))
+            mark, *held = await redis.mget(key(MARK, space), *(key(ANSWER, space, each) for each in wanted))
             if mark is None:
                 mark = await self._marked(redis, space)
-            return mark.decode(), [_kept(each, mark) for each in held]
+            return mark.decode(), [_kept(each, mark) for each in held] or [None] * len(keys)
 
         try:
             return await self._state.use(read)
@@ -133,7 +137,7 @@ def unpacked(content: bytes) -> Any:
 
 def _more(value: Any) -> msgpack.ExtType:
     if isinstance(value, Source):
-        return msgpack.ExtType(SOURCE, value.value.encode())
+        return PACKED[value]
     if isinstance(value, ContactKey):
         return msgpack.ExtType(CONTACT_KEY, packed([value.source.value, value.module, value.id]))
     if isinstance(value, GroupKey):
@@ -148,7 +152,7 @@ def _more(value: Any) -> msgpack.ExtType:
 def _less(code: int, content: bytes) -> Any:
     match code:
         case 0:
-            return Source(content.decode())
+            return SOURCES[content]
         case 1:
             source, module, vendor_id = unpacked(content)
             return ContactKey(Source(source), module, vendor_id)

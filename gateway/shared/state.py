@@ -25,6 +25,7 @@ PREFIX: Final = "contacts-gateway:"
 PROBE_SECONDS: Final = 1.0
 PROBE_KEPT: Final = 60
 SETTLED: Final = 3  # probes after a return, until the others have said as well that they live
+AGAIN: Final = 30  # probes between two looks for what others have left behind
 TIMEOUT_SECONDS: Final = 0.5
 
 Hook = Callable[[], Awaitable[None]]
@@ -46,7 +47,7 @@ class State:
     """Redis, as long as it is there.
 
     `beat` is called with every probe that finds it, `returned` before it counts as there again, `settled`
-    some probes later, once; `lost` when it goes.
+    some probes later and every half minute from then on; `lost` when it goes.
     """
 
     redis: Redis
@@ -96,7 +97,7 @@ class State:
                 self.here = True
                 self._tell(here=True, reason=None)
             self._probes += 1
-            if self._probes == SETTLED:
+            if self._probes == SETTLED or self._probes % AGAIN == 0:
                 for hook in self.settled:
                     await hook()
         except (*AWAY, StateUnavailable) as error:

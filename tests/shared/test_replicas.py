@@ -12,7 +12,9 @@ from gateway.model.source import Source
 from gateway.noticing import MOST
 from gateway.shared.journal import RedisJournal
 from gateway.shared.replicas import Replicas
+from gateway.shared.state import AGAIN
 from tests.conftest import Build
+from tests.scenarios.test_audit import CREATE, KEYS, WRITER, person, records
 from tests.support.redis import RedisServer
 from tests.support.waiting import give_way, until
 from tests.support.world import World
@@ -396,6 +398,25 @@ async def calmed(*worlds: World) -> None:
     for _ in range(4):
         for each in worlds:
             await shared(each).state.probe()
+
+
+async def test_what_a_killed_replica_was_writing_is_found_once_it_counts_as_dead(new_pair: NewPair) -> None:
+    one, other = await new_pair(GATEWAY_API_KEYS=KEYS)
+    shared(other).state.settled.append(other.gateway.recover)  # as at its start
+    gate = asyncio.Event()
+    one.packagex.switches.sleep = lambda _: gate.wait()
+    one.packagex.switches.fail("createPerson", latency=1.0)
+    running = asyncio.create_task(one.ask(CREATE, {"input": person()}, headers=WRITER))
+    await until(lambda: one.operations.get("createPerson"))
+    await calmed(one, other)
+    assert await records(other) == []  # it still lives
+    await shared(one).state.redis.delete(f"contacts-gateway:alive:{shared(one).own.name}")
+    for _ in range(AGAIN):
+        await shared(other).state.probe()
+    (record,) = await records(other)
+    assert (record["outcome"], record["code"]) == ("UNCERTAIN", "INTERRUPTED")
+    gate.set()
+    await running
 
 
 async def test_blips_do_not_use_up_the_budget(new_pair: NewPair, redis_server: RedisServer) -> None:
