@@ -323,7 +323,7 @@ class Accounts:
         """The budget of a key: accounts with the same one share it, as its source counts them as one."""
         rate = settings.rate
         if brought:  # of these each replica keeps to its part
-            return _budget(rate and Rate(max(1, rate.requests // self._config.replicas), rate.seconds))
+            return _budget(rate and Rate(max(1, rate.requests // self._config.parts), rate.seconds))
         place = _place(source, settings)
         if place not in self._budgets:
             self._budgets[place] = _budget(rate)

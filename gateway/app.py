@@ -36,6 +36,8 @@ from gateway.engine.persisted import NOTHING, BadManifest, Manifest, Registered
 from gateway.federation.directory import Directory
 from gateway.imports.room import Room
 from gateway.index.crawl import Crawler
+from gateway.index.numbers import FILE as NUMBERS_FILE
+from gateway.index.numbers import Numbers
 from gateway.index.store import SqliteStore, Store
 from gateway.journal.feed import Feed
 from gateway.journal.journal import Journal, Owning
@@ -68,6 +70,7 @@ from gateway.server.persisted import Persisted, Watch
 from gateway.server.problems import Refusal, answer, told
 from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
+from gateway.server.siblings import Siblings, Worker
 from gateway.server.websocket import Sockets
 from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
@@ -151,16 +154,21 @@ class Gateway:
         sleep: Sleep = asyncio.sleep,
         *,
         resolve: Resolve = by_dns,
+        worker: Worker | None = None,
     ) -> None:
         self.config = config
         folder = _data_dir(config)
         own = _owner(folder)
-        self.replicas = share(config.state_url, config.replicas, own) if config.state_url else None
+        self.replicas = share(config.state_url, config.parts, own) if config.state_url else None
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self.journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
         self.sayings = Sayings(self.journal)
         self._store: Store = SqliteStore(
-            folder and folder / INDEX_FILE, config.rules, self.sayings.spoken, self.sayings.hear
+            folder and folder / INDEX_FILE,
+            config.rules,
+            self.sayings.spoken,
+            self.sayings.hear,
+            numbers=_numbers(folder, worker),
         )
         self.feed = Feed(self.journal)
         self._once = Once(self.journal, self._owner, now)
@@ -189,7 +197,7 @@ class Gateway:
             ),
         )
         self.refusals = Refusals(lambda account, entries: self.journal.audit(account, now(), entries))
-        self.fairness = Fairness(config.fair, config.replicas)
+        self.fairness = Fairness(config.fair, config.parts)
         if self.replicas is not None:
             self.fairness.state, self.fairness.shared = self.replicas.state, self.replicas.callers
         self.authority = Authority(
@@ -294,8 +302,10 @@ def create_app(
     schema: GraphQLSchema | None = None,
     subgraph: GraphQLSchema | None = None,
     reread: Callable[[], Config] | None = None,
+    worker: Worker | None = None,
 ) -> Starlette:
-    """The application. `reread` reads the settings again, for keys that change in their files.
+    """The application. `reread` reads the settings again, for keys that change in their files; `worker` says
+    which of several processes this is.
 
     Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema` and `subgraph`.
     """
@@ -309,7 +319,7 @@ def create_app(
         suggestions=config.suggestions,
     )
     manifest = _manifest(config, of_schema)
-    gateway = Gateway(config, transports, now, sleep, resolve=resolve)
+    gateway = Gateway(config, transports, now, sleep, resolve=resolve, worker=worker)
     documents = Persisted(
         documents=of_schema,
         metrics=gateway.voice.metrics,
@@ -331,6 +341,7 @@ def create_app(
         seconds=config.deadline_seconds,
         suggestions=config.suggestions,
     )
+    siblings = Siblings(worker, gateway.voice.metrics.text)
     endpoint = Endpoint(
         operations=operations,
         intake=config.intake,
@@ -350,7 +361,7 @@ def create_app(
             ),
         ),
         Route("/healthz", probes.alive),
-        Route("/metrics", Exposition(gateway.authority, gateway.voice.metrics.text, CONTENT_TYPE).answer),
+        Route("/metrics", Exposition(gateway.authority, siblings.all, CONTENT_TYPE).answer),
         Route("/readyz", probes.Ready(lambda: gateway.accounts.configured, gateway.shared_state).answer),
     ]
     if config.introspection:
@@ -368,7 +379,7 @@ def create_app(
             Middleware(Straight, GRAPHQL, endpoint),
         ],
         exception_handlers={HTTPException: told},
-        lifespan=_open_and_close(gateway, documents, crawling=crawling, reread=reread, sleep=sleep),
+        lifespan=_open_and_close(gateway, documents, siblings, crawling=crawling, reread=reread, sleep=sleep),
     )
     app.router.redirect_slashes = False
     app.state.gateway = gateway
@@ -418,6 +429,7 @@ class Renewal:
 def _open_and_close(
     gateway: Gateway,
     documents: Persisted,
+    siblings: Siblings,
     *,
     crawling: bool,
     reread: Callable[[], Config] | None,
@@ -427,7 +439,7 @@ def _open_and_close(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if gateway.replicas is not None:
             gateway.replicas.state.settled.append(gateway.recover)
-        async with gateway.sharing():
+        async with gateway.sharing(), siblings.heard():
             if gateway.replicas is None:
                 await gateway.recover()
             await gateway.accounts.forget()
@@ -482,6 +494,14 @@ def _data_dir(config: Config) -> Path | None:
     except OSError as error:
         raise BadSetting(f"GATEWAY_DATA_DIR cannot be used: {error.strerror}.") from None
     return config.data_dir
+
+
+def _numbers(folder: Path | None, worker: Worker | None) -> Numbers | None:
+    """The numbers of rows where several workers fill an index, or have done so before in this folder."""
+    if worker is not None:
+        return Numbers(worker.kept / NUMBERS_FILE, first=worker.number == 1)
+    path = folder and folder / NUMBERS_FILE
+    return Numbers(path, first=True) if path is not None and path.exists() else None
 
 
 def _owner(folder: Path | None) -> Owner:

@@ -32,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
     commands = found.add_subparsers(required=True, metavar="command")
 
     serve = commands.add_parser("serve", help="run the gateway, with settings from the environment")
+    serve.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes on the one port (GATEWAY_WORKERS, or 1); several need GATEWAY_STATE_URL",
+    )
     serve.set_defaults(run=_serve)
 
     sandbox = commands.add_parser("sandbox", help="run emulators of the sources and the gateway before them")
@@ -101,23 +107,34 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def _serve(_: argparse.Namespace) -> int:
+def _serve(wish: argparse.Namespace) -> int:
     from gateway import config
-    from gateway.app import create_app, guard
     from gateway.server import running
     from gateway.telemetry import logs
 
-    chosen = config.read(os.environ)
+    settings = {**os.environ, "GATEWAY_WORKERS": str(wish.workers)} if wish.workers else dict(os.environ)
+    chosen = config.read(settings)
     logs.configure(chosen.log_level, chosen.log_format)
-    for name in config.unknown(os.environ):
+    for name in config.unknown(settings):
         logs.unknown_setting(name)
     listening = running.listen(chosen.host, chosen.port)
     place = running.address(listening)
     why = "" if not chosen.open else " (no keys are set, so to this machine only)"
-    app = create_app(chosen, reread=lambda: config.read(os.environ))
+    several = f" with {chosen.workers} workers" if chosen.workers > 1 else ""
+
+    def ready() -> None:
+        print(f"The gateway answers on {place}{several}{why}", flush=True)
+
+    if several:
+        from gateway import workers
+
+        return workers.run(chosen, settings, listening, ready)
+    from gateway.app import create_app, guard
+
+    app = create_app(chosen, reread=lambda: config.read(settings))
     started = running.run(
         [(app, listening)],
-        ready=lambda: print(f"The gateway answers on {place}{why}", flush=True),
+        ready=ready,
         grace=chosen.grace_seconds,
         hang_up=lambda: logs.toggle(chosen.log_level),
         guard=guard(chosen, app),

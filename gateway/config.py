@@ -75,6 +75,7 @@ class Config:
     data_dir: Path | None
     state_url: Secret
     replicas: int
+    workers: int
     introspection: bool
     explorer: bool
     suggestions: bool
@@ -110,6 +111,19 @@ class Config:
     def several_callers(self) -> bool:
         """Whether one caller could take what is meant for others."""
         return self.tokens is not None or len({each.who for each in self.keys.callers.values()}) > 1
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a rate limit falls while what is shared is away: one for each process."""
+        return self.replicas * self.workers
+
+    def of_worker(self, number: int) -> "Config":
+        """The settings of one of several workers. The first keeps its data where a single process would, so
+        that neither a change of their number nor a command finds an empty index; others in folders below.
+        """
+        if self.data_dir is None or number == 1:
+            return self
+        return replace(self, data_dir=self.data_dir / f"worker-{number}")
 
     def with_keys(self, account: str, keys: Mapping[str, str]) -> Mapping[Source, SourceSettings]:
         """The settings of the sources for an account with other keys, and with these alone."""
@@ -199,6 +213,7 @@ def read(environment: Mapping[str, str]) -> Config:
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
         state_url=values["GATEWAY_STATE_URL"],
         replicas=values["GATEWAY_REPLICAS"],
+        workers=values["GATEWAY_WORKERS"],
         introspection=introspection,
         explorer=on("GATEWAY_EXPLORER"),
         suggestions=on("GATEWAY_SUGGESTIONS", introspection and not production),
@@ -248,6 +263,11 @@ def read(environment: Mapping[str, str]) -> Config:
     )
     _check_open_mode(config, allowed=on("GATEWAY_OPEN_ACCESS"))
     _check_accounts(config)
+    if config.workers > 1 and not config.state_url:
+        raise BadSetting(
+            "GATEWAY_STATE_URL is empty, while GATEWAY_WORKERS asks for several processes: without what they "
+            "share, each would keep rate limits, idempotency keys and events of its own."
+        )
     if config.documents is None and config.documents_mode is not Mode.OFF:
         raise BadSetting("GATEWAY_DOCUMENTS is empty, while GATEWAY_DOCUMENTS_MODE needs a file.")
     return config

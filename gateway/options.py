@@ -230,6 +230,13 @@ OWN: Final = (
         "How many replicas share; each keeps to its part of every rate limit while the shared state is away.",
     ),
     Setting(
+        "GATEWAY_WORKERS",
+        setting.count,
+        "1",
+        "Processes of `gateway serve` on its one port, as `--workers` says; each is a replica of its own, so "
+        "more than one need GATEWAY_STATE_URL. All replicas have as many.",
+    ),
+    Setting(
         "GATEWAY_PRODUCTION",
         setting.yes_no,
         "false",

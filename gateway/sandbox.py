@@ -69,7 +69,7 @@ def run(
         return running.run(apps, ready=lambda: None, grace=running.EMULATOR_SECONDS)
     if port is not None:
         settings["GATEWAY_PORT"] = str(port)
-    chosen = config.read(settings)
+    chosen = config.read({**settings, "GATEWAY_WORKERS": "1"})  # it is one process, with the emulators in it
     logs.configure(chosen.log_level, chosen.log_format)
     listening = running.listen(chosen.host, chosen.port)
     app = create_app(chosen)

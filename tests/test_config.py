@@ -125,6 +125,8 @@ ODD = [
     ("GATEWAY_COMPRESSION", "perhaps"),
     ("GATEWAY_STRICT_STATUS", "perhaps"),
     ("GATEWAY_SUBSCRIPTIONS", "0"),
+    ("GATEWAY_WORKERS", "0"),
+    ("GATEWAY_WORKERS", "auto"),
     ("GATEWAY_PORT", "http"),
     ("GATEWAY_PORT", "-1"),
     ("GATEWAY_PORT", "65536"),
@@ -490,3 +492,17 @@ def test_two_parts_cannot_declare_the_same_setting() -> None:
     twice = Setting("GATEWAY_PORT", int, "1", "A port.")
     with pytest.raises(ValueError, match="GATEWAY_PORT is declared twice"):
         declared(config.OWN, [twice])
+
+
+# ---- several processes
+
+
+def test_several_workers_need_what_they_share_and_each_keeps_to_its_part_and_folder(tmp_path: Path) -> None:
+    assert refusal("GATEWAY_WORKERS", "2").startswith("GATEWAY_STATE_URL is empty")
+    shared = {"GATEWAY_STATE_URL": "redis://127.0.0.1", "GATEWAY_REPLICAS": "3"}
+    chosen = read(**shared, GATEWAY_WORKERS="2", GATEWAY_DATA_DIR=str(tmp_path))
+    assert chosen.parts == 6
+    folders = [chosen.of_worker(number).data_dir for number in (1, 2)]
+    assert folders == [tmp_path, tmp_path / "worker-2"]
+    nowhere = read(**shared, GATEWAY_WORKERS="2", GATEWAY_DATA_DIR=":memory:")
+    assert nowhere.of_worker(2).data_dir is None

@@ -16,7 +16,9 @@ from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
 from gateway.identity.rules import Rules
 from gateway.index import heirs, people, query
+from gateway.index import numbers as numbering
 from gateway.index.heirs import Sight
+from gateway.index.numbers import Numbers
 from gateway.index.people import Cluster, Crowd, Reading
 from gateway.index.query import Question
 from gateway.index.rows import Row
@@ -246,7 +248,8 @@ class SqliteStore(Store):
     a connection of their own, and take some ten microseconds. In memory both share one connection.
 
     `rules` and `spoken`, what was said by hand in an account, tell who is one person; `hear` learns the
-    latest of that, before records go.
+    latest of that, before records go. Where there are others on this machine, `numbers` are those that rows
+    have in all of them.
     """
 
     def __init__(
@@ -255,14 +258,20 @@ class SqliteStore(Store):
         rules: Rules = USUAL,
         spoken: Callable[[str], Spoken] = lambda _: SILENCE,
         hear: Callable[[str], Awaitable[object]] | None = None,
+        *,
+        numbers: Numbers | None = None,
     ) -> None:
         self._path = path
+        self._numbers = numbers
         self._rules = rules
         self._spoken = spoken
         self._hear = hear
         self.changed = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._writer = _opened(path)
+        if numbers is not None and not numbering.agreed(self._writer, numbers):
+            _empty(self._writer)
+            numbering.agreed(self._writer, numbers)
         self._reader = self._writer if path is None else _connect(path)
 
     def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
@@ -307,9 +316,11 @@ class SqliteStore(Store):
         """Add or replace rows."""
 
         def run() -> None:
+            given = self._given(account, rows)
             with self._writer as db:
                 for row in rows:
-                    self.changed += _put(db, account, row, generation)
+                    number = given.get((row.source, row.id))
+                    self.changed += _put(db, account, row, generation, number)
 
         await self._run(run)
 
@@ -497,6 +508,8 @@ class SqliteStore(Store):
         if self._reader is not self._writer:
             self._reader.close()
         self._writer.close()
+        if self._numbers is not None:
+            self._numbers.close()
 
     def _reading(self, db: sqlite3.Connection, account: str, sight: Sight) -> Reading:
         return Reading(db, account, sight, self._spoken(account), self._rules)
@@ -515,6 +528,15 @@ class SqliteStore(Store):
         people.bequeath(db, account, self._spoken(account), self._rules, [row for (row,) in rowids])
         _bury(db, rowids)
         _take_out(db, rowids)
+
+    def _given(self, account: str, rows: Sequence[Row]) -> dict[tuple[str, str], int]:
+        """The numbers of rows that are not there yet, where they are given to all indexes alike."""
+        if self._numbers is None:
+            return {}
+        sql = "SELECT 1 FROM contact WHERE account = ? AND source = ? AND id = ?"
+        named = [(row.source, row.id) for row in rows]
+        new = [each for each in named if self._writer.execute(sql, (account, *each)).fetchone() is None]
+        return self._numbers.of(account, new)
 
     async def _rows(self, sql: str, values: Sequence[Any]) -> list[Stored]:
         return await self._run(lambda: [Stored(*row) for row in self._writer.execute(sql, values)])
@@ -554,8 +576,12 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection) -> None:
     found = db.execute("PRAGMA user_version").fetchone()[0]
-    if found == VERSION:
-        return
+    if found != VERSION:
+        _empty(db)
+
+
+def _empty(db: sqlite3.Connection) -> None:
+    """Begin with new tables, but for the names of those who are gone."""
     db.executescript(heirs.TABLE)
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?, ?)"
     for (name,) in db.execute(tables, TABLES).fetchall():
@@ -571,8 +597,10 @@ def _take_out(db: sqlite3.Connection, rowids: Sequence[tuple[int]]) -> None:
         db.executemany(f"DELETE FROM {table} WHERE {column} = ?", rowids)  # noqa: S608
 
 
-def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> int:
-    """Add or replace a row; 1 where it says something new, 0 where it does not."""
+def _put(db: sqlite3.Connection, account: str, row: Row, generation: int, number: int | None) -> int:
+    """Add or replace a row; 1 where it says something new, 0 where it does not. A new one has a `number` of
+    its own where several indexes share them.
+    """
     place = (account, row.source, row.id)
     found = db.execute(
         "SELECT rowid, text, first, last, name, company, module, digest, told, record, confirmed "
@@ -592,9 +620,9 @@ def _put(db: sqlite3.Connection, account: str, row: Row, generation: int) -> int
     if found is None:
         rowid = db.execute(
             "INSERT INTO contact (module, position, generation, as_of, record, digest, told, confirmed, "
-            "name, first, last, company, email, created, updated, properties, text, account, source, id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*held, *place),
+            "name, first, last, company, email, created, updated, properties, text, account, source, id, "
+            "number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*held, *place, number),
         ).lastrowid
         _put_text(db, rowid, row)
     else:

@@ -1,6 +1,6 @@
 """`/metrics`: Prometheus' text, for callers who may see it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -16,7 +16,7 @@ class Exposition:
     """Answers whoever collects metrics; with keys set, a key with the scope `admin` is needed."""
 
     authority: Authority
-    text: Callable[[], bytes]
+    text: Callable[[], Awaitable[bytes]]
     content_type: str
 
     async def answer(self, request: Request) -> Response:
@@ -26,4 +26,4 @@ class Exposition:
         except Refusal as refusal:
             return answer(refusal, request.scope)
         headers = {"cache-control": "no-store", "content-type": self.content_type}
-        return Response(self.text(), headers=headers)
+        return Response(await self.text(), headers=headers)

@@ -40,6 +40,17 @@ class Guard:
     closing: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run is steered from elsewhere, on its event loop: `end` as SIGTERM does, `end_now` as a second
+    one does, `hang_up` as SIGHUP does.
+    """
+
+    end: Callable[[], None]
+    end_now: Callable[[], None]
+    hang_up: Callable[[], None]
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to `run`, which ends several of them in order."""
 
@@ -71,16 +82,20 @@ def run(
     grace: float = GRACE_SECONDS,
     hang_up: Callable[[], None] = lambda: None,
     guard: Guard | None = None,
+    led: Callable[[Course], None] | None = None,
 ) -> bool:
     """Serve every application on its socket; the last one is the first to end, and `guard` is for it alone.
 
     `ready` is called once all of them answer, `hang_up` on SIGHUP. After SIGINT or SIGTERM nothing new is
     taken, and what is under way has `grace` seconds; a second signal ends it. Returns whether all of them
     could be started.
+
+    A run that is `led` is steered by another process. Of signals it heeds SIGTERM alone, however often it
+    comes: a service manager sends it to every process there is, and so does the one that leads.
     """
     no_core_dumps()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(apps, ready, grace, hang_up, guard))
+        return runner.run(_run(apps, ready, grace, hang_up, guard, led=led))
 
 
 def no_core_dumps() -> None:
@@ -95,6 +110,8 @@ async def _run(
     grace: float,
     hang_up: Callable[[], None],
     guard: Guard | None,
+    *,
+    led: Callable[[Course], None] | None,
 ) -> bool:
     stop = asyncio.Event()
     *behind, _ = apps
@@ -106,17 +123,17 @@ async def _run(
     if guard is not None:
         servers[-1] = Server(chosen(apps[-1][0], grace, guard))
 
-    def signalled() -> None:
-        for server in servers if stop.is_set() else ():
-            server.force_exit = True
+    def end() -> None:
         stop.set()
         if guard is not None:
             guard.closing()
 
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, signalled)
-    if hasattr(signal, "SIGHUP"):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+    def end_now() -> None:
+        for server in servers:
+            server.force_exit = True
+        end()
+
+    _heed(Course(end, end_now, hang_up), stop.is_set, led)
     tasks = [
         asyncio.create_task(server.serve(sockets=[found]))
         for server, (_, found) in zip(servers, apps, strict=True)
@@ -138,6 +155,19 @@ async def _run(
         server.should_exit = True
     await asyncio.gather(*tasks)
     return all(server.started for server in servers)
+
+
+def _heed(course: Course, ending: Callable[[], bool], led: Callable[[Course], None] | None) -> None:
+    """Let signals, or whoever leads, steer the run."""
+    loop = asyncio.get_running_loop()
+    if led is not None:
+        loop.add_signal_handler(signal.SIGTERM, course.end)
+        led(course)
+        return
+    for number in SIGNALS:
+        loop.add_signal_handler(number, lambda: course.end_now() if ending() else course.end())
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, course.hang_up)
 
 
 def chosen(app: ASGIApp, grace: float, guard: Guard | None = None) -> uvicorn.Config:

@@ -48,13 +48,31 @@ class TextLines(logging.Formatter):
         return " ".join((head, *(f"{key}={_word(value)}" for key, value in details.items())))
 
 
+class _Named(logging.Filter):
+    """Lets everything through, with the number of the process that it comes from."""
+
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Name the process."""
+        record.worker = self._worker
+        return True
+
+
 FORMATS: Final = {"json": JsonLines, "text": TextLines}
 
 
-def configure(level: str, form: str = "json") -> None:
-    """Send the gateway's own lines, and warnings of its libraries, to standard error."""
+def configure(level: str, form: str = "json", *, worker: int | None = None) -> None:
+    """Send the gateway's own lines, and warnings of its libraries, to standard error.
+
+    Of several processes that serve on one port, each names itself in its lines.
+    """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
     handler = logging.StreamHandler(sys.stderr)
+    if worker is not None:
+        handler.addFilter(_Named(worker))
     handler.setFormatter(FORMATS[form]())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -93,6 +111,21 @@ def unlisted(request_id: str, operation: str, caller: str, hashed: str | None) -
     _write(logging.INFO, "unlisted document", {"requestId": request_id, **details})
 
 
+def worker_ended(worker: int, status: int) -> None:
+    """A process that served has ended, though nobody asked it to; a negative status is a signal."""
+    _write(logging.ERROR, "worker ended", {"worker": worker, "status": status})
+
+
+def worker_hangs(worker: int) -> None:
+    """The event loop of a process that served has not turned for long: it is ended."""
+    _write(logging.ERROR, "worker hangs", {"worker": worker})
+
+
+def worker_begun(worker: int) -> None:
+    """Another process serves in the place of one that has ended."""
+    _write(logging.WARNING, "worker begun", {"worker": worker})
+
+
 def toggle(level: str) -> None:
     """Write everything from now on, or again what the settings say: for SIGHUP, while the gateway runs."""
     quiet = LOGGER.level == logging.DEBUG
@@ -109,6 +142,8 @@ def _details(record: logging.LogRecord) -> dict[str, Any]:
         "event": record.getMessage(),
         **getattr(record, "details", {}),
     }
+    if worker := getattr(record, "worker", None):
+        line["worker"] = worker
     if record.exc_info and record.exc_info[1] is not None:
         line["error"] = where(record.exc_info[1])
     return line

@@ -34,6 +34,7 @@ MOST_NAMES: Final = 200  # operation names with a label of their own
 CANCELLED: Final = "CANCELLED"  # the code of a call that nobody waited for any more
 MOST_SERIES: Final = 2_000  # that are found at once
 OTHER: Final = "(other)"
+WORKER: Final = "worker"  # the label that tells several processes of one gateway apart
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 Sample = tuple[tuple[str, ...], float]
@@ -233,6 +234,35 @@ class Metrics(Collector):
             return OTHER
         self._names.add(operation)
         return operation
+
+
+def merged(texts: Mapping[int, bytes]) -> bytes:
+    """The metrics of several workers as those of one gateway: each sample says whose it is, and each metric
+    stands there once.
+    """
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for worker, text in texts.items():
+        name, known = "", False
+        for line in text.decode().rstrip("\n").split("\n"):
+            if line.startswith("# HELP "):
+                name = line.split(" ", 3)[2]
+                known = name in heads
+            if line.startswith("#"):
+                if not known:
+                    heads.setdefault(name, []).append(line)
+            else:
+                samples.setdefault(name, []).append(_of_worker(line, worker))
+    lines = (line for name, head in heads.items() for line in (*head, *samples.get(name, ())))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _of_worker(sample: str, worker: int) -> str:
+    """A line with one label more; a name has no brace, and no value has one either."""
+    if "{" in sample:
+        return sample.replace("{", f'{{{WORKER}="{worker}",', 1)
+    name, space, value = sample.partition(" ")
+    return f'{name}{{{WORKER}="{worker}"}}{space}{value}'
 
 
 def names(metrics: Metrics) -> Mapping[str, tuple[str, ...]]:

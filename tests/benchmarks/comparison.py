@@ -62,7 +62,7 @@ def opened(wanted: Sequence[str], mock: servers.Mock) -> Iterator[list[Server]]:
             "GATEWAY_API_KEYS": f"benchmark:{hashed}:read,write",
         }
         port, pid = stack.enter_context(servers.gateway(settings, servers.SERVER_CORE))
-        ours = Server("gateway", port, pid, _names(port, mock.places), {"x-api-key": KEY}, keeps=True)
+        ours = Server("gateway", port, pid, names(port, mock.places), {"x-api-key": KEY}, keeps=True)
         found = [ours]
         for name, start in (("yoga", servers.yoga), ("ariadne", servers.plain_ariadne)):
             if name in wanted:
@@ -71,7 +71,7 @@ def opened(wanted: Sequence[str], mock: servers.Mock) -> Iterator[list[Server]]:
         yield [server for server in found if server.name in wanted]
 
 
-def _names(port: int, places: dict[str, list[int]]) -> Names:
+def names(port: int, places: dict[str, list[int]]) -> Names:
     """The gateway's ids and cursors, once its index knows everybody."""
     until = time.monotonic() + SCAN_SECONDS
     while any(each["status"] != "OK" for each in _ask(port, COMPLETE, {})["contacts"]["sources"]):

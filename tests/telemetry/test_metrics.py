@@ -5,7 +5,7 @@ from hashlib import sha256
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.model.source import Source
-from gateway.telemetry.metrics import MOST_NAMES, OTHER, Metrics
+from gateway.telemetry.metrics import MOST_NAMES, OTHER, Metrics, merged
 from tests.conftest import Build
 from tests.support.world import World
 
@@ -87,3 +87,20 @@ async def test_with_keys_only_an_admin_sees_it(new_world: Build) -> None:
     assert (await world.client.get("/metrics")).status_code == 401
     assert (await world.client.get("/metrics", headers={"X-Api-Key": "read"})).status_code == 403
     assert await samples(world, authorization="Bearer admin")
+
+
+def test_the_metrics_of_several_workers_are_one_text_that_tells_them_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.request(operation="{odd", kind="query", outcome="ok", code="", seconds=0.1)
+    other.request(operation="", kind="query", outcome="ok", code="", seconds=0.1)
+    other.limit("depth")
+    text = merged({1: one.text(), 2: other.text()}).decode()
+    assert text.count("# TYPE gateway_requests_total counter\n") == 1
+    families = list(text_string_to_metric_families(text))
+    assert len({family.name for family in families}) == len(families)
+    requests = next(family for family in families if family.name == "gateway_requests")
+    assert [sample.labels["worker"] for sample in requests.samples] == ["1", "2"]
+    assert requests.samples[0].labels["operation"] == "{odd"
+    assert all("worker" in sample.labels for family in families for sample in family.samples)
+    (refused,) = (family for family in families if family.name == "gateway_limit_refusals")
+    assert [(sample.labels["worker"], sample.value) for sample in refused.samples] == [("2", 1.0)]
