@@ -66,6 +66,7 @@ from gateway.server.middleware import (
     Straight,
 )
 from gateway.server.operations import Operations
+from gateway.server.patience import Patience
 from gateway.server.persisted import Persisted, Watch
 from gateway.server.problems import Refusal, answer, told
 from gateway.server.refusals import Refusals
@@ -176,7 +177,12 @@ class Gateway:
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
         of_one = config.fair.share if config.several_callers else 1.0
-        self.admission = Admission(most=config.operations, most_followers=config.subscriptions, of_one=of_one)
+        self.admission = Admission(
+            most=config.operations,
+            most_followers=config.subscriptions,
+            of_one=of_one,
+            patience=Patience(config.deadline_seconds),
+        )
         self.accounts = Accounts(
             config,
             Parts(

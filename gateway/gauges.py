@@ -112,6 +112,9 @@ def _of_itself(gateway: Watched) -> Iterator[Gauge]:
     )
     yield one("gateway_tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
     yield one("gateway_operations_under_way", "Operations under way.", lambda: admission.under_way)
+    yield one(
+        "gateway_operations_waiting", "Operations that wait for their turn.", lambda: len(admission.line)
+    )
     yield one("gateway_subscriptions", "Subscriptions that are followed now.", lambda: admission.followers)
     yield one("gateway_operations_limit", "Operations taken at once at most, now.", lambda: admission.limit)
 

@@ -313,7 +313,8 @@ OWN: Final = (
         "GATEWAY_CONCURRENCY",
         setting.count,
         "1000",
-        "Operations carried out at once; fewer when the event loop is late. More get 503 and `Retry-After`.",
+        "Operations carried out at once; fewer when the event loop is late. As many more wait, if they get a "
+        "place within seconds; the rest gets 503 and `Retry-After`.",
     ),
     Setting(
         "GATEWAY_GRACE_SECONDS",

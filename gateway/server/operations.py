@@ -148,11 +148,19 @@ class Operations:
         return cost
 
     async def carry_out(self, asked: Parameters, caller: Caller, exchange: Exchange) -> Answer | None:
-        """The answer to an operation, where there is room for it; None where it has gone to the stream."""
-        with self.admission.one(caller.who):
+        """The answer to an operation, once there is room for it; None where it has gone to the stream."""
+        who, ours = caller.who, self
+        if not self.admission.enter(who):
+            seconds = exchange.seconds(self.seconds)
+            waited = await while_there(exchange.gone, self.admission.turn(who, seconds))
+            self.voice.metrics.waited(waited)
+            ours = replace(self, seconds=seconds - waited)  # waiting is a part of its time
+        try:
             document = self.documents.of(asked, caller, exchange.id)
             if document.kind(asked.operation) != SUBSCRIPTION:
-                return await self._answer(document, asked, caller, exchange)
+                return await ours._answer(document, asked, caller, exchange)
+        finally:
+            self.admission.leave(who)
         with self.admission.following(caller.who):  # they last, and cost little as long as nothing happens
             return await self._answer(document, asked, caller, exchange)
 

@@ -131,7 +131,7 @@ class Failed(Refusal):
 
 
 class Overloaded(Refusal):
-    """The gateway has as much to do as it can."""
+    """The gateway has more to do than it can in time."""
 
     code = "OVERLOADED"
     status = 503

@@ -24,6 +24,7 @@ GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
 WS_BYTES: Final = 1024 * 1024  # of one message
 BACKLOG: Final = 2_048
+HANDLES: Final = 16  # of a listening socket: uvloop takes one connection for each in a turn of the event loop
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -67,6 +68,13 @@ def listen(host: str, port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     found.bind((host, port))
     return found
+
+
+def handles(found: socket.socket) -> list[socket.socket]:
+    """A listening socket, and more handles of it: new callers and probes would else wait for as many turns of
+    a busy event loop as there are connections before them.
+    """
+    return [found, *(found.dup() for _ in range(HANDLES - 1))]
 
 
 def address(found: socket.socket) -> str:
@@ -135,7 +143,7 @@ async def _run(
 
     _heed(Course(end, end_now, hang_up), stop.is_set, led)
     tasks = [
-        asyncio.create_task(server.serve(sockets=[found]))
+        asyncio.create_task(server.serve(sockets=handles(found)))
         for server, (_, found) in zip(servers, apps, strict=True)
     ]
     stopped = asyncio.create_task(stop.wait())

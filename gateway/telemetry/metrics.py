@@ -71,6 +71,12 @@ class Metrics(Collector):
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._waited_seconds = Histogram(
+            "gateway_operation_wait_seconds",
+            "Time for which an operation waited for its turn; those that began at once are not counted.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         self._calls = Counter(
             "gateway_upstream_calls",
             "Requests sent to sources, by what came of them: a code, or OK.",
@@ -167,6 +173,10 @@ class Metrics(Collector):
         count, lasted = self._of_request(self._name(operation), kind, outcome, code)
         count.inc()
         lasted.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        """An operation has waited for its turn."""
+        self._waited_seconds.observe(seconds)
 
     def limit(self, limit: str) -> None:
         """A request has met a bound."""

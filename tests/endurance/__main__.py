@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.server.patience import LONGEST, SHORT, SPELL
 from tests.benchmarks.servers import cpu_seconds, emulators, gateway, post
 from tests.endurance.caller import Connections, Notes, closed, ms, request, steady
 
@@ -133,20 +134,26 @@ def _status(port: int) -> str:
 def overload(_: int) -> Iterator[str]:
     """What callers meet when they ask for twice of what one core can do."""
     yield "\n## Overload\n"
-    yield "20 contacts of all three sources, uncached. First 16 callers at once for the capacity, then twice"
-    yield "that rate for 20 seconds, whatever is answered; then an ordinary load again.\n"
+    yield "20 contacts of all three sources, uncached. First 512 callers at once, and 16 for the capacity,"
+    yield "each with its next request when the last is answered; then twice that rate, whatever is answered;"
+    yield f"then an ordinary load again. A crowd waits for its turn, {LONGEST:.0f} s at most. Where the line"
+    yield f"is too long again and again, it is kept to {SHORT} s for {SPELL:.0f} s; what has no room there is"
+    yield "refused at once.\n"
     yield "| | offered/s | answered/s | p50 ms | p99 ms | refused | p50 ms then | p95 ms | p99 ms | MB |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     with emulators() as addresses, gateway(addresses) as (port, pid):
         sent = request(port, body(LIST), FRESH)
         asyncio.run(closed(port, lambda _: sent, 200, 16))
-        started = time.perf_counter()
-        notes = asyncio.run(closed(port, lambda _: sent, 1_000, 16))
-        rate = 1_000 / (time.perf_counter() - started)
-        yield _row("capacity, 16 callers", None, notes, time.perf_counter() - started, pid)
+        for name, count, callers in (("512 callers", 2_000, 512), ("capacity, 16 callers", 1_000, 16)):
+            started = time.perf_counter()
+            notes = asyncio.run(closed(port, lambda _: sent, count, callers))
+            took = time.perf_counter() - started
+            yield _row(name, None, notes, took, pid)
+        rate = count / took
         for name, share, seconds in (
             ("a quarter of it", 0.25, 10),
-            ("twice of it", 2.0, 20),
+            ("twice of it, 15 s", 2.0, 15),
+            ("twice of it, 15 s more", 2.0, 15),
             ("a quarter again, at once", 0.25, 2),
             ("a quarter, 2 s later", 0.25, 10),
         ):

@@ -438,33 +438,47 @@ async def test_while_redis_is_away_each_replica_counts_its_part(
 # What is carried out at once.
 
 
-def test_one_caller_gets_its_part_of_the_places_and_others_get_the_rest() -> None:
-    admission = Admission(most=100, of_one=0.75)
-    with ExitStack() as held:
-        for _ in range(75):
-            held.enter_context(admission.one("ada"))
+def taken(admission: Admission, who: str, times: int) -> int:
+    """How many places a caller gets."""
+    return sum(admission.enter(who) for _ in range(times))
+
+
+async def test_one_caller_gets_its_part_of_the_places_and_of_the_line_and_others_get_the_rest() -> None:
+    admission = Admission(most=40, of_one=0.75)
+    assert (taken(admission, "ada", 40), taken(admission, "bob", 40)) == (30, 10)
+    for who, part in (("ada", 30), ("bob", 10)):
+        for _ in range(part):
+            admission.join(who, 30.0, 0.0, asyncio.Future())
         with pytest.raises(Overloaded) as refused:
-            admission.one("ada").__enter__()
-        assert "of yours" in refused.value.message
-        for _ in range(25):
-            held.enter_context(admission.one("bob"))
-        with pytest.raises(Overloaded):
-            admission.one("bob").__enter__()
-    assert (admission.under_way, admission.refused, admission._held) == (0, 2, {})
+            admission.join(who, 30.0, 0.0, asyncio.Future())
+        assert ("of yours" in refused.value.message) == (who == "ada")
+    assert (len(admission.line), admission.refused) == (40, 2)
+
+
+async def test_who_has_its_part_waits_and_keeps_nobody_else_from_a_place() -> None:
+    admission = Admission(most=4, of_one=0.5)
+    assert taken(admission, "ada", 4) == 2
+    waiter = admission.join("ada", 30.0, 0.0, asyncio.Future())
+    assert taken(admission, "bob", 4) == 2
+    admission.leave("bob")
+    assert not waiter.called.done()
+    admission.leave("ada")
+    assert waiter.called.result()
+    assert admission.under_way == 3
 
 
 def test_a_place_that_comes_free_is_the_callers_again() -> None:
     admission = Admission(most=4, of_one=0.5)
     for _ in range(10):
-        with admission.one("ada"), admission.one("ada"), pytest.raises(Overloaded):
-            admission.one("ada").__enter__()
+        assert taken(admission, "ada", 3) == 2
+        admission.leave("ada")
+        admission.leave("ada")
+    assert (admission.under_way, admission._held) == (0, {})
 
 
 @pytest.mark.parametrize(("most", "of_one"), [(1, 0.1), (1, 0.9), (2, 0.01), (7, 0.1)])
 def test_however_small_its_part_a_caller_gets_one_place(most: int, of_one: float) -> None:
-    admission = Admission(most=most, of_one=of_one)
-    with admission.one("ada"), pytest.raises(Overloaded):
-        admission.one("ada").__enter__()
+    assert taken(Admission(most=most, of_one=of_one), "ada", 2) == 1
 
 
 def test_one_caller_gets_its_part_of_the_uploads_and_others_get_the_rest() -> None:
@@ -483,31 +497,29 @@ def test_one_caller_gets_its_part_of_the_uploads_and_others_get_the_rest() -> No
 
 
 def test_the_only_caller_gets_all_places() -> None:
-    admission = Admission(most=50)
-    with ExitStack() as held:
-        for _ in range(50):
-            held.enter_context(admission.one("ada"))
+    assert taken(Admission(most=30), "ada", 40) == 30
 
 
 @pytest.mark.parametrize(
-    ("keys", "taken"), [(TWO_KEYS, 3), (entry("ada"), 4), (f"{entry('ada')};{entry('ada', key='a2')}", 4)]
+    ("keys", "places"), [(TWO_KEYS, 3), (entry("ada"), 4), (f"{entry('ada')};{entry('ada', key='a2')}", 4)]
 )
-async def test_slow_requests_of_one_caller_leave_room_for_another(two: Two, keys: str, taken: int) -> None:
+async def test_slow_requests_of_one_caller_leave_room_for_another(two: Two, keys: str, places: int) -> None:
+    """As many of its requests wait as are under way; the rest is refused."""
     world = two(GATEWAY_API_KEYS=keys, GATEWAY_CONCURRENCY="4")
     hold = asyncio.Event()
     board = world.boards[Source.PACKAGEX]
     board.sleep = lambda _: hold.wait()
     board.fail(latency=1.0)
-    asked = [asyncio.create_task(as_ada(world, ONE)) for _ in range(8)]
-    await until(lambda: sum(task.done() for task in asked) == 8 - taken)
+    asked = [asyncio.create_task(as_ada(world, ONE)) for _ in range(12)]
+    await until(lambda: sum(task.done() for task in asked) == 12 - 2 * places)
     refused = [task.result() for task in asked if task.done()]
     assert {(answer.status, *answer.codes) for answer in refused} == {(503, "OVERLOADED")}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
-    assert world.gateway.admission.under_way == taken
+    assert world.gateway.admission.under_way == len(world.gateway.admission.line) == places
     if keys == TWO_KEYS:
         assert (await as_bob(world)).status == 200
     hold.set()
-    assert {(await task).status for task in asked} == {200, 503}
+    assert [(await task).status for task in asked].count(200) == 2 * places
 
 
 # The rate limit of a source.

@@ -13,6 +13,7 @@ from gateway.config import BadSetting
 from gateway.model.source import Source
 from tests.conftest import Build
 from tests.support.houses import entry
+from tests.support.waiting import until
 from tests.support.world import World
 
 FULL, READER, WRITER, LIMITED, OTHER = "key-full", "key-reader", "key-writer", "key-limited", "key-other"
@@ -264,10 +265,15 @@ async def test_dos_prevention_server_side_batching_and_caching(new_world: Build)
 
 
 async def test_dos_prevention_system_resource_management(new_world: Build) -> None:
-    """More than is allowed at once is refused at once, with the time to come back. See test_admission.py."""
+    """More than may wait is refused at once, with the time to come back. See test_admission.py."""
     world = new_world(GATEWAY_CONCURRENCY="1")
-    with world.gateway.admission.one():
-        answer = await world.ask("{ __typename }")
+    admission = world.gateway.admission
+    assert admission.enter("somebody")
+    waiting = asyncio.create_task(world.ask("{ __typename }"))
+    await until(lambda: len(admission.line))
+    answer = await world.ask("{ __typename }")
+    admission.leave("somebody")
+    assert (await waiting).status == 200
     assert (answer.status, answer.codes) == (503, ["OVERLOADED"])
     assert int(answer.headers["retry-after"]) >= 1
     assert (await world.ask("{ __typename }")).status == 200

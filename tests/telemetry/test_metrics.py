@@ -5,6 +5,7 @@ from hashlib import sha256
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.model.source import Source
+from gateway.server.admission import FEWEST
 from gateway.telemetry.metrics import MOST_NAMES, OTHER, Metrics, merged
 from tests.conftest import Build
 from tests.support.world import World
@@ -67,7 +68,8 @@ async def test_the_index_and_the_process_are_measured(world: World) -> None:
         where = {"account": "default", "source": source.value}
         assert found[key("gateway_index_age_seconds", **where)] >= 0
         assert found[key("gateway_index_contacts", **where)] > 0
-    assert found[key("gateway_operations_limit")] == 1000
+    assert found[key("gateway_operations_limit")] == FEWEST
+    assert found[key("gateway_operations_waiting")] == 0
     assert found[key("gateway_event_loop_lag_seconds")] >= 0
     assert found[key("process_resident_memory_bytes")] > 0
 
