@@ -1,6 +1,6 @@
 """Operations that are carried out by functions made for them, instead of field by field.
 
-Three steps, a file each:
+Three steps, a file each (and `arguments.py` for what fields are called with):
 
 1. `plan.py` collects the fields of an operation, as graphql-core does, once for each document (and for each
    outcome of `@skip` and `@include`): a tree of what is selected of which type.

@@ -32,6 +32,8 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
+from gateway.engine.compiled.arguments import Part, reader
+
 META: Final = frozenset({"__schema", "__type"})
 TYPE_NAME: Final = "__typename"
 EXACT: Final[Mapping[str, type]] = {
@@ -52,7 +54,7 @@ class NotCompiled(Exception):
 class Field:
     """A selected field. `key` is its name in the answer; `below` what is selected of each type it may be.
 
-    `details` are its nodes as graphql-core wants them; `varies`: its arguments depend on variables.
+    `details` are its nodes as graphql-core wants them; `reads` makes its arguments, where that is easy.
     """
 
     key: str
@@ -63,10 +65,12 @@ class Field:
     below: dict[str, "Selection"]
     nodes: list[FieldNode] = field(init=False)
     required: bool = field(init=False)
+    reads: Part | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.nodes = [each.node for each in self.details]
         self.required = isinstance(self.definition.type, GraphQLNonNull)
+        self.reads = reader(self.definition, self.nodes[0]) if self.called else None
 
     @property
     def type(self) -> GraphQLOutputType:

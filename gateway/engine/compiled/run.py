@@ -261,11 +261,21 @@ class Run:
     def _arguments_of(self, held: Field) -> dict[str, Any]:
         found = self._arguments.get(id(held))
         if found is None:
-            executor = self.executor
-            found = self._arguments[id(held)] = get_argument_values(
-                held.definition, held.nodes[0], executor.variable_values, None, executor.hide_suggestions
-            )
+            found = self._arguments[id(held)] = self._read(held)
         return found
+
+    def _read(self, held: Field) -> dict[str, Any]:
+        executor = self.executor
+        if held.reads is not None:
+            try:
+                found: dict[str, Any] = held.reads(executor.variable_values.coerced)
+            except KeyError:
+                pass
+            else:
+                return found
+        return get_argument_values(
+            held.definition, held.nodes[0], executor.variable_values, None, executor.hide_suggestions
+        )
 
 
 class _NullRoot(Exception):
