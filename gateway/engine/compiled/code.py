@@ -18,6 +18,7 @@ from graphql import (
 from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, NotCompiled, Selection
 
 MOST_LINES: Final = 20_000
+JSON_KINDS: Final = frozenset({str, int, float, bool, dict, list})
 
 
 class Odd(Exception):
@@ -87,7 +88,7 @@ class _Writer:
         if isinstance(type_, GraphQLEnumType):
             return self._enum(type_, of, coerce)
         if type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything
-            return f"(y if (y := {of}) is not None else odd())"
+            return f"(y if type(y := {of}) in {self.name('json', JSON_KINDS)} else {coerce}(y))"
         return f"{coerce}({of})"
 
     def _enum(self, type_: GraphQLEnumType, of: str, coerce: str) -> str:
@@ -187,11 +188,11 @@ class _Writer:
 
 
 def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
-    """Coerces a value; what cannot be, or is null, is odd."""
+    """Coerces a value; what cannot be, is null, or is an error in place of a value, is odd."""
     coerce_output_value = type_.coerce_output_value
 
     def coerce(value: Any) -> Any:
-        if value is None:
+        if value is None or value is Undefined or isinstance(value, Exception):
             raise ODD
         try:
             found = coerce_output_value(value)

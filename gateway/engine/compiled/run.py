@@ -36,7 +36,7 @@ def compiled(root: Selection) -> Compiled:
 
 
 class _Slot(NamedTuple):
-    """Where the result of a field goes: `into[at]`. `finish` None: it is completed already."""
+    """Where the result of a field goes: `into[at]`. `finish` None: graphql-core completes it, as `type`."""
 
     held: Field
     info: GraphQLResolveInfo[Any]
@@ -44,6 +44,7 @@ class _Slot(NamedTuple):
     at: Any
     path: Path
     finish: Finish | None
+    type: Any = None
 
 
 @dataclass(slots=True, eq=False)
@@ -147,7 +148,7 @@ class Run:
             self._spoilt(slot, type_, error)
             return
         if hasattr(found, "__await__"):
-            self._wait(found, slot._replace(finish=None))
+            self._wait(found, slot._replace(finish=None, type=type_))
         else:
             slot.into[slot.at] = found
 
@@ -210,7 +211,7 @@ class Run:
                 slot.into[slot.at] = future.result()
             elif isinstance(error, Exception):
                 if slot.finish is None:
-                    self._spoilt(slot, slot.held.type, error)
+                    self._spoilt(slot, slot.type, error)
                 else:
                     self._failed(slot, error)
             else:
