@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.identity.rules import EMAIL, Rules
+from gateway.index.people import EVERYTHING
 from gateway.index.rows import Row, row_of
-from gateway.index.store import EVERYTHING, SqliteStore
+from gateway.index.store import SqliteStore
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.source import Source
 from gateway.upstreams.people import Person, Population, System
