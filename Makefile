@@ -9,7 +9,7 @@ EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 STRANGERS := $(VENV)-clients/.done
 
-.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled nightly benchmark profile endurance faults attack quality vulnerabilities lock clean
+.PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled nightly benchmark growth startup profile endurance faults attack quality vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
 	@$(BIN)/gateway sandbox
@@ -79,6 +79,14 @@ packages:
 # Against servers on graphql-yoga and on plain ariadne, on a machine that has nothing else to do: six minutes.
 benchmark: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+# How cost grows with pages, joins, contacts in the index and connections: six minutes.
+growth: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks.growth --write docs/performance.md
+
+# From the start of a process to its first answer.
+startup: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks.startup --write docs/performance.md
 
 # Flame graphs of the gateway at work. Looks into another process, for which most systems want root.
 profile: $(VENV)/.test $(VENV)-profile/.done

@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -52,16 +52,13 @@ class Server:
 
 
 @contextmanager
-def opened(wanted: Sequence[str], mock: servers.Mock) -> Iterator[list[Server]]:
+def opened(
+    wanted: Sequence[str], mock: servers.Mock, settings: Mapping[str, str] | None = None
+) -> Iterator[list[Server]]:
     """The servers by name, all running at once. The gateway always comes first, as it knows the contacts."""
     with ExitStack() as stack:
-        hashed = hashlib.sha256(KEY.encode()).hexdigest()
-        settings = {
-            **{name: mock.addresses[name] for name in ("SAMESPACE_URL", "PACKAGEX_URL", "SMART_SENDER_URL")},
-            "GATEWAY_DATA_DIR": stack.enter_context(tempfile.TemporaryDirectory()),
-            "GATEWAY_API_KEYS": f"benchmark:{hashed}:read,write",
-        }
-        port, pid = stack.enter_context(servers.gateway(settings, servers.SERVER_CORE))
+        port, pid = stack.enter_context(gateway({**mock.addresses, **(settings or {})}))
+        wait_for_index(port)
         ours = Server("gateway", port, pid, names(port, mock.places), {"x-api-key": KEY}, keeps=True)
         found = [ours]
         for name, start in (("yoga", servers.yoga), ("ariadne", servers.plain_ariadne)):
@@ -71,19 +68,33 @@ def opened(wanted: Sequence[str], mock: servers.Mock) -> Iterator[list[Server]]:
         yield [server for server in found if server.name in wanted]
 
 
-def names(port: int, places: dict[str, list[int]]) -> Names:
-    """The gateway's ids and cursors, once its index knows everybody."""
-    until = time.monotonic() + SCAN_SECONDS
-    while any(each["status"] != "OK" for each in _ask(port, COMPLETE, {})["contacts"]["sources"]):
+@contextmanager
+def gateway(settings: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    """The gateway as it is compared: with a key, and its store on disk; its port and process id."""
+    hashed = hashlib.sha256(KEY.encode()).hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"GATEWAY_DATA_DIR": folder, "GATEWAY_API_KEYS": f"benchmark:{hashed}:read,write"}
+        with servers.gateway({**own, **settings}, servers.SERVER_CORE) as found:
+            yield found
+
+
+def wait_for_index(port: int, seconds: float = SCAN_SECONDS) -> None:
+    """Wait until the index of a gateway knows everybody."""
+    until = time.monotonic() + seconds
+    while any(each["status"] != "OK" for each in ask(port, COMPLETE, {})["contacts"]["sources"]):
         assert time.monotonic() < until, "the index is not complete"
         time.sleep(0.2)
+
+
+def names(port: int, places: Mapping[str, list[int]]) -> Names:
+    """The gateway's ids and cursors."""
     return Names(
         {source: _ids(port, source) for source in SOURCES},
         {name: _cursors(port, query, source, offsets) for name, query, source, offsets in _lists(places)},
     )
 
 
-def _others(ours: Names, places: dict[str, list[int]]) -> Names:
+def _others(ours: Names, places: Mapping[str, list[int]]) -> Names:
     """What the other servers call the same: ids of the sources, and offsets."""
     return Names(
         {
@@ -94,7 +105,7 @@ def _others(ours: Names, places: dict[str, list[int]]) -> Names:
     )
 
 
-def _lists(places: dict[str, list[int]]) -> list[tuple[str, str, str | None, list[int]]]:
+def _lists(places: Mapping[str, list[int]]) -> list[tuple[str, str, str | None, list[int]]]:
     """Name, query, source and offsets of every list that jobs take pages of."""
     return [
         *((source, CONTACTS, source, places["people"]) for source in SOURCES),
@@ -128,10 +139,11 @@ def _cursors(port: int, query: str, source: str | None, offsets: list[int]) -> l
 
 def _page(port: int, query: str, source: str | None, first: int, after: str | None) -> Any:
     variables = {"first": first, "after": after, **({"sources": [source]} if source else {})}
-    return _ask(port, query, variables)["page"]
+    return ask(port, query, variables)["page"]
 
 
-def _ask(port: int, query: str, variables: dict[str, Any]) -> Any:
+def ask(port: int, query: str, variables: dict[str, Any]) -> Any:
+    """The data that a gateway answers."""
     answer = servers.post(port, query, variables, {"x-api-key": KEY})
     assert not answer.get("errors"), answer["errors"]
     return answer["data"]

@@ -35,6 +35,7 @@ class Ran:
 
     took: float = 0.0
     seconds: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)  # of those, what was answered properly
     failures: int = 0
     failure: bytes = b""  # the errors of one of them
     last: bytes = b""
@@ -104,11 +105,14 @@ class Connection(asyncio.Protocol):
     def answered(self) -> None:
         answer, ran = self.held, self.work.ran
         self.held, self.whole = b"", 0
-        ran.seconds.append(time.perf_counter() - self.started)
+        took = time.perf_counter() - self.started
+        ran.seconds.append(took)
         ran.last = answer
         if not answer.startswith(OK) or ERRORS in answer:
             ran.failures += 1
             ran.failure = ran.failure or answer[max(0, answer.find(ERRORS)) :][:SHOWN]
+        else:
+            ran.served.append(took)
         if self.work.over():
             self.transport.close()
         else:

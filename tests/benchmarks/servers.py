@@ -89,9 +89,10 @@ def mock(people: int, pages: int) -> Iterator[Mock]:
 
 
 @contextmanager
-def emulators() -> Iterator[dict[str, str]]:
+def emulators(people: int = 240) -> Iterator[dict[str, str]]:
     """The emulators, without rate limits; their addresses."""
-    with _process([*GATEWAY, "sandbox", "--upstreams-only"], {}, None, stdout=subprocess.PIPE) as process:
+    command = [*GATEWAY, "sandbox", "--upstreams-only", "--contacts", str(people)]
+    with _process(command, {}, None, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         addresses = dict(process.stdout.readline().strip().split("=", 1) for _ in range(3))
         wait_for(addresses["SMART_SENDER_URL"].removesuffix("/v1") + "/_emulator/calls")
@@ -100,11 +101,9 @@ def emulators() -> Iterator[dict[str, str]]:
         yield addresses
 
 
-@contextmanager
-def gateway(settings: Mapping[str, str], cores: set[int] | None = None) -> Iterator[tuple[int, int]]:
-    """The gateway with its default settings, but no limit of rates; its port and process id."""
-    port = free_port()
-    held = {
+def settings_on(port: int) -> dict[str, str]:
+    """The variables of a gateway that listens there, without limits of rates."""
+    return {
         "SAMESPACE_API_KEY": "benchmark",
         "PACKAGEX_API_KEY": "benchmark",
         "SMART_SENDER_TOKEN": "benchmark",
@@ -114,8 +113,14 @@ def gateway(settings: Mapping[str, str], cores: set[int] | None = None) -> Itera
         "GATEWAY_PORT": str(port),
         "GATEWAY_DATA_DIR": ":memory:",
         "GATEWAY_INDEX_MAX_AGE_SECONDS": "86400",
-        **settings,
     }
+
+
+@contextmanager
+def gateway(settings: Mapping[str, str], cores: set[int] | None = None) -> Iterator[tuple[int, int]]:
+    """The gateway with its default settings, but no limit of rates; its port and process id."""
+    port = free_port()
+    held = {**settings_on(port), **settings}
     with _process([*GATEWAY, "serve"], held, cores) as process:
         wait_for(f"http://127.0.0.1:{port}/readyz")
         yield port, process.pid
