@@ -92,9 +92,9 @@ def main() -> int:
                 (TWO, {**shared, "GATEWAY_WORKERS": "2"}),
             )
         }
-        names, *_ = [
-            comparison.names(row.port, mock.places) for row in rows.values()
-        ]  # all have been scanned
+        for row in rows.values():
+            comparison.wait_for_index(row.port)
+        names, *_ = [comparison.names(row.port, mock.places) for row in rows.values()]
         for job in ASKED:
             measure(runner, rows, job, names)
             print(f"\n{job.number}: {job.title}\n")
