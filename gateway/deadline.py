@@ -48,6 +48,34 @@ class within:  # noqa: N801 - a context manager, without the cost of a generator
         _deadline.reset(self._token)
 
 
+class limit:  # noqa: N801 - a context manager
+    """Let the work inside take so many seconds; TimeoutError after that.
+
+    `asyncio.timeout` for what happens many times in a request: the same, at half of its cost.
+    """
+
+    __slots__ = ("_before", "_late", "_seconds", "_task", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("there is no task to be stopped")
+        self._task, self._before, self._late = task, task.cancelling(), False
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._seconds), self._stop)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._timer.cancel()
+        if self._late and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _stop(self) -> None:
+        self._late = True
+        self._task.cancel()
+
+
 def current() -> Deadline | None:
     """The deadline of the work at hand, if it has one."""
     return _deadline.get()

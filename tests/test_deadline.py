@@ -70,3 +70,51 @@ async def test_background_work_without_an_end_has_all_the_time() -> None:
             assert (step.background, step.left()) == (True, 120)
     with deadline.within(5) as given:
         assert not given.background
+
+
+@jumping
+async def test_what_takes_longer_than_its_limit_is_stopped() -> None:
+    with pytest.raises(TimeoutError), deadline.limit(3):
+        await asyncio.sleep(5)
+    assert asyncio.get_running_loop().time() == 3
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+@jumping
+async def test_what_keeps_to_its_limit_goes_on() -> None:
+    with deadline.limit(3):
+        await asyncio.sleep(2)
+    await asyncio.sleep(5)
+
+
+@jumping
+async def test_the_nearer_of_two_limits_counts_and_only_for_what_is_inside() -> None:
+    with deadline.limit(9):
+        with pytest.raises(TimeoutError), deadline.limit(3):
+            await asyncio.sleep(5)
+        await asyncio.sleep(2)
+    with pytest.raises(TimeoutError), deadline.limit(3), deadline.limit(9):
+        await asyncio.sleep(5)
+
+
+@jumping
+async def test_whoever_is_cancelled_by_somebody_else_is_cancelled() -> None:
+    async def work() -> None:
+        with deadline.limit(3):
+            await asyncio.sleep(5)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@jumping
+async def test_what_is_raised_inside_goes_through() -> None:
+    with pytest.raises(KeyError), deadline.limit(3):
+        raise KeyError
+    with pytest.raises(TimeoutError), deadline.limit(0):
+        await asyncio.sleep(1)

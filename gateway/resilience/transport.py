@@ -311,7 +311,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         error: GatewayError | None = None
         ended = False  # else nobody waits any more
         try:
-            async with asyncio.timeout(seconds):
+            with deadline.limit(seconds):
                 response = await self._exchange(call)
             ended = True
         except TimeoutError:

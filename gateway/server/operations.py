@@ -283,14 +283,13 @@ class _Run:
         incremental = incremental and not self.exchange.strict  # who wants all as errors wants it as a whole
         parts: Parts | None = None
         try:
-            with self._within() as seconds:
-                async with asyncio.timeout(seconds):
-                    start = executor.run_in_parts if incremental else executor.run
-                    result = await start(self.document, self._call)
-                    if isinstance(result, Parts):
-                        parts = result
-                        await self._send(parts, cast("Stream", stream))
-                        return None
+            with self._within() as seconds, deadline.limit(seconds):
+                start = executor.run_in_parts if incremental else executor.run
+                result = await start(self.document, self._call)
+                if isinstance(result, Parts):
+                    parts = result
+                    await self._send(parts, cast("Stream", stream))
+                    return None
         except asyncio.CancelledError:
             self.context.asked.abandon()
             raise
@@ -341,10 +340,9 @@ class _Run:
         if exchange.expected is not None:
             await operations.fairness.charge(asked.caller, exchange.expected.points)
         try:
-            with self._within() as seconds, freshness.allowed(exchange.max_age):
-                async with asyncio.timeout(seconds):
-                    found = execute()
-                    result = await found if isawaitable(found) else found
+            with self._within() as seconds, freshness.allowed(exchange.max_age), deadline.limit(seconds):
+                found = execute()
+                result = await found if isawaitable(found) else found
         except TimeoutError:
             asked.abandon()
             return exchange.body([self._late()], data=None)

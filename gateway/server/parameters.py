@@ -1,6 +1,5 @@
 """A GraphQL request out of an HTTP request: its parameters, checked for their form."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
+from gateway import deadline
 from gateway.allowances import Intake
 from gateway.server.problems import NotJson, PayloadTooLarge, TooDeep, TooSlow, UnsupportedMediaType
 
@@ -70,7 +70,7 @@ async def body(request: Request, intake: Intake) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(intake.body_seconds):
+        with deadline.limit(intake.body_seconds):
             more = True
             while more:
                 message = await request.receive()
