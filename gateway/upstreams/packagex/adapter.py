@@ -48,6 +48,7 @@ from gateway.upstreams import checks, tolerant
 from gateway.upstreams.packagex import importing, mapping
 from gateway.upstreams.packagex.client import Client, Kind
 from gateway.upstreams.packagex.records import ContactRecord
+from gateway.upstreams.several import all_of
 
 PAGE: Final = 100  # the ceiling while searching; taken as the ceiling elsewhere too (packagex.md, Pagination)
 SHORTEST_TERM: Final = 2
@@ -427,11 +428,9 @@ class PackageX(Upstream):
         if search is not None and not (search := _terms(search)):
             raise CapabilityUnsupported(self.source, "PackageX searches for terms of two characters or more.")
         reads = pages(offset, count, PAGE)
-        answers = await asyncio.gather(
-            *(
-                self.client.list_contacts(read.page, read.size, kind=kind, search=search, child=child)
-                for read in reads
-            )
+        answers = await all_of(
+            self.client.list_contacts(read.page, read.size, kind=kind, search=search, child=child)
+            for read in reads
         )
         records: list[ContactRecord] = []
         more = False

@@ -1,6 +1,5 @@
 """Answers the gateway's questions with what Samespace offers."""
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -28,6 +27,7 @@ from gateway.upstreams import checks, tolerant
 from gateway.upstreams.samespace import importing, mapping
 from gateway.upstreams.samespace.client import CONTACTS_MODULE, Client
 from gateway.upstreams.samespace.records import Report
+from gateway.upstreams.several import all_of
 from gateway.upstreams.spreadsheet import csv_bytes
 
 PAGE: Final = 50  # the only size shown; no cap is known (samespace.md, Transport)
@@ -138,7 +138,7 @@ class Samespace(Upstream):
         for start in range(offset, offset + count, PAGE):
             wanted = min(PAGE, offset + count - start)
             reads.append(self.client.get_contacts(module, start, min(wanted + 1, PAGE)))
-        records, short = _joined(await asyncio.gather(*reads), count)
+        records, short = _joined(await all_of(reads), count)
         as_of = self._now()
         more = len(records) > count or not short
         return Slice([self.contact_of(record, as_of, module or "") for record in records[:count]], more)
@@ -153,7 +153,7 @@ class Samespace(Upstream):
         for key in keys:
             modules.setdefault(key.module, []).append(key)
         found: Found[ContactKey, Contact] = {}
-        for batch in await asyncio.gather(*(self._filtered(*item) for item in modules.items())):
+        for batch in await all_of(self._filtered(*item) for item in modules.items()):
             found.update(batch)
         return found
 
@@ -161,11 +161,9 @@ class Samespace(Upstream):
         wanted = {key.id: key for key in keys}
         named = sorted(wanted)
         try:
-            pages = await asyncio.gather(
-                *(
-                    self.client.get_contacts(module or None, 0, PAGE, ids=named[start : start + PAGE])
-                    for start in range(0, len(named), PAGE)
-                )
+            pages = await all_of(
+                self.client.get_contacts(module or None, 0, PAGE, ids=named[start : start + PAGE])
+                for start in range(0, len(named), PAGE)
             )
         except GatewayError as error:
             return dict.fromkeys(keys, error)
@@ -209,7 +207,7 @@ class Samespace(Upstream):
         for start in range(offset, offset + count, PAGE):
             wanted = min(PAGE, offset + count - start)
             reads.append(self.client.get_properties(module, start, min(wanted + 1, PAGE)))
-        found, short = _joined(await asyncio.gather(*reads), count)
+        found, short = _joined(await all_of(reads), count)
         more = len(found) > count or not short
         items = [
             mapping.definition(record, account=self.account, module=module or "") for record in found[:count]

@@ -1,6 +1,5 @@
 """Answers the gateway's questions with what Smart Sender offers."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -33,6 +32,7 @@ from gateway.model.writing import (
 )
 from gateway.ports import Ability, Definitions, Found, Traits, Upstream, Written
 from gateway.upstreams import checks, tolerant
+from gateway.upstreams.several import all_of
 from gateway.upstreams.smartsender import mapping
 from gateway.upstreams.smartsender.client import Client
 from gateway.upstreams.smartsender.records import Page
@@ -435,7 +435,7 @@ def _without_deletion(why: str) -> Traits:
 async def _slice(read: Callable[[int, int], Awaitable[Page[R]]], offset: int, count: int) -> Slice[R]:
     """A stretch of a list that comes in pages; the pages it lies on are read at once."""
     reads = pages(offset, count, PAGE)
-    answers = await asyncio.gather(*(read(each.page, each.size) for each in reads))
+    answers = await all_of(read(each.page, each.size) for each in reads)
     items: list[R] = []
     more = False
     for each, answer in zip(reads, answers, strict=True):
@@ -473,5 +473,5 @@ async def _each(
         except GatewayError as error:
             return error
 
-    found = await asyncio.gather(*(one(key) for key in keys))
+    found = await all_of(one(key) for key in keys)
     return {key: each for key, each in zip(keys, found, strict=True) if each is not None}
