@@ -3,12 +3,15 @@
 One odd value must not cost a page, and must not reach a caller under a name that promises another type. Pure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import UpstreamBadResponse
 
+USUAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3})?Z?", re.ASCII)  # in UTC
+LONG = 21  # signs, from which on there are milliseconds
 LARGEST_SECONDS = 100_000_000_000  # epoch stamps above this are milliseconds (year 5138 in seconds)
 
 
@@ -58,6 +61,8 @@ def moment(value: Any) -> str | None:
     try:
         if isinstance(value, str) and not value.isdecimal():
             found = datetime.fromisoformat(value)
+            if USUAL.fullmatch(value) and (found.microsecond or len(value) < LONG):  # all others take longer
+                return f"{value[:10]}T{value[11:].removesuffix('Z')}Z"
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
         elif isinstance(value, bool) or value is None:
             return None
@@ -65,7 +70,8 @@ def moment(value: Any) -> str | None:
             stamp = float(value)
             found = datetime.fromtimestamp(stamp / 1000 if stamp > LARGEST_SECONDS else stamp, UTC)
         precision = "milliseconds" if found.microsecond else "seconds"
-        return found.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+        found = found if found.tzinfo is UTC else found.astimezone(UTC)
+        return found.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
     except (ValueError, OverflowError, OSError, TypeError):
         return None
 

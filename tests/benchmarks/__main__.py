@@ -23,7 +23,7 @@ from tests.benchmarks.measuring import CONNECTIONS, TOO_SLOW, Bench, Figures
 
 PAGES: Final = 40  # more than requests at a time, so that no two of them ask for the same
 WARM_UPS: Final = 2
-PARTS: Final = ("cost", "latency", "connections")
+PARTS: Final = ("cost", "new", "latency", "connections")
 BASE: Final = "yoga"
 LATENCY_JOBS: Final = {"J1": 1.5, "J3a": 4.0}  # milliseconds on top of the sources that are allowed
 DELAY: Final = 20
@@ -48,7 +48,16 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(wrong), file=sys.stderr)
         failed = 0
         if "cost" in asked.parts:
+            print(
+                f"\nCPU of the server for each request, {CONNECTIONS} connections, sources without delay:\n"
+            )
             failed += cost(bench, jobs, asked.rounds, asked.seconds)
+        again = [job for job in jobs if job.fresh]
+        if "new" in asked.parts and again:
+            print("\nThe same where no answer of a source has the bytes of one before it:\n")
+            mock.new_bytes(wanted=True)
+            failed += cost(bench, again, asked.rounds, asked.seconds)
+            mock.new_bytes(wanted=False)
         waiting = [job for job in jobs if job.number in LATENCY_JOBS]
         if "latency" in asked.parts and waiting:
             latency(bench, waiting, asked.rounds)
@@ -86,7 +95,6 @@ def cost(bench: Bench, jobs: Sequence[Job], rounds: int, seconds: float) -> int:
     for _ in range(rounds):
         for job in jobs:
             bench.round(job, figures, seconds)
-    print(f"\nCPU of the server for each request, {CONNECTIONS} connections, sources without delay:\n")
     print("| job | server | CPU ms | x yoga | goal | calls | requests/s | p50 ms | p99 ms |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for job in jobs:

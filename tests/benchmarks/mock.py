@@ -3,7 +3,8 @@
     python -m tests.benchmarks.mock --people 8000
 
 Prints one line of JSON: addresses, and where the pages of some jobs begin. `GET /_mock/calls` counts what was
-asked so far, `PUT /_mock/delay/20` makes every answer take 20 ms.
+asked so far, `PUT /_mock/delay/20` makes every answer take 20 ms, `PUT /_mock/new/1` gives every answer other
+bytes than all before it: space at its end that means nothing.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from tests.benchmarks.recorded import Recorded, prepared
 
 END: Final = b"\r\n\r\n"
 LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+SPACE: Final = {ord("0"): " ", ord("1"): "\n"}
 CONTROL: Final = b"/_mock/"
 PATHS: Final = {"PACKAGEX_URL": "/v1", "SMART_SENDER_URL": "/v1"}
 
@@ -30,12 +32,15 @@ class Mock:
     def __init__(self) -> None:
         self.calls = 0
         self.delay = 0.0
+        self.new = False
         self.at_work: set[asyncio.Task[None]] = set()
 
     def control(self, line: bytes) -> bytes:
         """Answer a request about the mock itself."""
         if b"/delay/" in line:
             self.delay = int(line.split()[1].rpartition(b"/")[2]) / 1000
+        if b"/new/" in line:
+            self.new = line.split()[1].endswith(b"1")
         body = orjson.dumps({"calls": self.calls})
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
@@ -84,10 +89,20 @@ class Connection(asyncio.Protocol):
         self.send(await self.source.answer(key, method, target, body))
 
     def send(self, answer: bytes) -> None:
+        if self.mock.new:
+            answer = other_bytes(answer, self.mock.calls)
         if self.mock.delay:
             self.loop.call_later(self.mock.delay, self.transport.write, answer)
         else:
             self.transport.write(answer)
+
+
+def other_bytes(answer: bytes, number: int) -> bytes:
+    """The same answer with a number behind it, written in space."""
+    end = answer.index(END)
+    head, body = answer[: answer.rindex(b" ", 0, end)], answer[end + 4 :]
+    space = f"{number:032b}".translate(SPACE).encode()
+    return b"%b %d\r\n\r\n%b%b" % (head, len(body) + len(space), body, space)
 
 
 async def serve(people: int, pages: int) -> None:

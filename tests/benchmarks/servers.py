@@ -47,6 +47,10 @@ class Mock:
         """From now on every answer takes so long."""
         self._control("PUT", f"delay/{milliseconds}")
 
+    def new_bytes(self, *, wanted: bool) -> None:
+        """From now on no answer has the bytes of one before it, or all have again."""
+        self._control("PUT", f"new/{int(wanted)}")
+
     def _control(self, method: str, path: str) -> Any:
         url = f"{self.addresses['FILTERED_URL']}/_mock/{path}"
         with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:

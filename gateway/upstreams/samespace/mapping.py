@@ -34,6 +34,7 @@ TYPES: Final[Mapping[str, str]] = {
     "REFERENCE": PropertyType.REFERENCE.value,
     "JSON": PropertyType.JSON.value,
 }
+REACHING: Final = frozenset({PropertyType.EMAIL.value, PropertyType.PHONE.value})
 OTHER: Final = PropertyType.OTHER.value
 # The words that new definitions get. That for choices is in no published sample (samespace.md).
 WORDS: Final[Mapping[str, str]] = {
@@ -75,11 +76,8 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
         value, word = (cell.get("value"), cell.get("type")) if isinstance(cell, dict) else (cell, None)
         type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
         properties.append({"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": module})
-        said = tolerant.text(value)
-        if type_ == "EMAIL" and said:
-            emails.append(said)
-        elif type_ == "PHONE" and said:
-            phones.append(said)
+        if type_ in REACHING and (said := tolerant.text(value)):
+            (emails if type_ == "EMAIL" else phones).append(said)
     first, last = _text(held, FIRST_NAME), _text(held, LAST_NAME)
     email, phone = _text(held, EMAIL), _text(held, PHONE)
     note = _text(held, NOTES)
