@@ -126,7 +126,7 @@ class Answer(httpx.AsyncByteStream):
         """The answer, once its head is there."""
         while not self.headed:
             await self._more()
-        return httpx.Response(self._status, headers=self._headers, stream=self)
+        return Received(self._status, self._headers, self)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -175,6 +175,38 @@ class Answer(httpx.AsyncByteStream):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+class Received(httpx.Response):
+    """An answer as httpx has them, whose list of headers is made where somebody looks for it."""
+
+    def __init__(self, status: int, raw: list[tuple[bytes, bytes]], stream: httpx.AsyncByteStream) -> None:
+        self._raw = raw
+        self._made: httpx.Headers | None = None
+        super().__init__(status, stream=stream)
+        self.by_name: dict[bytes, bytes] = {}
+        for name, value in raw:
+            key = name.lower()
+            before = self.by_name.get(key)
+            self.by_name[key] = value if before is None else before + b", " + value
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """All headers."""
+        if self._made is None:
+            self._made = httpx.Headers(self._raw)
+        return self._made
+
+    @headers.setter
+    def headers(self, _: httpx.Headers) -> None:
+        """Those that `httpx.Response` makes are empty."""
+
+
+def header(response: httpx.Response, name: bytes) -> str:
+    """A header by its name in lower case; the empty text where there is none."""
+    if isinstance(response, Received):
+        return response.by_name.get(name, b"").decode("latin-1")
+    return str(response.headers.get(name.decode(), ""))
 
 
 def _closed(_: Answer) -> None:

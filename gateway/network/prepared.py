@@ -4,13 +4,18 @@ httpx takes an address apart, puts headers into a list and looks through both se
 Almost all of that is the same for every request to one source.
 """
 
+import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import httpx
 
 PORTS: Final = {"http": 80, "https": 443}
+TARGET: Final = re.compile(rb"/[!-~]*")
+NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
+FRAMING: Final = frozenset({"content-length", "transfer-encoding", "upgrade", "expect"})
 NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})  # of which no length is told where there is none
 
 
@@ -83,24 +88,30 @@ class Prepared(httpx.Request):
         """The body."""
         return httpx.ByteStream(self._content)
 
-    @property
-    def lines(self) -> int:
-        """How many headers there are."""
-        return len(self._fields) + 1 + self._told
-
     def head(self) -> bytes:
-        """The head as it is sent. Whoever sends it looks for what would change its meaning."""
-        lines = "".join([f"{name}: {value}\r\n" for name, value in self._all()])
-        try:
-            return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.method.encode(), self.target, lines.encode("latin-1"))
-        except UnicodeEncodeError:
-            raise httpx.LocalProtocolError("A header has illegal characters.") from None
+        """The head as it is sent. Raises LocalProtocolError, whose text quotes nothing: it may be a key."""
+        if TARGET.fullmatch(self.target) is None:
+            raise httpx.LocalProtocolError("An address has illegal characters.")
+        lines = _lines(self.base.host, *self._fields.items())
+        length = b"content-length: %d\r\n" % len(self._content) if self._told else b""
+        return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (self.method.encode(), self.target, lines, length)
 
     def _all(self) -> list[tuple[str, str]]:
         found = [("host", self.base.host), *self._fields.items()]
         if self._told:
             found.append(("content-length", str(len(self._content))))
         return found
+
+
+@lru_cache(maxsize=16)  # they are the same for every request to one source
+def _lines(host: str, *fields: tuple[str, str]) -> bytes:
+    """Headers as they are sent. What would change their meaning is refused."""
+    lines = []
+    for name, value in (("host", host), *fields):
+        if NAME.fullmatch(name) is None or VALUE.fullmatch(value) is None or name.lower() in FRAMING:
+            raise httpx.LocalProtocolError("A header has illegal characters.")
+        lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+    return b"".join(lines)
 
 
 def origin_of(url: httpx.URL) -> Origin:

@@ -22,7 +22,7 @@ def head(request: httpx.Request) -> tuple[bytes, int | None]:
     Raises LocalProtocolError, whose text quotes nothing: what is odd may be a key.
     """
     if isinstance(request, Prepared):
-        return _checked(request.head(), request.lines), len(request.content)
+        return request.head(), len(request.content)
     length: int | None = 0
     lengths = 0
     lines = []
@@ -39,14 +39,9 @@ def head(request: httpx.Request) -> tuple[bytes, int | None]:
         raise httpx.LocalProtocolError("A request tells the length of its body twice.")
     first = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
     sent = b"%b%b\r\n" % (first, b"".join(lines))
-    return _checked(sent, len(lines)), length
-
-
-def _checked(head: bytes, lines: int) -> bytes:
-    """A head that holds so many lines for headers, and nothing that would end one early."""
-    if WELL_FORMED.fullmatch(head) is None or head.count(b"\n") != lines + 2:
+    if WELL_FORMED.fullmatch(sent) is None or sent.count(b"\n") != len(lines) + 2:
         raise httpx.LocalProtocolError("A header, a method or an address has illegal characters.")
-    return head
+    return sent, length
 
 
 def whole(request: httpx.Request, length: int | None) -> bytes | None:

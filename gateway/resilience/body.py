@@ -6,6 +6,7 @@ from typing import Final, cast
 import httpx
 
 from gateway.errors import UpstreamBadResponse
+from gateway.network.answer import header
 
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
 
@@ -16,7 +17,7 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         if len(response.content) > most:
             raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         return
-    packing = response.headers.get("content-encoding", "identity").strip().lower()
+    packing = (header(response, b"content-encoding") or "identity").strip().lower()
     unpack = None if packing == "identity" else zlib.decompressobj(GZIP)
     parts: list[bytes] = []
     size = 0

@@ -26,6 +26,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.network.answer import header
 from gateway.ports import Conditions
 from gateway.resilience import backoff, body
 from gateway.resilience.breaker import Breaker, State
@@ -397,8 +398,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         return error
 
     def _learn(self, response: httpx.Response, now: float) -> None:
-        remaining = response.headers.get("x-rate-limit")
-        if remaining is not None and NUMBER.fullmatch(remaining):
+        remaining = header(response, b"x-rate-limit")
+        if remaining and NUMBER.fullmatch(remaining):
             self.purse.budget.told_remaining(int(remaining), now)
         if response.status_code == 429:
             wait = retry_after(response)

@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamRateLimited,
     UpstreamUnavailable,
 )
+from gateway.network.answer import header
 from gateway.network.prepared import Base, Prepared
 from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_after
 
@@ -151,7 +152,7 @@ class Wire:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
             redirect.uncertain = False
             raise redirect
-        if status < 300 and not JSON_TYPE.match(response.headers.get("content-type", "")):
+        if status < 300 and not JSON_TYPE.match(header(response, b"content-type")):
             raise self.strange("an answer that does not call itself JSON")
         try:
             response.extensions[JSON] = self._read(response.content)

@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TextIO
 
 import orjson
 
@@ -48,6 +49,17 @@ class TextLines(logging.Formatter):
         return " ".join((head, *(f"{key}={_word(value)}" for key, value in details.items())))
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines. Standard error sends each one out by itself, so there is nothing to flush."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of a record."""
+        try:
+            self.stream.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
+
+
 class _Named(logging.Filter):
     """Lets everything through, with the number of the process that it comes from."""
 
@@ -70,7 +82,7 @@ def configure(level: str, form: str = "json", *, worker: int | None = None) -> N
     Of several processes that serve on one port, each names itself in its lines.
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     if worker is not None:
         handler.addFilter(_Named(worker))
     handler.setFormatter(FORMATS[form]())
@@ -135,11 +147,10 @@ def toggle(level: str) -> None:
 
 def _details(record: logging.LogRecord) -> dict[str, Any]:
     """What stands in a line. Exceptions of other libraries are named, never quoted."""
-    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     line: dict[str, Any] = {
-        "time": at.replace("+00:00", "Z"),
+        "time": _at(int(record.created * 1000)),
         "level": record.levelname.lower(),
-        "event": record.getMessage(),
+        "event": record.getMessage() if record.args else record.msg,
         **getattr(record, "details", {}),
     }
     if worker := getattr(record, "worker", None):
@@ -147,6 +158,12 @@ def _details(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info and record.exc_info[1] is not None:
         line["error"] = where(record.exc_info[1])
     return line
+
+
+@lru_cache(maxsize=1)  # many lines are written within a millisecond
+def _at(milliseconds: int) -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _word(value: Any) -> str:
@@ -217,6 +234,8 @@ class Lines:
         level = logging.WARNING if code else logging.DEBUG if self.background else logging.INFO
         if LOGGER.isEnabledFor(level):
             details = {
+                "requestId": self.work,
+                "source": call.source,
                 "operation": call.operation,
                 "status": call.status,
                 "code": code,
@@ -226,7 +245,7 @@ class Lines:
                 "ms": round(call.seconds * 1000, 1),
                 "waitedMs": round(call.waited * 1000, 1),
             }
-            self._write(level, "upstream call", call.source, details)
+            _write(level, "upstream call", details)
 
     def _write(self, level: int, event: str, source: str, details: Mapping[str, Any]) -> None:
         _write(level, event, {"requestId": self.work, "source": source, **details})

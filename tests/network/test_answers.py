@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from gateway.network.answer import HEAD_BYTES, HELD_BYTES
+from gateway.network.answer import HEAD_BYTES, HELD_BYTES, Received, header
 from tests.network.support import asked, over, read, request
 from tests.support.vendor import END_OF_HEAD, Player, ok, vendor
 from tests.support.waiting import until
@@ -232,3 +232,12 @@ async def test_a_source_has_to_wait_for_those_who_read_slowly() -> None:
         assert len(await read(response)) == size
         assert len(network.pool.idle) == 1
         await network.aclose()
+
+
+async def test_headers_are_found_by_name_however_they_are_written_and_however_often() -> None:
+    raw = [(b"X-Rate-Limit", b"7"), (b"content-encoding", b"gzip"), (b"Content-Encoding", b"gzip")]
+    received = Received(200, raw, httpx.ByteStream(b""))
+    assert header(received, b"x-rate-limit") == received.headers["x-rate-limit"] == "7"
+    assert header(received, b"content-encoding") == received.headers["content-encoding"] == "gzip, gzip"
+    assert header(received, b"retry-after") == ""
+    assert header(httpx.Response(200, headers={"retry-after": "3"}), b"retry-after") == "3"
