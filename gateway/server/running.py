@@ -18,7 +18,7 @@ from gateway.allowances import Intake
 from gateway.server import upgraded
 from gateway.server.protocol import guarded
 
-SELDOM: Final = (20_000, 50, 20)  # requests leave no cycles behind, so there is little to look for
+SELDOM: Final = (100_000, 20, 100)  # requests leave no cycles behind, so there is little to look for
 EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
