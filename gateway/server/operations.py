@@ -50,6 +50,7 @@ MOST_FIELDS: Final = 10  # of an operation, named in the audit trail
 MUTATION: Final = "mutation"
 QUERY: Final = "query"
 SUBSCRIPTION: Final = "subscription"
+RECORDED: Final = frozenset({"exportPerson"})  # queries of which each one stands in the audit trail
 
 Work = Callable[[Caller], Awaitable[Answer | None]]
 
@@ -249,10 +250,11 @@ class _Run:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else may be answered with this: it has wishes of its own."""
+        """Whether nobody else may be answered with this: it has wishes of its own, or leaves a record."""
         exchange = self.exchange
         own = exchange.stream is not None or exchange.max_age is not None or self.plan is not None
-        return own or "x-deadline-ms" in exchange.headers
+        recorded = not RECORDED.isdisjoint(self.document.fields(self.asked.operation))
+        return own or recorded or "x-deadline-ms" in exchange.headers
 
     async def together(self) -> Answer | None:
         """Answer a query, with what equal ones of the same caller find at this moment."""

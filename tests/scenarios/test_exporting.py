@@ -1,5 +1,6 @@
 """Whoever asks for their data gets all of it that the caller may read, and what is missing is told."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -207,6 +208,12 @@ async def test_it_is_audited_with_its_records_and_no_value(own: World) -> None:
     for record in records:
         assert set(record["targets"]) == {person["id"], *members(person)}
         assert person["emails"][0] not in str(record)
+
+
+async def test_each_of_two_that_are_asked_for_at_once_is_audited(own: World) -> None:
+    person = await of_three(own)
+    await asyncio.gather(*(exported(own, person["id"]) for _ in range(3)))
+    assert len((await own.data(AUDIT))["audit"]["nodes"]) == 3
 
 
 async def test_what_cannot_be_audited_is_not_exported(own: World) -> None:
