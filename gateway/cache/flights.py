@@ -53,8 +53,7 @@ class Flights:
         while True:
             flight, joined = self._boarded(key, fetch)
             try:
-                await self._landing((flight,))
-                return cast("T", self._answer(flight))
+                return cast("T", self._answer(flight, await self._landing((flight,))))
             except (DeadlineExceeded, BudgetSpent):
                 if not joined or deadline.seconds_left(float("inf")) <= 0:
                     raise
@@ -65,14 +64,16 @@ class Flights:
 
     async def share_all(self, fetches: Mapping[K, Fetch[T]]) -> dict[K, T | GatewayError]:
         """The same for several keys at once; a failure is the answer to its own key only."""
+        if not fetches:
+            return {}
         flights = {key: self._boarded(key, fetch) for key, fetch in fetches.items()}
-        await self._landing([flight for flight, _ in flights.values()])
+        landed = await self._landing([flight for flight, _ in flights.values()])
         found: dict[K, T | GatewayError] = {}
         for key, (flight, joined) in flights.items():
             try:
-                broken_off = joined and flight.task.done() and _broken_off(flight.task)
+                broken_off = joined and flight.task in landed and _broken_off(flight.task)
                 answer = self.share(key, fetches[key]) if broken_off else None
-                found[key] = cast("T", self._answer(flight)) if answer is None else await answer
+                found[key] = cast("T", self._answer(flight, landed)) if answer is None else await answer
             except GatewayError as error:
                 found[key] = error
         return found
@@ -87,23 +88,33 @@ class Flights:
             return flight, True
         return self._start(key, fetch), False
 
-    async def _landing(self, flights: "Sequence[_Flight]") -> None:
-        """Wait for some flights within the deadline; those that nobody waits for any more are cancelled."""
+    async def _landing(self, flights: "Sequence[_Flight]") -> "set[asyncio.Task[Any]]":
+        """Wait for some flights within the deadline; those that have landed. Others that nobody waits for any
+        more are cancelled.
+        """
         left = deadline.seconds_left(float("inf"))
         for flight in flights:
             flight.waiting += 1
         try:
             timeout = None if left == float("inf") else max(left, 0)
-            await asyncio.wait([flight.task for flight in flights], timeout=timeout)
+            landed, _ = await asyncio.wait([flight.task for flight in flights], timeout=timeout)
+            return landed
         finally:
-            for flight in flights:
-                flight.waiting -= 1
-                if not flight.waiting and not flight.task.done():
-                    flight.task.cancel()
-                    self._forget(flight)
+            left_behind = [flight for flight in flights if self._left(flight)]
+            if left_behind:  # they end in the next turn, and what they tell counts for whoever leaves them
+                await asyncio.wait([flight.task for flight in left_behind], timeout=0)
 
-    def _answer(self, flight: "_Flight") -> Any:
-        if not flight.task.done():
+    def _left(self, flight: "_Flight") -> bool:
+        """Wait for a flight no longer; whether it is cancelled, as nobody does."""
+        flight.waiting -= 1
+        if flight.waiting or flight.task.done():
+            return False
+        flight.task.cancel()
+        self._forget(flight)
+        return True
+
+    def _answer(self, flight: "_Flight", landed: "set[asyncio.Task[Any]]") -> Any:
+        if flight.task not in landed:
             raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
         return flight.task.result()
 

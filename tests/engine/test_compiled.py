@@ -277,6 +277,12 @@ async def by_core(text: str, variables: dict[str, Any], seed: int) -> ExecutionR
     return result
 
 
+@pytest.fixture
+def compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is about compiling holds whatever the run of the tests says of it."""
+    monkeypatch.setattr(prepared, "WORTH_IT", 2)
+
+
 def ready(text: str) -> Prepared:
     found = prepare(SCHEMA, parse(text), None, from_value)
     assert found is not None
@@ -456,14 +462,15 @@ async def test_what_is_under_way_ends_with_its_operation() -> None:
 @pytest.mark.parametrize(
     "text", ["{ __schema { types { name } } }", '{ __type(name: "Cat") { name } me { id } }']
 )
+@pytest.mark.usefixtures("compiling")
 async def test_introspection_is_left_to_graphql_core(text: str) -> None:
     mine = ready(text)
     assert (await mine.run({}, 1)).data == (await by_core(text, {}, 1)).data
     assert set(mine._plans.values()) == {None}
 
 
-async def test_the_first_time_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "WORTH_IT", 2)
+@pytest.mark.usefixtures("compiling")
+async def test_the_first_time_nothing_is_compiled() -> None:
     mine = prepare(SCHEMA, parse("{ count }"), None, from_value)
     assert mine is not None
     await mine.run({}, 1)
@@ -479,6 +486,7 @@ async def test_variables_that_are_wrong_are_told_as_graphql_core_does() -> None:
         assert (mine.data, told(mine)) == (theirs.data, told(theirs))
 
 
+@pytest.mark.usefixtures("compiling")
 async def test_plans_of_one_document_are_bounded() -> None:
     names = [f"v{number}" for number in range(6)]
     declared = ", ".join(f"${name}: Boolean!" for name in names)
