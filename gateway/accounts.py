@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -40,8 +40,6 @@ from gateway.resilience.transport import Sleep
 from gateway.resilience.wire import Credential
 from gateway.server.problems import BadCredentials, Overloaded
 from gateway.setting import Rate, secret
-from gateway.shared.rates import SharedRate
-from gateway.shared.replicas import Replicas
 from gateway.telemetry import logs
 from gateway.telemetry.voice import Voice
 from gateway.upstreams import UPSTREAMS, Cache, build, space
@@ -50,6 +48,10 @@ from gateway.upstreams.packagex.settings import IMPORT_BYTES as PACKAGEX_IMPORT_
 from gateway.writing import recording
 from gateway.writing.groups import Locks
 from gateway.writing.media import Media
+
+if TYPE_CHECKING:
+    from gateway.shared.rates import SharedRate
+    from gateway.shared.replicas import Replicas
 
 BUSY_SECONDS: Final = 120.0  # since its last use, in which an account may still be at work
 IDLE_SECONDS: Final = 900.0  # without use, after which such an account is closed
@@ -75,7 +77,7 @@ class Parts:
     once: Once
     media: Media
     cache: Cache
-    replicas: Replicas | None
+    replicas: "Replicas | None"
     room: Room
     voice: Voice
 
@@ -329,7 +331,7 @@ class Accounts:
             self._budgets[place] = _budget(rate)
         return self._budgets[place]
 
-    def _rate(self, source: Source, settings: SourceSettings) -> SharedRate | None:
+    def _rate(self, source: Source, settings: SourceSettings) -> "SharedRate | None":
         """What replicas agree to for a key."""
         if self._parts.replicas is None:
             return None

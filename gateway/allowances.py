@@ -48,3 +48,8 @@ class Fair:
     points: Rate | None = None
     calls: Rate | None = None
     share: float = 1.0
+
+    @property
+    def counted(self) -> bool:
+        """Whether there is anything to count."""
+        return any((self.requests, self.points, self.calls))

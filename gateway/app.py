@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 from graphql import GraphQLSchema
@@ -55,7 +55,6 @@ from gateway.server.admission import Admission
 from gateway.server.again import again
 from gateway.server.auth import Authority
 from gateway.server.explorer import view
-from gateway.server.fairness import Fairness
 from gateway.server.graphql import Endpoint
 from gateway.server.metrics import Exposition
 from gateway.server.middleware import (
@@ -73,13 +72,16 @@ from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
 from gateway.server.siblings import Siblings, Worker
 from gateway.server.websocket import Sockets
-from gateway.shared.replicas import Replicas, share
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
 from gateway.upstreams import Cache
 from gateway.writing.media import Media, Resolve, by_dns
 from resolvers import BINDABLES
+
+if TYPE_CHECKING:
+    from gateway.server.fairness import Fairness
+    from gateway.shared.replicas import Replicas
 
 GRAPHQL: Final = "/graphql"
 INDEX_FILE: Final = "index.sqlite3"
@@ -160,7 +162,7 @@ class Gateway:
         self.config = config
         folder = _data_dir(config)
         own = _owner(folder)
-        self.replicas = share(config.state_url, config.parts, own) if config.state_url else None
+        self.replicas = _replicas(config, own)
         self._owner: Owning = own if self.replicas is None else self.replicas.owner
         self.journal: Journal = _journal(folder) if self.replicas is None else self.replicas.journal
         self.sayings = Sayings(self.journal)
@@ -203,9 +205,7 @@ class Gateway:
             ),
         )
         self.refusals = Refusals(lambda account, entries: self.journal.audit(account, now(), entries))
-        self.fairness = Fairness(config.fair, config.parts)
-        if self.replicas is not None:
-            self.fairness.state, self.fairness.shared = self.replicas.state, self.replicas.callers
+        self.fairness = _fairness(config, self.replicas)
         self.authority = Authority(
             config.keys,
             config.tokens,
@@ -281,7 +281,7 @@ class Gateway:
             await self.replicas.aclose()
         await asyncio.to_thread(self.voice.close)
 
-    async def _share(self, replicas: Replicas) -> None:
+    async def _share(self, replicas: "Replicas") -> None:
         with events.heard_by(*self.voice.listeners("state", background=True)):
             await replicas.run()
 
@@ -403,6 +403,26 @@ def _tracing() -> Tracing:
     from gateway.telemetry import tracing  # takes a while, and memory
 
     return tracing.exporting()
+
+
+def _replicas(config: Config, own: Owner) -> "Replicas | None":
+    """What is shared with other replicas; None where there is nothing to share through."""
+    if not config.state_url:
+        return None
+    from gateway.shared.replicas import share  # Redis' client takes a while, and memory
+
+    return share(config.state_url, config.parts, own)
+
+
+def _fairness(config: Config, replicas: "Replicas | None") -> "Fairness | None":
+    """What counts how much each caller gets; None where everybody gets as much as they want."""
+    if not config.fair.counted:
+        return None
+    from gateway.server.fairness import Fairness  # what counts takes a while, and memory
+
+    if replicas is None:
+        return Fairness(config.fair, config.parts)
+    return Fairness(config.fair, config.parts, replicas.state, replicas.callers)
 
 
 @dataclass(slots=True, eq=False)

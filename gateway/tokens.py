@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
-import jwt
 import orjson
 
 from gateway.errors import GatewayError
@@ -107,8 +106,7 @@ class Verifier:
     _kept: "OrderedDict[bytes, tuple[Caller, float]]" = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        if self.tokens.keys:
-            self._keys = _read_keys(self.tokens.keys.reveal().encode())
+        self._keys = _read_keys(self.tokens.keys.reveal().encode())
 
     async def caller(self, token: str) -> Caller:
         """The caller of a token. Raises BadToken, and KeysUnavailable where the issuer is not there."""
@@ -132,6 +130,8 @@ class Verifier:
         self._kept.clear()
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
+        import jwt
+
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
@@ -233,6 +233,8 @@ def _list(value: Any) -> list[str]:
 
 def _read_keys(text: bytes) -> dict[str, Any]:
     """The public keys of a JWKS by name; what cannot check a signature is left out."""
+    import jwt  # with its cryptography it takes a while, and memory, which those without an issuer save
+
     try:
         listed = orjson.loads(text)["keys"]
     except (ValueError, TypeError, KeyError):

@@ -6,18 +6,22 @@ each for its part while that is away.
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from gateway.allowances import Fair
+from gateway.errors import StateUnavailable
 from gateway.model.caller import Caller
 from gateway.server.problems import RateLimited
 from gateway.setting import Rate
-from gateway.shared.state import AWAY, State
+
+if TYPE_CHECKING:  # Redis' client is for those who share
+    from gateway.shared.state import State
 
 JUST_AFTER: Final = 0.01  # seconds: at the moment itself it is not there yet
 LEAST_WAIT: Final = 1.0
@@ -32,7 +36,7 @@ class Fairness:
 
     fair: Fair
     replicas: int = 1
-    state: State | None = None
+    state: "State | None" = None
     shared: SlidingWindowCounterRateLimiter | None = None
     _own: SlidingWindowCounterRateLimiter = field(
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -107,11 +111,11 @@ class Fairness:
         """Ask the windows of all replicas, else our own."""
         whose = (what, caller.who)
         window = _window(rate)
-        if self.state is not None and self.shared is not None and self.state.here:
-            try:
-                return await work(self.shared, RateLimitItemPerSecond(rate.requests, window), *whose)
-            except AWAY as error:
-                self.state.gone(error)
+        state, shared = self.state, self.shared
+        if state is not None and shared is not None:
+            item = RateLimitItemPerSecond(rate.requests, window)
+            with suppress(StateUnavailable):
+                return await state.use(lambda _: work(shared, item, *whose))
         part = max(1, rate.requests // self.replicas)
         return await work(self._own, RateLimitItemPerSecond(part, window), *whose)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import orjson
 from graphql import ExecutionResult, GraphQLError
@@ -27,7 +27,6 @@ from gateway.model.caller import Caller
 from gateway.server.admission import Admission
 from gateway.server.auth import Authority
 from gateway.server.exchange import LONGEST_NAME, PLAN, RUN, Answer, Exchange, Stream, as_error
-from gateway.server.fairness import Fairness
 from gateway.server.gone import while_there
 from gateway.server.parameters import Parameters
 from gateway.server.persisted import Persisted
@@ -44,6 +43,9 @@ from gateway.server.problems import (
 )
 from gateway.server.together import Together
 from gateway.telemetry.voice import Voice
+
+if TYPE_CHECKING:
+    from gateway.server.fairness import Fairness
 
 GRACE: Final = 1.0  # seconds that fields have to come to an end after the deadline of what they wait for
 MOST_FIELDS: Final = 10  # of an operation, named in the audit trail
@@ -62,7 +64,7 @@ class Operations:
     rights: Mapping[tuple[str, str], Scopes]
     documents: Persisted
     authority: Authority
-    fairness: Fairness
+    fairness: "Fairness | None"
     limits: Limits
     directories: Callable[[str], Directory]
     ledgers: Callable[[str], Ledger]
@@ -80,7 +82,8 @@ class Operations:
         """
         try:
             caller = exchange.caller = await self.authority.caller(exchange.headers)
-            await self.fairness.admit(caller)
+            if self.fairness is not None:
+                await self.fairness.admit(caller)
             if exchange.kind is None and exchange.stream is None:
                 raise NotAcceptable("Accept application/graphql-response+json or application/json.")
             caller = exchange.caller = await self.authority.placed(caller, exchange.headers)
@@ -193,7 +196,8 @@ class Operations:
         caller, kind = context.asked.caller, exchange.operation_kind
         if kind == SUBSCRIPTION:
             return await run.follow()
-        await self.fairness.charge(caller, run.expected.points)
+        if self.fairness is not None:
+            await self.fairness.charge(caller, run.expected.points)
         explained = exchange.explains(asked.extensions)
         if explained == PLAN:
             return self._planned(document, asked, context, exchange)
@@ -211,7 +215,8 @@ class Operations:
         finally:  # what was asked counts, also where nobody waits for the answer any more
             if kind == MUTATION:
                 self.together.writes += 1
-            await self.fairness.spent(caller, exchange.meter.calls)
+            if self.fairness is not None:
+                await self.fairness.spent(caller, exchange.meter.calls)
 
     def _planned(self, document: Document, asked: Parameters, context: Context, exchange: Exchange) -> Answer:
         """What an operation would ask of the sources; nothing is asked."""
@@ -339,7 +344,7 @@ class _Run:
         exchange.meter = asked.meter = CostMeter()
         asked.renew()
         asked.warnings.clear()
-        if exchange.expected is not None:
+        if operations.fairness is not None and exchange.expected is not None:
             await operations.fairness.charge(asked.caller, exchange.expected.points)
         try:
             with self._within() as seconds, freshness.allowed(exchange.max_age), deadline.limit(seconds):
@@ -350,7 +355,8 @@ class _Run:
             return exchange.body([self._late()], data=None)
         finally:
             self.total.add(exchange.meter)
-            await operations.fairness.spent(asked.caller, exchange.meter.calls)
+            if operations.fairness is not None:
+                await operations.fairness.spent(asked.caller, exchange.meter.calls)
         return self._finished(result).body
 
     async def _send(self, parts: Parts, stream: Stream) -> None:
