@@ -192,7 +192,8 @@ class Index:
             self._crawler.wrote(key.source, key.id)
             scan = self.store.scan(self._account, key.source.value, key.module)
             position = row.position if row else scan.contacts if scan else 0
-            await self._keep([contact], position, None, asyncio.get_running_loop().time())
+            generation = scan.generation if scan else 0
+            await self._keep([contact], position, generation, asyncio.get_running_loop().time())
 
     async def remove(self, keys: Sequence[ContactKey]) -> None:
         """Contacts that are gone."""

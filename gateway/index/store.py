@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from gateway.index.query import Question
 from gateway.index.rows import Row
 from gateway.model.filter import Order
 from gateway.model.text import folded
+from gateway.thread import OneThread
 
 T = TypeVar("T")
 
@@ -267,7 +267,8 @@ class SqliteStore(Store):
         self._spoken = spoken
         self._hear = hear
         self.changed = 0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
+        self._thread = OneThread("index")
+        self._told: list[tuple[tuple[str, str, str], str | None]] = []  # of which contacts, and not noted yet
         self._writer = _opened(path)
         if numbers is not None and not numbering.agreed(self._writer, numbers):
             _empty(self._writer)
@@ -300,86 +301,81 @@ class SqliteStore(Store):
     async def begin(self, account: str, source: str, module: str, started: str, *, name: str = "") -> int:
         """Begin a scan."""
 
-        def run() -> int:
-            with self._writer as db:
-                db.execute(
-                    "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, NULL, 0, ?) ON CONFLICT DO UPDATE "
-                    "SET generation = generation + 1, started = excluded.started, name = excluded.name",
-                    (account, source, module, started, name),
-                )
-                sql = "SELECT generation FROM scan WHERE account = ? AND source = ? AND module = ?"
-                return int(db.execute(sql, (account, source, module)).fetchone()[0])
+        def run(db: sqlite3.Connection) -> int:
+            db.execute(
+                "INSERT INTO scan VALUES (?, ?, ?, 1, ?, NULL, NULL, 0, ?) ON CONFLICT DO UPDATE "
+                "SET generation = generation + 1, started = excluded.started, name = excluded.name",
+                (account, source, module, started, name),
+            )
+            sql = "SELECT generation FROM scan WHERE account = ? AND source = ? AND module = ?"
+            return int(db.execute(sql, (account, source, module)).fetchone()[0])
 
-        return await self._run(run)
+        return await self._change(run)
 
     async def put(self, account: str, rows: Sequence[Row], generation: int) -> None:
         """Add or replace rows."""
 
-        def run() -> None:
+        def run(db: sqlite3.Connection) -> None:
             given = self._given(account, rows)
-            with self._writer as db:
-                for row in rows:
-                    number = given.get((row.source, row.id))
-                    self.changed += _put(db, account, row, generation, number)
+            for row in rows:
+                number = given.get((row.source, row.id))
+                self.changed += _put(db, account, row, generation, number)
 
-        await self._run(run)
+        await self._change(run)
 
     async def remove(self, account: str, source: str, ids: Sequence[str]) -> None:
         """Take rows out."""
 
-        def run() -> None:
-            with self._writer as db:
-                for vendor_id in ids:
-                    gone = db.execute(
-                        "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?",
-                        (account, source, vendor_id),
-                    ).fetchall()
-                    self._take_leave(db, account, gone)
+        def run(db: sqlite3.Connection) -> None:
+            for vendor_id in ids:
+                gone = db.execute(
+                    "SELECT rowid FROM contact WHERE account = ? AND source = ? AND id = ?",
+                    (account, source, vendor_id),
+                ).fetchall()
+                self._take_leave(db, account, gone)
 
         await self._listen(account)
-        await self._run(run)
+        await self._change(run)
 
     async def forget(self, beginning: str) -> None:
         """Take out everything of accounts whose names begin so."""
 
-        def run() -> None:
-            with self._writer as db:
-                those = "WHERE substr(account, 1, ?) = ?"
-                named = (len(beginning), beginning)
-                _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
-                self.changed += 1
-                for table in ("scan", "gone", "heir"):
-                    db.execute(f"DELETE FROM {table} {those}", named)  # noqa: S608
+        def run(db: sqlite3.Connection) -> None:
+            those = "WHERE substr(account, 1, ?) = ?"
+            named = (len(beginning), beginning)
+            _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
+            self.changed += 1
+            for table in ("scan", "gone", "heir"):
+                db.execute(f"DELETE FROM {table} {those}", named)  # noqa: S608
 
-        await self._run(run)
+        await self._change(run)
 
     async def finish(
         self, account: str, source: str, module: str, generation: int, finished: str, *, quiet: bool = True
     ) -> int:
         """End a scan."""
 
-        def run() -> int:
+        def run(db: sqlite3.Connection) -> int:
             place = (account, source, module)
-            with self._writer as db:
-                gone = db.execute(
-                    "SELECT rowid FROM contact "
-                    "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
-                    (*place, generation),
-                ).fetchall()
-                self._take_leave(db, account, gone)
-                if quiet or _began(db, place) is None:
-                    _settle_all(db, place)
-                sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
-                left = int(db.execute(sql, place).fetchone()[0])
-                db.execute(
-                    "UPDATE scan SET began = started, finished = ?, contacts = ? "
-                    "WHERE account = ? AND source = ? AND module = ? AND generation = ?",
-                    (finished, left, *place, generation),
-                )
-                return left
+            gone = db.execute(
+                "SELECT rowid FROM contact "
+                "WHERE account = ? AND source = ? AND module = ? AND generation < ?",
+                (*place, generation),
+            ).fetchall()
+            self._take_leave(db, account, gone)
+            if quiet or _began(db, place) is None:
+                _settle_all(db, place)
+            sql = "SELECT count(*) FROM contact WHERE account = ? AND source = ? AND module = ?"
+            left = int(db.execute(sql, place).fetchone()[0])
+            db.execute(
+                "UPDATE scan SET began = started, finished = ?, contacts = ? "
+                "WHERE account = ? AND source = ? AND module = ? AND generation = ?",
+                (finished, left, *place, generation),
+            )
+            return left
 
         await self._listen(account)
-        return await self._run(run)
+        return await self._change(run)
 
     async def changes(
         self, account: str, source: str, module: str, after: str, limit: int, *, gone: bool
@@ -395,21 +391,19 @@ class SqliteStore(Store):
             "AND told IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
         )
 
-        def run() -> list[Change]:
-            rows = self._writer.execute(sql, (account, source, module, after, limit)).fetchall()
+        def run(db: sqlite3.Connection) -> list[Change]:
+            rows = db.execute(sql, (account, source, module, after, limit)).fetchall()
             return [Change(row[0], row[1] or None, *row[2:]) for row in rows]
 
-        return await self._run(run)
+        return await self._change(run)
 
     async def settle(self, account: str, source: str, told: Mapping[str, str | None]) -> None:
-        """Contacts have been told of."""
-
-        def run() -> None:
-            with self._writer as db:
-                for vendor_id, digest in told.items():
-                    _settle(db, (account, source, vendor_id), digest)
-
-        await self._run(run)
+        """Contacts have been told of: noted with the next change, as only `changes` look, and the journal
+        knows it too. The copy of one that is gone goes at once.
+        """
+        self._told += [((account, source, vendor_id), digest) for vendor_id, digest in told.items()]
+        if None in told.values():
+            await self._change(lambda _: None)
 
     async def after_rowid(self, question: Question, rowid: int, limit: int) -> list[Stored]:
         """Rows that fit, in the order in which the index met them."""
@@ -489,22 +483,20 @@ class SqliteStore(Store):
         """Take away what is kept of records beside their rows."""
         values = {"account": account, "refs": orjson.dumps(list(refs)).decode()}
 
-        def run() -> None:
-            with self._writer as db:
-                for sql in (FORGET_TOLD, FORGET_GONE):
-                    db.execute(sql, values)
-                heirs.unname(db, account, people.EVERYTHING, refs)
-                db.execute(
-                    "INSERT INTO contact_text (contact_text) VALUES ('optimize')"
-                )  # drops words as well
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        def run(db: sqlite3.Connection) -> None:
+            for sql in (FORGET_TOLD, FORGET_GONE):
+                db.execute(sql, values)
+            heirs.unname(db, account, people.EVERYTHING, refs)
+            db.execute("INSERT INTO contact_text (contact_text) VALUES ('optimize')")  # drops words as well
 
-        await self._run(run)
+        await self._change(run)
+        await self._run(lambda: self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
 
     async def aclose(self) -> None:
         """Close the file."""
-        await self._run(lambda: None)
-        self._thread.shutdown(wait=True)
+        with suppress(sqlite3.Error):  # such as a full disk: the journal knows what was told
+            await self._change(lambda _: None)
+        self._thread.end()
         if self._reader is not self._writer:
             self._reader.close()
         self._writer.close()
@@ -541,8 +533,22 @@ class SqliteStore(Store):
     async def _rows(self, sql: str, values: Sequence[Any]) -> list[Stored]:
         return await self._run(lambda: [Stored(*row) for row in self._writer.execute(sql, values)])
 
+    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What comes of some work that is a transaction, together with what was told of before."""
+
+        def run() -> T:
+            noted = len(self._told)
+            with self._writer as db:
+                for place, digest in self._told[:noted]:
+                    _settle(db, place, digest)
+                found = work(db)
+            del self._told[:noted]
+            return found
+
+        return await self._run(run)
+
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await self._thread.run(work)
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:

@@ -3,10 +3,8 @@
 Unlike the index it cannot be filled anew, so a file that is broken or of another version is never replaced.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,6 +17,7 @@ from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted,
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
 from gateway.model.person import Statement
+from gateway.thread import OneThread
 
 T = TypeVar("T")
 
@@ -83,7 +82,7 @@ class SqliteJournal:
     """The journal in one SQLite file, or in memory. Everything happens on one thread of its own."""
 
     def __init__(self, path: Path | None) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._thread = OneThread("journal")
         self._db = _opened(path)
         self.listeners: list[Callable[[str], None]] = []
 
@@ -382,7 +381,7 @@ class SqliteJournal:
     async def aclose(self) -> None:
         """Close the file."""
         await self._run(lambda: None)
-        self._thread.shutdown(wait=True)
+        self._thread.end()
         self._db.close()
 
     async def _erase(self, work: Callable[[sqlite3.Connection], int]) -> int:
@@ -404,7 +403,7 @@ class SqliteJournal:
         await self._run(run)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await self._thread.run(work)
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:

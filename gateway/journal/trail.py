@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 import orjson
@@ -94,7 +93,7 @@ def erase(db: sqlite3.Connection, account: str, contact: str) -> int:
 
 def packed(entry: AuditEntry) -> str:
     """An entry as a text."""
-    return orjson.dumps(asdict(entry)).decode()
+    return orjson.dumps(entry).decode()
 
 
 def unpacked(text: str) -> AuditEntry:

@@ -18,6 +18,7 @@ from gateway.errors import BadInput
 from gateway.model.source import Source
 
 VERSION: Final = 1
+BEGINNING: Final = base64.urlsafe_b64encode(f"[{VERSION},".encode()).decode()  # of all ids
 LONGEST: Final = 2_048
 MOST_REMEMBERED: Final = 8_192  # ids, each some 700 bytes
 
@@ -83,6 +84,8 @@ def decode(text: str) -> GlobalId | OwnId:
     """What a global id says; BadInput when it is not one that `encode` has made."""
     if len(text) > LONGEST:
         raise BadInput("This is not an id of this gateway: it is too long.")
+    if not text.startswith(BEGINNING):  # the values of an input are asked for whether they are ids, too
+        raise BadInput(f"This is not an id of this gateway: {_shown(text)}.")
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         version, letter, account, source, *parts = orjson.loads(

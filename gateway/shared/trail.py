@@ -1,7 +1,7 @@
 """The audit trail in Redis: a stream for each account, what records are about in hashes beside it."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import orjson
@@ -43,7 +43,7 @@ def append(
     record = newest
     for entry in entries:
         record = sealed(account, at, entry, record)
-        said = orjson.dumps(asdict(replace(record, salt=None, detail=None)))
+        said = orjson.dumps(replace(record, salt=None, detail=None))
         pipe.xadd(stream(account), {"record": said}, id=f"{record.number}-0")
         pipe.hset(_details(account), str(record.number), orjson.dumps([record.salt, record.detail]).decode())
         for contact in entry.contacts:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +363,32 @@ async def test_what_differs_is_kept_until_it_was_told(store: SqliteStore) -> Non
     told = {"b": changed.digest, "d": new.digest, "c": None}
     await store.settle(ACCOUNT, SOURCE, told)
     assert await untold(store) == {}
+
+
+async def test_what_was_told_is_noted_with_the_next_change_or_at_the_end(path: Path) -> None:
+    store = SqliteStore(path)
+    await read(store, *rows("ab"))
+    for vendor_id in "ab":
+        now = row(vendor_id, displayName="Other")
+        await store.put(ACCOUNT, [now], 1)
+        await store.settle(ACCOUNT, SOURCE, {vendor_id: now.digest})
+        with closing(sqlite3.connect(path)) as beside:
+            copies = beside.execute("SELECT id FROM contact WHERE told IS NOT NULL").fetchall()
+        assert copies == [(vendor_id,)]
+    await store.aclose()
+    again = SqliteStore(path)
+    assert await untold(again) == {}
+    await again.aclose()
+
+
+async def test_the_copy_of_a_contact_that_is_gone_goes_once_that_was_told(path: Path) -> None:
+    store = SqliteStore(path)
+    await read(store, *rows("ab"))
+    await store.remove(ACCOUNT, SOURCE, ["a"])
+    await store.settle(ACCOUNT, SOURCE, {"a": None})
+    with closing(sqlite3.connect(path)) as beside:
+        assert beside.execute("SELECT id FROM gone").fetchall() == []
+    await store.aclose()
 
 
 async def test_what_has_changed_again_is_not_settled_by_what_it_was(store: SqliteStore) -> None:
