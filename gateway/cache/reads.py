@@ -39,6 +39,7 @@ DOWN: Final = (
     SourceCrowded,
     DeadlineExceeded,
 )
+NEVER: Final = float("inf")  # nothing is asked for then or later
 
 
 class Keep(Enum):
@@ -95,17 +96,18 @@ class Reads:
         """One answer as a whole."""
         if self.times.none or _background():
             return await fetch()
-        mark, (kept,) = await self.shelf.get(self.space, [key])
-        if kept is not None and self._fresh(kind, kept):
+        mark, (kept,) = await self._fresh(kind, [key])
+        if kept is not None:
             self._spared()
             return cast("T", _marked(kept.value, None))
         at = self._clock()
         try:
             value = await fetch()
         except DOWN as error:
-            if kept is None or not await self._stands_in(kept, mark, error):
+            older = await self._older(mark, {key: error})
+            if key not in older:
                 raise
-            return cast("T", _marked(kept.value, error))
+            return cast("T", _marked(older[key].value, error))
         await self.shelf.put(self.space, mark, {key: Kept(value, at)}, self._longest)
         return value
 
@@ -119,34 +121,32 @@ class Reads:
         """Answers by key: those that are not kept are asked for together; what is absent is not kept."""
         if self.times.none or _background():
             return await fetch(keys)
-        mark, held = await self.shelf.get(self.space, [f"{name}:{key!r}" for key in keys])
+        mark, held = await self._fresh(kind, [f"{name}:{key!r}" for key in keys])
         found: dict[Any, Any] = {}
-        older: dict[Any, Kept] = {}
         for key, kept in zip(keys, held, strict=True):
-            if kept is None:
-                continue
-            if self._fresh(kind, kept):
+            if kept is not None:
                 self._spared()
                 found[key] = kept.value
-            else:
-                older[key] = kept
         missing = [key for key in keys if key not in found]
         if not missing:
             return found
         at = self._clock()
+        down: GatewayError | None = None
         try:
             fetched = await fetch(missing)
         except DOWN as error:
-            if not older:
-                raise
-            fetched = dict.fromkeys(missing, error)
+            down, fetched = error, dict.fromkeys(missing, error)
+        older = await self._older(
+            mark, {f"{name}:{key!r}": value for key, value in fetched.items() if isinstance(value, DOWN)}
+        )
+        if down is not None and not older:
+            raise down
         new: dict[str, Kept] = {}
         for key, value in fetched.items():
+            place = f"{name}:{key!r}"
             if not isinstance(value, GatewayError):
-                new[f"{name}:{key!r}"] = Kept(value, at)
-            elif isinstance(value, DOWN) and key in older and await self._stands_in(older[key], mark, value):
-                value = older[key].value  # noqa: PLW2901 - what stands in for it
-            found[key] = value
+                new[place] = Kept(value, at)
+            found[key] = older[place].value if place in older else value
         gone = [f"{name}:{key!r}" for key in missing if key not in fetched]
         await self._learned(mark, new, gone)
         return found
@@ -158,24 +158,34 @@ class Reads:
         if gone:
             await self.shelf.drop(self.space, gone)
 
-    def _fresh(self, kind: Keep, kept: Kept) -> bool:
+    async def _fresh(self, kind: Keep, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
+        """The mark now, and what needs no call. Older answers are looked for once the source has failed."""
         asked = freshness.current().max_age
         allowed = self.times.live.get(kind, 0.0) if asked is None else asked
-        return allowed > 0 and 0 <= self._clock() - kept.at <= allowed
+        now = self._clock()
+        mark, held = await self.shelf.get(self.space, keys, now - allowed if allowed > 0 else NEVER)
+        return mark, [kept if kept is not None and kept.at <= now else None for kept in held]
 
-    async def _stands_in(self, kept: Kept, mark: Mark, error: GatewayError) -> bool:
-        """Whether an answer may stand in for a source that fails; told to whoever listens when it does."""
-        if isinstance(error, UpstreamRejected) or freshness.current().max_age is not None:
-            return False
-        if self._clock() - kept.at > self.times.stale or (await self.shelf.get(self.space, []))[0] != mark:
-            return False
-        self._spared()
-        events.emit(
-            events.StaleServed(
-                source=self.flights.source, at=kept.at, error=error.code, retry_after=error.retry_after
+    async def _older(self, mark: Mark, failed: Mapping[str, GatewayError]) -> dict[str, Kept]:
+        """What stands in for answers of a source that fails, told to whoever listens; nothing where something
+        was written since the mark was this one.
+        """
+        keys = [key for key, error in failed.items() if not isinstance(error, UpstreamRejected)]
+        if not keys or freshness.current().max_age is not None:
+            return {}
+        marked, held = await self.shelf.get(self.space, keys, self._clock() - self.times.stale)
+        if marked != mark:
+            return {}
+        found = {key: kept for key, kept in zip(keys, held, strict=True) if kept is not None}
+        for key, kept in found.items():
+            error = failed[key]
+            self._spared()
+            events.emit(
+                events.StaleServed(
+                    source=self.flights.source, at=kept.at, error=error.code, retry_after=error.retry_after
+                )
             )
-        )
-        return True
+        return found
 
     @property
     def _longest(self) -> float:

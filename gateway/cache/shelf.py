@@ -30,8 +30,10 @@ Mark = str
 class Shelf(Protocol):
     """Keeps answers of sources. A `space` is one source of one account."""
 
-    async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
-        """The mark of a space now, and what is kept under some keys."""
+    async def get(
+        self, space: str, keys: Sequence[str], since: float = 0.0
+    ) -> tuple[Mark, list[Kept | None]]:
+        """The mark of a space now, and what is kept under some keys and was asked for `since` or later."""
         ...
 
     async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
@@ -56,26 +58,37 @@ class Shelf(Protocol):
 
 
 class MemoryShelf:
-    """A shelf in this process. The time to live is checked by whoever reads."""
+    """A shelf in this process. What is kept under marks of another shelf can be `held` by it."""
 
     def __init__(self, most_bytes: int) -> None:
         self._kept: LRUCache[tuple[str, str], tuple[Mark, int, Kept]] = LRUCache(most_bytes, getsizeof=_size)
         self._writes: Counter[str] = Counter()
 
-    async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
-        """The mark of a space now, and what is kept under some keys."""
+    async def get(
+        self, space: str, keys: Sequence[str], since: float = 0.0
+    ) -> tuple[Mark, list[Kept | None]]:
+        """The mark of a space now, and what is kept under some keys and was asked for `since` or later."""
         mark = self._mark(space)
         found: list[Kept | None] = []
         for key in keys:
-            held = self._kept.get((space, key))
-            found.append(held[2] if held is not None and held[0] == mark else None)
+            held = self.held(space, key)
+            good = held is not None and held[0] == mark and held[1].at >= since
+            found.append(held[1] if held is not None and good else None)
         return mark, found
 
     async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
         """Keep answers, but for those that alone are larger than the shelf."""
         del seconds
-        if mark != self._mark(space):
-            return
+        if mark == self._mark(space):
+            self.hold(space, mark, kept)
+
+    def held(self, space: str, key: str) -> tuple[Mark, Kept] | None:
+        """What is held under a key, and the mark under which it was asked for."""
+        found = self._kept.get((space, key))
+        return None if found is None else (found[0], found[2])
+
+    def hold(self, space: str, mark: Mark, kept: Mapping[str, Kept]) -> None:
+        """Hold answers, whatever mark they were asked for under."""
         for key, each in kept.items():
             try:
                 self._kept[space, key] = mark, len(key), each

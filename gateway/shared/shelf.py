@@ -1,14 +1,19 @@
-"""Answers of sources that all replicas use. While Redis is away each keeps its own."""
+"""Answers of sources that all replicas use. While Redis is away each keeps its own.
 
+What a replica has put there or read from there it also holds itself: Redis confirms that it is what lies
+there still, which is cheaper than sending and unpacking it again.
+"""
+
+import math
+import struct
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import msgpack
 from redis.asyncio import Redis
 
-from gateway import freshness
 from gateway.cache.shelf import Kept, Mark, MemoryShelf
 from gateway.errors import StateUnavailable
 from gateway.model.contact import ContactKey
@@ -22,6 +27,21 @@ MARK: Final = "mark"
 MARK_SECONDS: Final = 7 * 24 * 3600  # longer than anything is kept
 ODD: Final = (ValueError, TypeError, KeyError, msgpack.exceptions.UnpackException)
 LARGEST: Final = 1024 * 1024  # bytes of one answer; larger ones are not kept
+SAME: Final = 1
+MARK_BYTES: Final = 32
+HEAD: Final = struct.Struct(f">{MARK_BYTES}sd")  # before an answer: the mark, and when it was asked for
+READ: Final = """
+local found = {redis.call('GET', KEYS[1])}
+for i = 2, #KEYS do
+    local head = ARGV[i - 1]
+    if head ~= '' and redis.call('GETRANGE', KEYS[i], 0, #head - 1) == head then
+        found[i] = 1
+    else
+        found[i] = redis.call('GET', KEYS[i])
+    end
+end
+return found
+"""  # the mark, and each answer: a number where it begins as the one does that is held here
 
 # Values that are more than JSON, by the number of their extension type.
 SOURCE, CONTACT_KEY, GROUP_KEY, SLICE, TUPLE = range(5)
@@ -36,46 +56,60 @@ class RedisShelf:
         self._state = state
         self._own = own
         self._spaces: set[str] = set()
+        self._read = state.redis.register_script(READ)
         state.returned.append(self._renew_all)
 
-    async def get(self, space: str, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
-        """The mark of a space now, and what is kept under some keys."""
+    async def get(
+        self, space: str, keys: Sequence[str], since: float = 0.0
+    ) -> tuple[Mark, list[Kept | None]]:
+        """The mark of a space now, and what is kept under some keys and was asked for `since` or later."""
         self._spaces.add(space)
-        wanted = () if freshness.current().max_age == 0 else keys  # whoever asks anew needs the mark alone
+        wanted = () if since == math.inf else keys  # whoever asks anew needs the mark alone
+        places = [key(MARK, space), *(key(ANSWER, space, each) for each in wanted)]
+        own = [self._own.held(space, each) for each in wanted]
 
         async def read(redis: Redis) -> tuple[Mark, list[Kept | None]]:
-            mark, *held = await redis.mget(key(MARK, space), *(key(ANSWER, space, each) for each in wanted))
+            if any(own):
+                mark, *held = await self._read(places, [_head(*each) if each else b"" for each in own])
+            else:
+                mark, *held = await redis.mget(places)
             if mark is None:
                 mark = await self._marked(redis, space)
-            return mark.decode(), [_kept(each, mark) for each in held] or [None] * len(keys)
+            mark = mark.decode()
+            found = self._found(space, mark, since, zip(wanted, held, own, strict=True))
+            return mark, found or [None] * len(keys)
 
         try:
             return await self._state.use(read)
         except StateUnavailable:
-            return await self._own.get(space, keys)
+            return await self._own.get(space, keys, since)
 
     async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
         """Keep answers, for so long at most, that were asked for when the space had this mark."""
 
+        contents = {name: _content(mark, each) for name, each in kept.items()} if self._state.here else {}
+        small = {name: content for name, content in contents.items() if len(content) <= LARGEST}
+
         async def write(redis: Redis) -> None:
             async with redis.pipeline(transaction=False) as pipe:
-                for name, each in kept.items():
-                    content = _content(mark, each)
-                    if len(content) <= LARGEST:
-                        pipe.set(key(ANSWER, space, name), content, px=max(1, int(seconds * 1000)))
+                for name, content in small.items():
+                    pipe.set(key(ANSWER, space, name), content, px=max(1, int(seconds * 1000)))
                 await pipe.execute()
 
         try:
             await self._state.use(write)
         except StateUnavailable:
             await self._own.put(space, mark, kept, seconds)
+        else:
+            self._own.hold(space, mark, {name: kept[name] for name in small})
 
     async def drop(self, space: str, keys: Sequence[str]) -> None:
         """Forget what is kept under some keys, as there is nothing any more."""
+        await self._own.drop(space, keys)
         try:
             await self._state.use(lambda redis: redis.delete(*(key(ANSWER, space, each) for each in keys)))
         except StateUnavailable:
-            await self._own.drop(space, keys)
+            return  # it goes by its age, and is not used while Redis is away
 
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more, by nobody."""
@@ -111,6 +145,25 @@ class RedisShelf:
         """The bytes in use in this process, roughly."""
         return self._own.used_bytes
 
+    def _found(
+        self,
+        space: str,
+        mark: Mark,
+        since: float,
+        held: Iterable[tuple[str, bytes | int | None, tuple[Mark, Kept] | None]],
+    ) -> list[Kept | None]:
+        """Answers by what lies in Redis, and what is held here, under each key."""
+        found: list[Kept | None] = []
+        for name, content, own in held:
+            if content == SAME and own is not None:
+                found.append(own[1] if own[0] == mark and own[1].at >= since else None)
+                continue
+            kept = _kept(content, mark, since)
+            if kept is not None:
+                self._own.hold(space, mark, {name: kept})
+            found.append(kept)
+        return found
+
     async def _marked(self, redis: Redis, space: str) -> bytes:
         """The mark of a space that has none; that of whoever is first."""
         fresh = uuid.uuid4().hex.encode()
@@ -130,7 +183,7 @@ def packed(value: Any) -> bytes:
     return content
 
 
-def unpacked(content: bytes) -> Any:
+def unpacked(content: bytes | memoryview) -> Any:
     """The value again."""
     return msgpack.unpackb(content, ext_hook=_less, strict_map_key=False)
 
@@ -139,9 +192,9 @@ def _more(value: Any) -> msgpack.ExtType:
     if isinstance(value, Source):
         return PACKED[value]
     if isinstance(value, ContactKey):
-        return msgpack.ExtType(CONTACT_KEY, packed([value.source.value, value.module, value.id]))
+        return msgpack.ExtType(CONTACT_KEY, msgpack.packb((value.source.value, value.module, value.id)))
     if isinstance(value, GroupKey):
-        return msgpack.ExtType(GROUP_KEY, packed([value.source.value, value.id]))
+        return msgpack.ExtType(GROUP_KEY, msgpack.packb((value.source.value, value.id)))
     if isinstance(value, Slice):
         return msgpack.ExtType(SLICE, packed([value.items, value.more, value.total]))
     if isinstance(value, tuple):
@@ -154,10 +207,10 @@ def _less(code: int, content: bytes) -> Any:
         case 0:
             return SOURCES[content]
         case 1:
-            source, module, vendor_id = unpacked(content)
+            source, module, vendor_id = msgpack.unpackb(content)
             return ContactKey(Source(source), module, vendor_id)
         case 2:
-            source, vendor_id = unpacked(content)
+            source, vendor_id = msgpack.unpackb(content)
             return GroupKey(Source(source), vendor_id)
         case 3:
             items, more, total = unpacked(content)
@@ -169,16 +222,23 @@ def _less(code: int, content: bytes) -> Any:
 def _content(mark: Mark, kept: Kept) -> bytes:
     """What is kept; an answer that nests deeper than msgpack goes becomes one that is too large to keep."""
     try:
-        return packed((mark, kept.at, kept.value))
+        return _head(mark, kept) + packed(kept.value)
     except (ValueError, OverflowError):
         return b" " * (LARGEST + 1)
 
 
-def _kept(content: bytes | None, mark: bytes) -> Kept | None:
-    if content is None:
+def _head(mark: Mark, kept: Kept) -> bytes:
+    return HEAD.pack(mark.encode(), kept.at)
+
+
+def _kept(content: bytes | int | None, mark: Mark, since: float) -> Kept | None:
+    """What is kept; nothing is unpacked that would not be used."""
+    if not isinstance(content, bytes) or len(content) < HEAD.size:
+        return None
+    asked_under, at = HEAD.unpack_from(content)
+    if asked_under != mark.encode() or not at >= since:
         return None
     try:
-        asked_under, at, value = unpacked(content)
+        return Kept(unpacked(memoryview(content)[HEAD.size :]), at)
     except ODD:  # of another version, or of somebody else
         return None
-    return Kept(value, at) if asked_under == mark.decode() else None
