@@ -1,14 +1,66 @@
 """Reads the body of an answer: no more of it than allowed, packed or not."""
 
 import zlib
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, cast
 
+import brotli
 import httpx
 
 from gateway.errors import UpstreamBadResponse
 from gateway.network.answer import header
 
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
+BLOCK: Final = 32 * 1024  # bytes that brotli makes at once at most, where it is told to make as few as it can
+
+
+class Unpacker(Protocol):
+    """Unpacks an answer piece by piece. What is odd, or behind its end, raises an error of the library."""
+
+    def take(self, data: bytes, most: int) -> bytes:
+        """What some more bytes hold: no more than `most`, or one block more."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was there."""
+        ...
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._unpack = zlib.decompressobj(GZIP)
+
+    def take(self, data: bytes, most: int) -> bytes:
+        part = self._unpack.decompress(data, most)
+        if self._unpack.unused_data:  # a second member, or anything: it would be left out, and nobody told
+            raise zlib.error("more behind its end")
+        return part
+
+    @property
+    def ended(self) -> bool:
+        return self._unpack.eof
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._unpack = brotli.Decompressor()
+
+    def take(self, data: bytes, most: int) -> bytes:
+        part: bytes = self._unpack.process(data, output_buffer_limit=1)
+        parts, size = [part], len(part)
+        while part and size <= most:  # it may hold back output of what it has taken as a whole already
+            part = self._unpack.process(b"", output_buffer_limit=1)
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._unpack.is_finished())
+
+
+UNPACKERS: Final[Mapping[str, Callable[[], Unpacker]]] = {"gzip": _Gzip, "br": _Brotli}
 
 
 async def read(response: httpx.Response, most: int, source: str) -> None:
@@ -18,21 +70,21 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
             raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         return
     packing = (header(response, b"content-encoding") or "identity").strip().lower()
-    unpack = None if packing == "identity" else zlib.decompressobj(GZIP)
     parts: list[bytes] = []
     size = 0
     try:
-        if packing not in ("identity", "gzip"):
+        if packing != "identity" and packing not in UNPACKERS:
             raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
+        unpack = None if packing == "identity" else UNPACKERS[packing]()
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
-            part = chunk if unpack is None else unpack.decompress(chunk, most + 1 - size)
+            part = chunk if unpack is None else unpack.take(chunk, most + 1 - size)
             parts.append(part)
             size += len(part)
             if size > most:
                 raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
-        if unpack is not None and not unpack.eof:
+        if unpack is not None and not unpack.ended:
             raise UpstreamBadResponse(source, f"{source} sent half of a packed answer.")
-    except zlib.error:
+    except (zlib.error, brotli.error):
         raise UpstreamBadResponse(source, f"{source} sent an answer that cannot be unpacked.") from None
     finally:
         await response.aclose()  # never waits for anything, so nobody can go away in the middle of it

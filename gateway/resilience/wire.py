@@ -24,7 +24,7 @@ from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_
 
 COMMON_HEADERS: Final = {
     "accept": "application/json",
-    "accept-encoding": "gzip",
+    "accept-encoding": "gzip, br",
     "user-agent": "contacts-gateway",
 }
 DEEPEST: Final = 512  # levels of JSON; what lies deeper could not be walked or encoded again

@@ -5,8 +5,10 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import repeat
+from types import SimpleNamespace
 from typing import Any
 
+import brotli
 import httpx
 import pytest
 
@@ -20,6 +22,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.resilience import body
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
 from gateway.resilience.transport import UpstreamTransport, retry_after
@@ -216,40 +219,98 @@ async def test_an_endless_answer_is_left_as_soon_as_it_is_too_large() -> None:
     assert endless.closed
 
 
-async def test_a_packed_answer_is_read_unpacked() -> None:
-    packed = gzip.compress(b'{"data": []}')
-    body = Stream([packed[:7], packed[7:]])
-    response = await over(Inner(streamed(body, content_encoding="gzip"))).handle_async_request(request())
-    assert response.content == b'{"data": []}'
+PACKINGS = {"gzip": gzip.compress, "br": brotli.compress}
+
+
+async def read_packed(encoding: str, *pieces: bytes, most: int = 100_000) -> bytes:
+    body = Stream(pieces)
+    transport = over(Inner(streamed(body, content_encoding=encoding)), answer_bytes=most)
+    try:
+        return (await transport.handle_async_request(request())).content
+    finally:
+        assert body.closed
+
+
+@pytest.mark.parametrize("encoding", PACKINGS)
+@pytest.mark.parametrize("step", [1, 7, 1000])
+async def test_a_packed_answer_is_read_unpacked(encoding: str, step: int) -> None:
+    content = b'{"data": [%b]}' % b", ".join(b"%d" % (number**3) for number in range(300))
+    packed = PACKINGS[encoding](content)
+    pieces = [packed[place : place + step] for place in range(0, len(packed), step)]
+    assert await read_packed(encoding, *pieces) == content
+    assert await read_packed(encoding.upper(), b"", *pieces, b"") == content
+
+
+@pytest.mark.parametrize("encoding", PACKINGS)
+async def test_a_packed_answer_of_just_the_allowed_size_is_read_whole(encoding: str) -> None:
+    packed = PACKINGS[encoding](bytes(100_000))
+    assert await read_packed(encoding, packed) == bytes(100_000)
+    error = await failure(read_packed(encoding, packed, most=99_999))
+    assert "more than 99999 bytes" in error.message
+
+
+@pytest.mark.parametrize("encoding", PACKINGS)
+async def test_an_answer_that_is_cut_off_while_packed_is_refused(encoding: str) -> None:
+    packed = PACKINGS[encoding](b'{"data": []}')
+    for length in range(len(packed)):
+        assert type(await failure(read_packed(encoding, packed[:length]))) is UpstreamBadResponse
+
+
+@pytest.mark.parametrize("encoding", PACKINGS)
+@pytest.mark.parametrize("apart", [True, False])
+async def test_an_answer_with_more_behind_its_packed_end_is_refused(encoding: str, apart: bool) -> None:
+    packed = PACKINGS[encoding](b'{"data": []}')
+    for behind in (b"\0", b"{", packed):
+        pieces = [packed, behind] if apart else [packed + behind]
+        assert type(await failure(read_packed(encoding, *pieces))) is UpstreamBadResponse
+
+
+@pytest.mark.parametrize("encoding", PACKINGS)
+async def test_a_packed_answer_is_not_unpacked_beyond_what_is_allowed(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = PACKINGS[encoding](bytes(50_000_000))
+    made = 0
+
+    def counting(unpacker: body.Unpacker) -> body.Unpacker:
+        take = unpacker.take
+
+        def counted(data: bytes, most: int) -> bytes:
+            nonlocal made
+            part = take(data, most)
+            made += len(part)
+            return part
+
+        return SimpleNamespace(take=counted, ended=False)  # type: ignore[return-value]
+
+    watched = {name: lambda make=make: counting(make()) for name, make in body.UNPACKERS.items()}
+    monkeypatch.setattr(body, "UNPACKERS", watched)
+    assert type(await failure(read_packed(encoding, bomb))) is UpstreamBadResponse
+    assert 100_000 < made <= 100_000 + body.BLOCK
 
 
 @pytest.mark.parametrize(
     ("encoding", "pack"),
     [
         ("gzip", gzip.compress),
+        ("br", brotli.compress),
         ("deflate", zlib.compress),
         ("gzip, gzip", lambda b: gzip.compress(gzip.compress(b))),
+        ("gzip, br", lambda b: brotli.compress(gzip.compress(b))),
     ],
 )
 async def test_what_counts_is_the_size_of_an_answer_unpacked(
     encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    bomb = Stream([pack(bytes(1_000_000))])
-    transport = over(Inner(streamed(bomb, content_encoding=encoding)), answer_bytes=100_000)
-    error = await failure(transport.handle_async_request(request()))
+    error = await failure(read_packed(encoding, pack(bytes(1_000_000))))
     assert isinstance(error, UpstreamBadResponse)
-    assert bomb.closed
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd"])
 async def test_an_answer_that_cannot_be_unpacked_is_a_failure_of_its_source(encoding: str) -> None:
-    body = Stream([b"this is not packed at all"])
-    error = await failure(
-        over(Inner(streamed(body, content_encoding=encoding))).handle_async_request(request())
-    )
+    error = await failure(read_packed(encoding, b"this is not packed at all"))
     assert isinstance(error, UpstreamError)
     assert error.source == "PACKAGEX"
-    assert body.closed
 
 
 # Room in the budget.

@@ -73,6 +73,7 @@ async def test_a_request_goes_below_the_address_with_the_key(address: str) -> No
     assert str(vendor.request.url) == "https://api.example.com/v1/contacts/5"
     assert vendor.request.headers["px-api-key"] == KEY
     assert vendor.request.headers["accept"] == "application/json"
+    assert vendor.request.headers["accept-encoding"] == "gzip, br"
     assert vendor.request.headers["host"] == "api.example.com"
     assert "content-type" not in vendor.request.headers
 
