@@ -72,6 +72,7 @@ from gateway.server.refusals import Refusals
 from gateway.server.running import Guard
 from gateway.server.siblings import Siblings, Worker
 from gateway.server.websocket import Sockets
+from gateway.setting import Proxy
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.telemetry.voice import Tracing, Voice
@@ -141,9 +142,13 @@ def _as_text(milliseconds: int) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def over_the_network(_: Source) -> httpx.AsyncBaseTransport:
-    """The innermost transport: connections to a source, kept for a while, with certificates checked."""
-    return Network(Pool(most=OPEN_CONNECTIONS, kept=KEPT_CONNECTIONS, seconds=KEPT_SECONDS))
+def over_the_network(proxy: Proxy | None) -> Transports:
+    """The innermost transports: connections to a source, kept for a while, with certificates checked."""
+
+    def connections(_: Source) -> httpx.AsyncBaseTransport:
+        return Network(Pool(most=OPEN_CONNECTIONS, kept=KEPT_CONNECTIONS, seconds=KEPT_SECONDS), proxy=proxy)
+
+    return connections
 
 
 class Gateway:
@@ -300,7 +305,7 @@ def guard(config: Config, app: Starlette) -> Guard:
 def create_app(
     config: Config,
     *,
-    transports: Transports = over_the_network,
+    transports: Transports | None = None,
     now: Callable[[], str] = wall_clock,
     sleep: Sleep = asyncio.sleep,
     resolve: Resolve = by_dns,
@@ -325,6 +330,7 @@ def create_app(
         suggestions=config.suggestions,
     )
     manifest = _manifest(config, of_schema)
+    transports = transports or over_the_network(config.outgoing_proxy)
     gateway = Gateway(config, transports, now, sleep, resolve=resolve, worker=worker)
     documents = Persisted(
         documents=of_schema,

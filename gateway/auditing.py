@@ -35,7 +35,7 @@ class Wish:
 
 async def run(config: Config, wish: Wish) -> int:
     """The exit status: 1 where a chain is broken."""
-    gateway = Gateway(config, over_the_network, wall_clock)
+    gateway = Gateway(config, over_the_network(config.outgoing_proxy), wall_clock)
     try:
         async with gateway.sharing():
             if wish.erase is not None:

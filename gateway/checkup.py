@@ -55,7 +55,7 @@ async def _source(config: Config, source: Source) -> list[Row]:
         settings,
         account=DEFAULT_ACCOUNT,
         budget=Budget(None, 60.0),
-        inner=over_the_network(source),
+        inner=over_the_network(config.outgoing_proxy)(source),
         now=wall_clock,
     )
     try:

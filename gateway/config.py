@@ -19,7 +19,7 @@ from gateway.keys import Keys
 from gateway.model.caller import BROUGHT, DEFAULT_ACCOUNT
 from gateway.model.source import Source
 from gateway.options import LIMITS, MCP, OWN, TRACES
-from gateway.setting import LOOPBACK, Secret, Setting
+from gateway.setting import LOOPBACK, Proxy, Secret, Setting
 from gateway.tokens import Tokens
 from gateway.upstreams import UPSTREAMS
 from gateway.upstreams.declare import SourceSettings
@@ -70,6 +70,7 @@ class Config:
     brought_accounts: int
     fair: Fair
     web: Web
+    outgoing_proxy: Proxy | None
     media_hosts: tuple[str, ...]
     subscriptions: int
     data_dir: Path | None
@@ -209,6 +210,7 @@ def read(environment: Mapping[str, str]) -> Config:
             strict_status=values["GATEWAY_STRICT_STATUS"],
         ),
         subscriptions=values["GATEWAY_SUBSCRIPTIONS"],
+        outgoing_proxy=values["GATEWAY_OUTGOING_PROXY"],
         media_hosts=values["GATEWAY_MEDIA_HOSTS"],
         data_dir=_data_dir(values["GATEWAY_DATA_DIR"]),
         state_url=values["GATEWAY_STATE_URL"],
@@ -336,6 +338,7 @@ def _tokens(values: Mapping[str, Any]) -> Tokens | None:
         leeway=values["GATEWAY_JWT_LEEWAY_SECONDS"],
         scope_prefix=values["GATEWAY_JWT_SCOPE_PREFIX"],
         claim_prefix=values["GATEWAY_JWT_CLAIM_PREFIX"],
+        proxy=values["GATEWAY_OUTGOING_PROXY"],
     )
 
 

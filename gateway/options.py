@@ -203,6 +203,14 @@ OWN: Final = (
         "Addresses or networks of proxies in front, whose `X-Forwarded-For` is believed; empty: none.",
     ),
     Setting(
+        "GATEWAY_OUTGOING_PROXY",
+        setting.proxy,
+        "",
+        "`http://[user:password@]host:port`: the HTTP proxy to sources and to GATEWAY_JWT_KEYS_URL, but for "
+        "those on loopback. Empty: none; HTTPS_PROXY and its kin are not read.",
+        secret=True,
+    ),
+    Setting(
         "GATEWAY_MEDIA_HOSTS",
         setting.hosts,
         "",

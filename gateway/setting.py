@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -184,6 +184,35 @@ def state_url(value: str) -> Secret:
     if url and (odd or not url.isprintable()):
         raise ValueError("is no address of the form redis://[:password@]host[:port][/number], or rediss://")
     return Secret(url)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy; `credentials` are `user:password`, or empty."""
+
+    host: str
+    port: int
+    credentials: Secret
+
+
+def proxy(value: str) -> Proxy | None:
+    """The address of an HTTP proxy, with a user and a password in it, perhaps; None where it is empty."""
+    url = value.strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        user, password = (unquote(part or "", errors="strict") for part in (parts.username, parts.password))
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.scheme != "http" or parts.path.strip("/") or "\\" in url:
+        raise ValueError("is no address of the form http://[user:password@]host:port")
+    if not url.isprintable() or any(sign in url for sign in "?# ") or not f"{user}{password}".isprintable():
+        raise ValueError("holds a sign that has to be percent-encoded, or that no user or password has")
+    if ":" in user or (not user and "@" in parts.netloc):
+        raise ValueError("has no user name, or one with a colon")
+    return Proxy(host, port, Secret(f"{user}:{password}" if user else ""))
 
 
 @dataclass(frozen=True, slots=True)

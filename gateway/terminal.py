@@ -21,7 +21,7 @@ LOOK_SECONDS: Final = 0.2  # between two looks at how far it is
 
 async def carried_out(config: Config, account: str, work: Callable[[Gateway], Awaitable[int]]) -> int:
     """The exit status of work on an account: its own, 2 for a bad call, 130 where a signal has ended it."""
-    gateway = Gateway(config, over_the_network, wall_clock)
+    gateway = Gateway(config, over_the_network(config.outgoing_proxy), wall_clock)
     mine = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, mine.cancel if mine else print)

@@ -16,7 +16,9 @@ import orjson
 from gateway.errors import GatewayError
 from gateway.model.caller import DEFAULT_ACCOUNT, Caller, Scope
 from gateway.model.source import Source
-from gateway.setting import Secret, words
+from gateway.network.pool import Pool
+from gateway.network.transport import Network
+from gateway.setting import Proxy, Secret, words
 
 ALGORITHMS: Final = frozenset("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES256K ES384 ES512 EdDSA".split())
 FETCH_SECONDS: Final = 5.0
@@ -30,7 +32,7 @@ REFRESH_SECONDS: Final = 10.0  # between two readings of the keys, however many 
 TYPES: Final = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
 WITHOUT_ISSUER_SECONDS: Final = 24 * 3600.0  # that keys are good while their issuer does not answer
 
-Fetch = Callable[[str], Any]
+Fetch = Callable[[str, Proxy | None], Any]
 
 
 class BadToken(Exception):
@@ -46,7 +48,9 @@ class KeysUnavailable(GatewayError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a token has to be: `keys` are the issuer's (JWKS), or `url` is where they are."""
+    """What a token has to be: `keys` are the issuer's (JWKS), or `url` is where they are, behind a `proxy`
+    perhaps.
+    """
 
     issuer: str
     audience: str
@@ -57,6 +61,7 @@ class Tokens:
     leeway: float
     scope_prefix: str
     claim_prefix: str
+    proxy: Proxy | None = None
 
 
 def algorithms(value: str) -> tuple[str, ...]:
@@ -74,11 +79,15 @@ def key_set(value: str) -> Secret:
     return Secret(value.strip())
 
 
-async def fetch(url: str) -> bytes:
+async def fetch(url: str, proxy: Proxy | None) -> bytes:
     """The body at an address; redirects are not followed."""
     async with (
         asyncio.timeout(FETCH_SECONDS),
-        httpx.AsyncClient(trust_env=False, timeout=FETCH_SECONDS) as client,
+        httpx.AsyncClient(
+            trust_env=False,
+            timeout=FETCH_SECONDS,
+            transport=Network(Pool(most=1, kept=0, seconds=0.0), proxy=proxy),
+        ) as client,
         client.stream("GET", url, headers={"accept": "application/json"}) as response,
     ):
         if response.status_code != 200:
@@ -190,7 +199,7 @@ class Verifier:
 
     async def _read(self) -> None:
         try:
-            keys = _read_keys(await self.fetch(self.tokens.url))
+            keys = _read_keys(await self.fetch(self.tokens.url, self.tokens.proxy))
         except (httpx.HTTPError, OSError):  # TimeoutError is one of the latter
             return
         if keys:

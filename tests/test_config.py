@@ -13,7 +13,7 @@ from gateway.config import BadSetting, Config
 from gateway.model.caller import Scope
 from gateway.model.source import Source
 from gateway.options import LIMITS
-from gateway.setting import Rate, Secret, Setting, declared
+from gateway.setting import Proxy, Rate, Secret, Setting, declared
 
 DIGEST = hashlib.sha256(b"a key").hexdigest()
 KEYS = f"ada:{DIGEST}:read"
@@ -177,6 +177,19 @@ ODD = [
     *(("GATEWAY_CALLER_SHARE", odd) for odd in ("0", "1.1", "half", "nan")),
     *(("GATEWAY_CORS_ORIGINS", odd) for odd in ("*", "null", "example.com", "https://a.example/", "ftp://a.example")),
     *(("GATEWAY_TRUSTED_PROXIES", odd) for odd in ("*", "proxy", "10.0.0.1/8")),
+    *(
+        ("GATEWAY_OUTGOING_PROXY", odd)
+        for odd in (
+            *("proxy.example:3128", "http://proxy.example", "http://:3128", "http://proxy.example:0", "http://"),
+            *("https://proxy.example:3128", "socks5://proxy.example:1080", "http://proxy.example:3128/path"),
+            *("http://proxy.example:port", "http://[::1:3128", "http://@proxy.example:3128"),
+            *(f"http://:{SECRET}@proxy.example:3128", f"http://ada%3Ab:{SECRET}@proxy.example:3128"),
+            *(f"http://ada:{SECRET}%0A@proxy.example:3128", f"http://ada:{SECRET}%ff@proxy.example:3128"),
+            *(f"http://ada:{SECRET}{odd}x@proxy.example:3128" for odd in ("/", "?", "#", " ", "\n", "\\")),
+            f"http://ada:{SECRET}[@proxy.example:3128",
+            *(f"http://ada:{odd}{SECRET}@proxy.example:3128" for odd in ("1/", "1?", "1#")),
+        )
+    ),
     *(("GATEWAY_MEDIA_HOSTS", odd) for odd in ("https://a.example", "*.example.com", "a.example/b")),
     *((f"GATEWAY_{what}", "0") for what in ("HEADER_BYTES", "HEAD_SECONDS", "BODY_SECONDS", "JSON_DEPTH")),
     *((f"GATEWAY_{name}", "0") for _, name, _ in LIMITS),
@@ -265,20 +278,55 @@ def test_an_account_without_credentials_of_its_own_falls_back_on_nobodys() -> No
 # ---- secrets in files
 
 
-@pytest.mark.parametrize("name", [*KEY_NAMES, "GATEWAY_API_KEYS", "GATEWAY_STATE_URL"])
+@pytest.mark.parametrize(
+    "name", [*KEY_NAMES, "GATEWAY_API_KEYS", "GATEWAY_STATE_URL", "GATEWAY_OUTGOING_PROXY"]
+)
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, name: str) -> None:
+    proxy = f"http://ada:{SECRET}@proxy.example:3128"
     values = {"GATEWAY_API_KEYS": KEYS, "GATEWAY_STATE_URL": "redis://:word@127.0.0.1"}
+    values["GATEWAY_OUTGOING_PROXY"] = proxy
     file = tmp_path / "secret"
     file.write_text(f"  {values.get(name, SECRET)}\n")
     chosen = config.read({f"{name}_FILE": str(file)})
     held = {
         "GATEWAY_API_KEYS": [caller.name for caller in chosen.keys.callers.values()],
         "GATEWAY_STATE_URL": chosen.state_url.reveal(),
+        "GATEWAY_OUTGOING_PROXY": chosen.outgoing_proxy and _written(chosen.outgoing_proxy),
         **{key: each.key.reveal() for key, each in zip(KEY_NAMES, chosen.sources.values(), strict=True)},
     }
     assert held[name] == {"GATEWAY_API_KEYS": ["ada"]}.get(name, values.get(name, SECRET))
     assert SECRET not in repr(chosen)
     assert config.unknown({f"{name}_FILE": str(file)}) == []
+
+
+def _written(proxy: Proxy) -> str:
+    return f"http://{proxy.credentials.reveal()}@{proxy.host}:{proxy.port}"
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "port", "credentials"),
+    [
+        ("http://proxy.example:3128", "proxy.example", 3128, ""),
+        (" http://Proxy.example:3128/ ", "proxy.example", 3128, ""),
+        ("http://[2001:db8::7]:80", "2001:db8::7", 80, ""),
+        ("http://ada@10.0.0.1:8080", "10.0.0.1", 8080, "ada:"),
+        ("http://ada:a%3Ab%40c%2Fd%20e%C3%A9@10.0.0.1:8080", "10.0.0.1", 8080, "ada:a:b@c/d eé"),
+        ("http://ada:a@b:c@10.0.0.1:8080", "10.0.0.1", 8080, "ada:a@b:c"),
+    ],
+)
+def test_a_proxy_is_taken_apart(value: str, host: str, port: int, credentials: str) -> None:
+    chosen = read(GATEWAY_OUTGOING_PROXY=value)
+    assert chosen.outgoing_proxy == Proxy(host, port, Secret(credentials))
+    assert not credentials or credentials not in repr(chosen)
+    tokens = {
+        "GATEWAY_JWT_ISSUER": "id",
+        "GATEWAY_JWT_AUDIENCE": "a",
+        "GATEWAY_JWT_KEYS_URL": "https://id.example",
+    }
+    of_issuer = read(GATEWAY_OUTGOING_PROXY=value, **tokens).tokens
+    assert of_issuer is not None
+    assert of_issuer.proxy == chosen.outgoing_proxy
+    assert read(HTTPS_PROXY=value, https_proxy=value, ALL_PROXY=value).outgoing_proxy is None
 
 
 def test_a_secret_and_its_file_are_not_taken_together(tmp_path: Path) -> None:

@@ -39,9 +39,14 @@ def head(request: httpx.Request) -> tuple[bytes, int | None]:
         raise httpx.LocalProtocolError("A request tells the length of its body twice.")
     first = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
     sent = b"%b%b\r\n" % (first, b"".join(lines))
-    if WELL_FORMED.fullmatch(sent) is None or sent.count(b"\n") != len(lines) + 2:
+    return checked(sent, len(lines)), length
+
+
+def checked(head: bytes, lines: int) -> bytes:
+    """A head that holds so many lines for headers, and nothing that would end one early."""
+    if WELL_FORMED.fullmatch(head) is None or head.count(b"\n") != lines + 2:
         raise httpx.LocalProtocolError("A header, a method or an address has illegal characters.")
-    return sent, length
+    return head
 
 
 def whole(request: httpx.Request, length: int | None) -> bytes | None:

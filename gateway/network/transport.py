@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 
-from gateway.network import opening, sending
+from gateway.network import opening, sending, tunnel
 from gateway.network.connection import Connection, Seconds
 from gateway.network.pool import Pool
 from gateway.network.prepared import Origin, Prepared, origin_of
+from gateway.setting import LOOPBACK, Proxy
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -18,11 +19,13 @@ class Network(httpx.AsyncBaseTransport):
 
     It reads the extensions `timeout` and `trace` of a request, as httpx does; of a trace it tells only that
     it looks for a connection, and the moment at which the request leaves. Answers come packed as they are.
-    It knows no proxies, redirects or cookies, and nothing of the environment.
+    It knows no redirects or cookies, and nothing of the environment. What is reached over TLS, and is not on
+    loopback, is reached through `proxy` where there is one.
     """
 
-    def __init__(self, pool: Pool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, pool: Pool, tls: ssl.SSLContext | None = None, *, proxy: Proxy | None = None) -> None:
         self.pool = pool
+        self._proxy = proxy
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
         self._tls.set_alpn_protocols(["http/1.1"])
 
@@ -66,7 +69,10 @@ class Network(httpx.AsyncBaseTransport):
         return connection
 
     async def _connected(self, origin: Origin) -> Connection:
-        found = await opening.connect(origin.host, origin.port)
+        if self._proxy is not None and origin.tls and origin.host not in LOOPBACK:
+            found = await tunnel.connect(self._proxy, origin)
+        else:
+            found = await opening.connect(origin.host, origin.port)
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(origin, self.pool.released, self.pool.lost),
             sock=found,

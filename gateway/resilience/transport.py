@@ -27,6 +27,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.network.answer import header
+from gateway.network.tunnel import NoTunnel
 from gateway.ports import Conditions
 from gateway.resilience import backoff, body
 from gateway.resilience.breaker import Breaker, State
@@ -374,7 +375,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         return UpstreamTimeout(self.source, f"{self.source} did not answer in {call.allowed:.1f} seconds.")
 
     def _broken(self, broken: httpx.HTTPError, trace: _Trace, *, safe: bool) -> UpstreamError:
-        """The error for a connection. Its text may quote an address or a header: it goes no further."""
+        """The error for a connection. Its text may quote an address or a header, and goes no further, but for
+        what we say of a proxy.
+        """
         kind = type(broken).__name__
         left = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
         error: UpstreamError
@@ -384,6 +387,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             )
         elif isinstance(broken, httpx.ReadTimeout | httpx.WriteTimeout):
             error = UpstreamTimeout(self.source, f"{self.source} fell silent ({kind}).")
+        elif isinstance(broken, NoTunnel):
+            later = "" if broken.lasting else " Try again later."
+            error = UpstreamUnavailable(self.source, f"{self.source} could not be reached. {broken}{later}")
         elif left:  # and whoever reads this must not simply try again
             error = UpstreamUnavailable(
                 self.source, f"The connection to {self.source} broke before the answer was there ({kind})."
@@ -394,7 +400,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             )
         error.uncertain = left
         error.unsent = isinstance(broken, UNSENT) or not trace.may_have_left
-        error.passing = not isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
+        hopeless = isinstance(broken, NoTunnel) and broken.lasting
+        hopeless = hopeless or isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
+        error.passing = not hopeless
         return error
 
     def _learn(self, response: httpx.Response, now: float) -> None:

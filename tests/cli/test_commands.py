@@ -132,6 +132,15 @@ def test_checking_says_what_does_not_work_and_fails() -> None:
     assert "px-secret" not in checked.stdout + checked.stderr
 
 
+def test_checking_goes_through_the_proxy_that_is_set_and_says_where_it_is_not_there() -> None:
+    settings = {"PACKAGEX_URL": "https://source.invalid/v1", "PACKAGEX_API_KEY": "px-secret"}
+    settings["GATEWAY_OUTGOING_PROXY"] = "http://ada:word-7Jq2@127.0.0.1:9"
+    checked = gateway("check", settings=settings)
+    assert checked.returncode == 1
+    assert "The outgoing proxy is not there." in checked.stdout
+    assert "word-7Jq2" not in checked.stdout + checked.stderr
+
+
 def test_the_gateway_serves_without_any_source_and_ends_cleanly() -> None:
     with running("serve", settings={"GATEWAY_DATA_DIR": ":memory:"}) as found:
         address = found.line(r"The gateway answers on (\S+) \(no keys are set")[1]

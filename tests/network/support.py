@@ -6,14 +6,16 @@ import httpx
 
 from gateway.network.pool import Pool
 from gateway.network.transport import Network
+from gateway.setting import Proxy
 from tests.support import certificates
 
 TIMES = {"connect": 5.0, "read": 5.0, "write": 5.0, "pool": 5.0}
 
 
-def over(*, most: int = 10, kept: int = 10, seconds: float = 60.0) -> Network:
+def over(*, most: int = 10, kept: int = 10, seconds: float = 60.0, proxy: Proxy | None = None) -> Network:
     """The transport of the product, which trusts the authority of the tests."""
-    return Network(Pool(most=most, kept=kept, seconds=seconds), certificates.authority().trusted())
+    pool = Pool(most=most, kept=kept, seconds=seconds)
+    return Network(pool, certificates.authority().trusted(), proxy=proxy)
 
 
 def request(

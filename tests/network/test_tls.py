@@ -85,7 +85,7 @@ async def test_only_known_authorities_are_trusted_as_shipped(
     own.write_text(ssl.DER_cert_to_PEM_cert(certificates.authority().trusted().get_ca_certs(True)[0]))
     monkeypatch.setenv("SSL_CERT_FILE", str(own))  # nor is what the environment says of them
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    player, network = Player([ok()]), over_the_network(Source.PACKAGEX)
+    player, network = Player([ok()]), over_the_network(None)(Source.PACKAGEX)
     async with vendor(player, tls=certificates.server(tmp_path, "localhost")) as port:
         with pytest.raises(httpx.ConnectError) as raised:
             await asked(network, secure(port))  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ SECRET = "key-7Jq2-that-nobody-may-see"
 
 @asynccontextmanager
 async def connected(player: Player) -> AsyncIterator[tuple[UpstreamTransport, str]]:
-    inner = over_the_network(Source.PACKAGEX)
+    inner = over_the_network(None)(Source.PACKAGEX)
     transport = UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Policy(), dice=lambda: 0.0)
     async with vendor(player) as port:
         yield transport, f"http://127.0.0.1:{port}/"

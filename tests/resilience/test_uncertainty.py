@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 def over(seconds: float = 5.0) -> UpstreamTransport:
-    inner = over_the_network(Source.PACKAGEX)
+    inner = over_the_network(None)(Source.PACKAGEX)
     return UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), Policy(seconds=seconds), dice=lambda: 0.0)
 
 
@@ -97,7 +97,7 @@ async def test_a_call_may_be_given_more_time_and_a_longer_answer_than_usual() ->
         writer.close()
 
     async with vendor(long) as port:
-        inner = over_the_network(Source.PACKAGEX)
+        inner = over_the_network(None)(Source.PACKAGEX)
         limits = Policy(seconds=5.0, answer_bytes=1000)
         transport = UpstreamTransport("PACKAGEX", inner, Budget(None, 60.0), limits)
         sent = request(port)

@@ -17,7 +17,7 @@ from gateway import config, tokens
 from gateway.config import BadSetting
 from gateway.model.caller import Caller, Scope
 from gateway.model.source import Source
-from gateway.setting import Secret
+from gateway.setting import Proxy, Secret
 from gateway.telemetry import logs
 from gateway.tokens import BadToken, KeysUnavailable, Tokens, Verifier
 from tests.support import issuer
@@ -360,8 +360,8 @@ class Issuer:
         self.read = 0
         self.now = 0.0
 
-    async def fetch(self, url: str) -> bytes:
-        del url
+    async def fetch(self, url: str, proxy: Proxy | None) -> bytes:
+        del url, proxy
         self.read += 1
         if self.failure is not None:
             raise self.failure
@@ -416,7 +416,7 @@ async def test_whoever_needs_keys_at_once_waits_for_one_reading() -> None:
     arrived = asyncio.Event()
     read: list[str] = []
 
-    async def slow(url: str) -> bytes:
+    async def slow(url: str, _: Proxy | None) -> bytes:
         read.append(url)
         await arrived.wait()
         return issuer.keys("rsa").encode()
@@ -439,9 +439,9 @@ async def test_a_slow_issuer_holds_up_nobody_whose_key_is_known() -> None:
     checked = told.verifier
     await checked.caller(token())
 
-    async def slow(url: str) -> bytes:
+    async def slow(url: str, proxy: Proxy | None) -> bytes:
         await arrived.wait()
-        return await told.fetch(url)
+        return await told.fetch(url, proxy)
 
     checked.fetch, told.now = slow, 20.0
     stranger = asyncio.create_task(checked.caller(token("stranger")))
