@@ -231,21 +231,21 @@ class ContactLists:
         """The number of contacts in the whole list; None where one source cannot tell."""
         if self._lacks_a_source():
             return None
-        total = 0
+        told = 0
+        questions: list[tuple[Question, State]] = []
         for source, feed in feeds.items():
-            count = await self._total_of(source, feed, totals.get(source))
-            if count is None:
+            count = totals.get(source)
+            if isinstance(feed, IndexFeed):
+                questions.append((feed.question, feed.state))
+            elif count is not None:
+                told += count
+            elif self._query.search is not None or isinstance(feed, _Failing):
                 return None
-            total += count
-        return total
-
-    async def _total_of(self, source: Source, feed: Feed, told: int | None) -> int | None:
-        if isinstance(feed, IndexFeed):
-            return await self._count([(feed.question, feed.state)])
-        if told is not None or self._query.search is not None or isinstance(feed, _Failing):
-            return told
-        question = await self._question(self._directory.upstreams[source])
-        return await self._count([(question, self._state(question))])  # a total is worth no wait
+            else:
+                question = await self._question(self._directory.upstreams[source])
+                questions.append((question, self._state(question)))  # a total is worth no wait
+        counted = await self._count(questions)
+        return None if counted is None else told + counted
 
     async def _count_sorted(self, questions: Sequence[tuple[Question, State]]) -> int | None:
         return None if self._lacks_a_source() else await self._count(questions)
@@ -257,7 +257,7 @@ class ContactLists:
     async def _count(self, questions: Sequence[tuple[Question, State]]) -> int | None:
         if any(not (state.complete and state.fresh) for _, state in questions):
             return None
-        return sum([await self._directory.index.store.count(question) for question, _ in questions])
+        return await self._directory.index.store.count([question for question, _ in questions])
 
 
 def _cannot_hold(wanted: Filter | None, source: Source) -> bool:

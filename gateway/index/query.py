@@ -32,13 +32,40 @@ class Question:
 class Conditions:
     """SQL conditions on `contact`, their parameters, and the phrases that the trigram index has to find.
 
-    `keyed`: some of them name rows through an index of their own, so that of the place would only be slower.
+    Phrases are to be there first: where there are any, rows are met through the trigram index, one after the
+    other by their numbers, so that whoever wants twenty of them looks no more up.
     """
 
     texts: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
     phrases: list[str] = field(default_factory=list)
-    keyed: bool = False
+    by_key: bool = False
+
+    @property
+    def keyed(self) -> bool:
+        """Whether rows are named through an index already, so that another would only be slower."""
+        return self.by_key or bool(self.phrases)
+
+    @property
+    def number(self) -> str:
+        """The number of a row, as whatever finds the row tells it: known before the row is read."""
+        return "place" if self.phrases else "number"
+
+    @property
+    def match(self) -> list[str]:
+        """The parameter of `rows`."""
+        return [" AND ".join(self.phrases)] if self.phrases else []
+
+    @property
+    def rows(self) -> str:
+        """Where rows are read. A cross join is carried out as it is written."""
+        return f"{MATCHES} CROSS JOIN contact ON number = place" if self.phrases else "contact"
+
+    @property
+    def rows_of_a_place(self) -> str:
+        """The same for one place: rows of others are known by its index, and not read."""
+        indexed = "CROSS JOIN contact INDEXED BY contact_place ON number = place"
+        return f"{MATCHES} {indexed}" if self.phrases else "contact"
 
     def add(self, text: str, *values: Any) -> None:
         """One more condition that has to hold."""
@@ -54,46 +81,32 @@ class Conditions:
         else:
             self.add(f"instr({column}, ?) > 0", part)
 
-    def match(self) -> None:
-        """Look the phrases up, once all of them are there."""
-        if self.phrases:
-            self.keyed = True
-            self.add(
-                "rowid IN (SELECT rowid FROM contact_text WHERE contact_text MATCH ?)",
-                " AND ".join(self.phrases),
-            )
+    def among(self, text: str, *values: Any) -> None:
+        """The row is one of these. A plus sign keeps SQLite from asking the trigram index for each."""
+        self.add(f"{'+' if self.phrases else ''}{self.number} IN ({text})", *values)
+
+    def at(self, question: Question, *, indexed: bool) -> None:
+        """The row lies in the place of the question. A plus sign keeps SQLite from using its index."""
+        sign = "" if indexed else "+"
+        self.add(
+            f"{sign}account = ? AND {sign}source = ? AND {sign}module = ?",
+            question.account,
+            question.source,
+            question.module,
+        )
 
 
-def conditions(question: Question, *, in_order: bool = False) -> Conditions:
-    """The conditions of a question; `in_order` when the rows are read along the index of a sort order."""
+def conditions(question: Question) -> Conditions:
+    """The conditions of a question, but for the place."""
     found = Conditions()
     for term in (question.search or "").split():
         found.contains("text", term)
     if question.filter is not None:
         _filter(found, question.account, question.filter)
-    found.match()
-    index = (
-        "+" if found.keyed or in_order else ""
-    )  # a plus sign keeps SQLite from using the index of the place
-    found.add(
-        f"{index}account = ? AND {index}source = ? AND {index}module = ?",
-        question.account,
-        question.source,
-        question.module,
-    )
     return found
 
 
 def _filter(found: Conditions, account: str, wanted: Filter) -> None:
-    for kind, value in (("email", wanted.email), ("phone", wanted.phone), ("tag", wanted.tag)):
-        if value is not None:
-            found.keyed = True
-            found.add(
-                "rowid IN (SELECT contact FROM contact_key WHERE account = ? AND kind = ? AND value = ?)",
-                account,
-                kind,
-                value,
-            )
     for column, value in (
         ("first", wanted.first_name),
         ("last", wanted.last_name),
@@ -102,6 +115,11 @@ def _filter(found: Conditions, account: str, wanted: Filter) -> None:
     ):
         if value is not None:
             found.contains(column, value)
+    for kind, value in (("email", wanted.email), ("phone", wanted.phone), ("tag", wanted.tag)):
+        if value is not None:
+            found.by_key = True
+            keys = "SELECT contact FROM contact_key WHERE account = ? AND kind = ? AND value = ?"
+            found.among(keys, account, kind, value)
     for text, value in (
         ("created >= ?", wanted.created_after),
         ("created < ?", wanted.created_before),
@@ -134,8 +152,13 @@ def _property(found: Conditions, condition: PropertyCondition) -> None:
 def after_rowid(question: Question, rowid: int, limit: int) -> tuple[str, list[Any]]:
     """Rows in the order in which the index met them; growth comes at the end."""
     found = conditions(question)
-    found.add("rowid > ?", rowid)
-    return _select(found, "rowid", limit)
+    found.at(question, indexed=bool(found.phrases) or not found.by_key)
+    found.add(f"{found.number} > ?", rowid)
+    text = f"{' AND '.join(found.texts)} ORDER BY {found.number} LIMIT ?"
+    return (
+        f"{SELECT}, NULL FROM {found.rows_of_a_place} WHERE {text}",
+        [*found.match, *found.values, limit],
+    )
 
 
 def after_key(
@@ -146,26 +169,35 @@ def after_key(
     Two statements, to be read one after the other until there are enough. `after` is (sort value, rowid); a
     sort value of None means that the walk has come to the rows that lack the field.
     """
-    parts, values, keyed = [], [], True
-    for question in questions:
-        found = conditions(question, in_order=True)
-        keyed = keyed and found.keyed
-        parts.append(f"({' AND '.join(found.texts)})")
-        values.extend(found.values)
-    fits = f"({' OR '.join(parts)})"
-    column = ("+" if keyed else "") + COLUMNS[order.field]  # few rows are sorted, many are read in order
+    found, fits, values = _any_of(questions, in_order=True)
+    column = ("+" if found.keyed else "") + COLUMNS[order.field]  # few rows are sorted, many read in order
     way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
     value, rowid = after if after is not None else (None, 0)
+    number = found.number
     statements: list[tuple[str, list[Any]]] = []
     if after is None or value is not None:
-        behind = f" AND ({column}, rowid) {sign} (?, ?)" if after is not None else ""
+        behind = f" AND ({column}, {number}) {sign} (?, ?)" if after is not None else ""
         more = [value, rowid] if after is not None else []
-        text = f"{fits} AND {column} IS NOT NULL{behind} ORDER BY {column} {way}, rowid {way}"
-        statements.append((f"{SELECT}, {column} FROM contact WHERE {text} LIMIT ?", [*values, *more, limit]))
+        text = f"{fits} AND {column} IS NOT NULL{behind} ORDER BY {column} {way}, {number} {way} LIMIT ?"
+        statements.append((f"{SELECT}, {column} FROM {found.rows} WHERE {text}", [*values, *more, limit]))
         rowid = 0
-    text = f"{fits} AND {column} IS NULL AND rowid > ? ORDER BY rowid"
-    statements.append((f"{SELECT}, NULL FROM contact WHERE {text} LIMIT ?", [*values, rowid, limit]))
+    text = f"{fits} AND {column} IS NULL AND {number} > ? ORDER BY {number} LIMIT ?"
+    statements.append((f"{SELECT}, NULL FROM {found.rows} WHERE {text}", [*values, rowid, limit]))
     return statements
+
+
+def _any_of(questions: Sequence[Question], *, in_order: bool = False) -> tuple[Conditions, str, list[Any]]:
+    """The conditions of one of some questions with the same phrases, the text that one of them fits, and all
+    parameters: what the phrases find is looked up once for all of them. `in_order`: rows are read along the
+    index of a sort order.
+    """
+    found = [conditions(question) for question in questions]
+    for question, each in zip(questions, found, strict=True):
+        each.at(question, indexed=not each.keyed and not in_order)
+    if any(each.phrases != found[0].phrases for each in found):
+        raise ValueError("Questions of one list have one search, and one filter for texts.")
+    fits = " OR ".join(f"({' AND '.join(each.texts)})" for each in found)
+    return found[0], f"({fits})", [*found[0].match, *(value for each in found for value in each.values)]
 
 
 def seen(sight: Mapping[str, frozenset[str] | None]) -> tuple[str, list[Any]]:
@@ -192,26 +224,28 @@ def walk(
     found = Conditions()
     for term in (search or "").split():
         found.contains("text", term)
-    found.match()
     text, values = seen(sight)
-    found.add(f"+account = ? AND rowid > ? AND {text}", account, after, *values)
+    number = found.number
+    found.add(f"+account = ? AND {number} > ? AND {text}", account, after, *values)
     if among is not None:
-        found.add(f"rowid IN ({', '.join('?' * len(among))})", *among)
+        found.add(f"{number} BETWEEN ? AND ?", min(among, default=0), max(among, default=0))
+        found.among(", ".join("?" * len(among)), *among)
+    text = f"{' AND '.join(found.texts)} ORDER BY {number} LIMIT ?"
     return (
-        f"SELECT rowid FROM contact WHERE {' AND '.join(found.texts)} ORDER BY rowid LIMIT ?",  # noqa: S608
-        [*found.values, limit],
+        f"SELECT number FROM {found.rows} WHERE {text}",  # noqa: S608
+        [*found.match, *found.values, limit],
     )
 
 
-def count(question: Question) -> tuple[str, list[Any]]:
-    """How many rows fit."""
-    found = conditions(question)
-    return f"SELECT count(*) FROM contact WHERE {' AND '.join(found.texts)}", found.values  # noqa: S608
+def count(questions: Sequence[Question]) -> list[tuple[str, list[Any]]]:
+    """How many rows fit, as numbers to be added up.
+
+    What phrases find is looked through once; otherwise each place has an index of its own.
+    """
+    searching = any(conditions(question).phrases for question in questions)
+    found = [_any_of(some) for some in ([questions] if searching else [[each] for each in questions])]
+    return [(f"SELECT count(*) FROM {one.rows} WHERE {fits}", values) for one, fits, values in found]  # noqa: S608
 
 
-def _select(found: Conditions, order: str, limit: int) -> tuple[str, list[Any]]:
-    text = f"{SELECT}, NULL FROM contact WHERE {' AND '.join(found.texts)} ORDER BY {order} LIMIT ?"
-    return text, [*found.values, limit]
-
-
-SELECT: Final = "SELECT rowid, source, module, id, position, as_of, record"
+MATCHES: Final = "(SELECT rowid AS place FROM contact_text WHERE contact_text MATCH ?)"
+SELECT: Final = "SELECT number, source, module, id, position, as_of, record"

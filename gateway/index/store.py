@@ -185,8 +185,8 @@ class Store(Protocol):
         """Rows of several sources that fit, in a sort order."""
         ...
 
-    async def count(self, question: Question) -> int:
-        """How many rows fit."""
+    async def count(self, questions: Sequence[Question]) -> int:
+        """How many rows of several sources fit."""
         ...
 
     def rows(self, rows: Sequence[int]) -> dict[int, Stored]:
@@ -419,10 +419,14 @@ class SqliteStore(Store):
                 found += await self._rows(sql, values)
         return found[:limit]
 
-    async def count(self, question: Question) -> int:
-        """How many rows fit."""
-        sql, values = query.count(question)
-        return await self._run(lambda: int(self._writer.execute(sql, values).fetchone()[0]))
+    async def count(self, questions: Sequence[Question]) -> int:
+        """How many rows of several sources fit."""
+        statements = query.count(questions)
+
+        def run() -> int:
+            return sum(self._writer.execute(*each).fetchone()[0] for each in statements)
+
+        return await self._run(run)
 
     def rows(self, rows: Sequence[int]) -> dict[int, Stored]:
         """Rows by number."""

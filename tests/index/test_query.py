@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.identity.rules import Rules
+from gateway.index import query
+from gateway.index.people import EVERYTHING
 from gateway.index.query import Question
 from gateway.index.rows import as_text, instant, row_of
 from gateway.index.store import SqliteStore, Stored
@@ -50,7 +52,7 @@ class Shelf:
             filter=Filter(**conditions) if conditions else None,
         )
         rows = await self.store.after_rowid(question, 0, 1_000)
-        assert await self.store.count(question) == len(rows)
+        assert await self.store.count([question]) == len(rows)
         return [each.id for each in rows]
 
     async def ordered(
@@ -447,6 +449,128 @@ async def test_a_search_finds_those_whose_text_holds_every_word(
     ]
     assert await shelf.find(search=search) == expected
     await shelf.store.aclose()
+
+
+# ---- many rows, some at a time
+
+ALL = list(Source)
+SHARED = {
+    "displayName": st.sampled_from(["Ann Lee", "Anna Leeds", "Bob", "anna™", ""]),
+    "company": st.sampled_from(["Acme", "Acme Ltd", "Other"]),
+    "emails": st.lists(EMAILS, max_size=1),
+}
+CROWD = st.lists(st.tuples(st.sampled_from(ALL), st.fixed_dictionaries(SHARED)), max_size=30)
+WANTED = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["ann", "anna", "lee", "an", "nobody"]),
+        "company": st.sampled_from(["acme", "acme l", "r"]),
+        "email": EMAILS.map(same_email),
+        "members": st.lists(st.sampled_from("0123456789"), max_size=8).map(tuple),
+    },
+)
+
+
+async def shelved(crowd: Sequence[tuple[Source, dict[str, Any]]]) -> tuple[Shelf, list[Contact]]:
+    shelf = Shelf()
+    contacts = [
+        contact(str(place), source=source, _key=ContactKey(source, "", str(place)), **values)
+        for place, (source, values) in enumerate(crowd)
+    ]
+    await shelf.put(*contacts)
+    return shelf, contacts
+
+
+@THOROUGH
+@given(CROWD, WANTED, st.sampled_from(["", "ann", "lee acme", "x.com an"]), st.integers(1, 7))
+async def test_what_is_looked_for_is_met_once_in_pages_of_each_source_and_of_all(
+    crowd: list[tuple[Source, dict[str, Any]]], wanted: dict[str, Any], search: str, size: int
+) -> None:
+    shelf, contacts = await shelved(crowd)
+    texts = [row_of(each, 0, Rules()).text for each in contacts]
+    fitting = [
+        each
+        for each, text in zip(contacts, texts, strict=True)
+        if fits(each, **wanted) and all(word in text for word in search.split())
+    ]
+    questions = [
+        Question(account=ACCOUNT, source=source.value, module="", search=search, filter=Filter(**wanted))
+        for source in ALL
+    ]
+    for source, question in zip(ALL, questions, strict=True):
+        found: list[str] = []
+        rowid = 0
+        while rows := await shelf.store.after_rowid(question, rowid, size):
+            assert [row.rowid for row in rows] == sorted(row.rowid for row in rows)
+            found += [row.id for row in rows]
+            rowid = rows[-1].rowid
+        assert found == [each["sourceId"] for each in fitting if each["source"] is source]
+        assert await shelf.store.count([question]) == len(found)
+    assert await shelf.store.count(questions) == len(fitting)
+    order, after = Order(field=OrderField.NAME, descending=False), None
+    names: list[str | None] = []
+    ids: list[str] = []
+    while page := await shelf.store.after_key(questions, order, after, size):
+        after = (page[-1].sort, page[-1].rowid)
+        names += [row.sort for row in page]
+        ids += [row.id for row in page]
+    assert sorted(ids, key=int) == [each["sourceId"] for each in fitting]
+    assert names == sorted(names, key=lambda name: (name is None, name))
+    await shelf.store.aclose()
+
+
+@THOROUGH
+@given(CROWD, st.sampled_from(["ann", "lee acme", "x.com an", "an"]), st.integers(1, 7))
+async def test_a_search_in_all_sources_is_walked_through_in_order(
+    crowd: list[tuple[Source, dict[str, Any]]], search: str, size: int
+) -> None:
+    shelf, contacts = await shelved(crowd)
+    texts = [row_of(each, 0, Rules()).text for each in contacts]
+    fitting = [place for place, text in enumerate(texts, 1) if all(word in text for word in search.split())]
+    found: list[int] = []
+    walk = shelf.store.walk
+    while rows := await walk(ACCOUNT, EVERYTHING, search=search, after=found[-1] if found else 0, limit=size):
+        found += rows
+    assert found == fitting
+    some = list(range(1, len(contacts) + 1, 2))
+    among = await walk(ACCOUNT, EVERYTHING, search=search, after=0, limit=len(some), among=some)
+    assert among == [place for place in fitting if place in some]
+    await shelf.store.aclose()
+
+
+@pytest.mark.parametrize("conditions", [{}, {"email": "a@x.com"}, {"tag": "7"}])
+async def test_a_page_of_matches_is_found_without_looking_all_of_them_up(
+    shelf: Shelf, conditions: dict[str, Any]
+) -> None:
+    wanted = Filter(company="acme", **conditions)
+    sql, values = query.after_rowid(
+        Question(account=ACCOUNT, source="PACKAGEX", module="", filter=wanted), 7, 20
+    )
+    plan = [row[3] for row in shelf.store._reader.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert "contact_text" in plan[0]  # rows come from there in order, and one after the other
+    assert any("contact_place" in step for step in plan)  # rows of other places are not read
+    assert not any(word in step for step in plan for word in ("TEMP B-TREE", "MATERIALIZE", "CO-ROUTINE"))
+
+
+async def test_what_a_page_of_matches_costs_does_not_grow_with_their_number(shelf: Shelf) -> None:
+    costs: list[int] = []
+    for start in (0, 500, 2_000):
+        await shelf.put(*(contact(str(place), company="Acme") for place in range(start, start * 2 + 100)))
+        question = Question(account=ACCOUNT, source="PACKAGEX", module="", filter=Filter(company="acme"))
+        steps: list[None] = []
+        shelf.store._reader.set_progress_handler(lambda steps=steps: steps.append(None), 1)
+        assert len(await shelf.store.after_rowid(question, 0, 20)) == 20
+        shelf.store._reader.set_progress_handler(None, 0)
+        costs.append(len(steps))
+    assert max(costs) < 1.5 * costs[0]
+
+
+async def test_questions_that_look_for_different_texts_are_no_list(shelf: Shelf) -> None:
+    one, other = (
+        Question(account=ACCOUNT, source="PACKAGEX", module="", search=search) for search in ("abc", "xyz")
+    )
+    with pytest.raises(ValueError, match="one search"):
+        await shelf.store.count([one, other])
 
 
 # ---- orders

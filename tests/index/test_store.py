@@ -142,7 +142,7 @@ async def test_a_contact_that_moved_to_another_module_is_there_and_nowhere_else(
     await store.put(ACCOUNT, [row("a", module="m1")], 1)
     await store.put(ACCOUNT, [row("a", module="m2")], 1)
     counts = [
-        await store.count(Question(account=ACCOUNT, source="SAMESPACE", module=module))
+        await store.count([Question(account=ACCOUNT, source="SAMESPACE", module=module)])
         for module in ("m1", "m2")
     ]
     assert counts == [0, 1]
@@ -255,7 +255,7 @@ async def test_reads_by_key_go_on_while_the_index_is_written(store: SqliteStore)
     writing = asyncio.create_task(store.put(ACCOUNT, many, 2))
     assert set(store.get(ACCOUNT, SOURCE, ["a", "b"])) == {"a", "b"}
     await writing
-    assert await store.count(ALL) == 503
+    assert await store.count([ALL]) == 503
 
 
 # ---- on disk
