@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import ceil
 from typing import Any, Final
 
 from gateway import freshness
@@ -29,7 +30,8 @@ from gateway.model.source import SOURCES, Source
 from gateway.model.text import e164, same_email
 
 FOUND: Final = 20  # contacts that a search by one key is read for
-STRETCH: Final = 100  # rows looked at at a time, for a page
+LEAST: Final = 10  # rows looked at at a time, for a page
+MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,38 +305,47 @@ class People:
         """People behind a place with their own, where the walk stands then, and whether there is more."""
         store = self.directory.index.store
         found: list[tuple[int, Cluster]] = []
-        end = start
+        end, looked_at = start, 0
         while True:
+            stretch = _stretch(first + 1 - len(found), looked_at, len(found))
             if search is None:
-                spots = await store.spots(self.account, seen.sight, end, STRETCH)
+                spots = await store.spots(self.account, seen.sight, end, stretch)
             else:
-                rows = await store.walk(self.account, seen.sight, search=search, after=end, limit=STRETCH)
+                rows = await store.walk(self.account, seen.sight, search=search, after=end, limit=stretch)
                 spots = [(row, row) for row in rows]
+            looked_at += len(spots)
             clusters = store.people(self.account, seen.sight, [row for _, row in spots])
-            places = await self._places(clusters, search, seen)
+            places = (
+                {cluster.rows: cluster.first for cluster in clusters.values()}
+                if search is None
+                else await self._places(clusters, [row for row, _ in spots], end, search, seen)
+            )
             for spot, row in spots:
                 if row in clusters and places[clusters[row].rows] == spot:
                     if len(found) == first:
                         return found, end, True
                     found.append((spot, clusters[row]))
                 end = spot
-            if len(spots) < STRETCH:
+            if len(spots) < stretch:
                 return found, end, False
 
     async def _places(
-        self, clusters: Mapping[int, Cluster], search: str | None, seen: Sightings
+        self, clusters: Mapping[int, Cluster], fitting: Sequence[int], end: int, search: str, seen: Sightings
     ) -> dict[tuple[int, ...], int]:
-        """Where each person stands in the list: at the first record, of those that fit a search."""
-        some = {cluster.rows: cluster for cluster in clusters.values()}
-        if search is None:
-            return {rows: cluster.first for rows, cluster in some.items()}
-        among = [row for rows in some for row in rows]
-        fits = set(
-            await self.directory.index.store.walk(
-                self.account, seen.sight, search=search, after=0, limit=len(among), among=among
+        """Where each person stands in a search: at the first record that fits.
+
+        `fitting` are all that do of a stretch behind a place; before it, they have to be looked for.
+        """
+        some = {cluster.rows for cluster in clusters.values()}
+        before = [row for rows in some for row in rows if row <= end]
+        fits = set(fitting)
+        if before:
+            fits.update(
+                await self.directory.index.store.walk(
+                    self.account, seen.sight, search=search, after=0, limit=len(before), among=before
+                )
             )
-        )
-        return {rows: min(fits & set(rows), default=0) for rows in some}
+        return {rows: min(fits.intersection(rows), default=0) for rows in some}
 
     def _told(self, people: Sequence[Person], seen: Sightings, *, more: bool) -> list[SourceOutcome]:
         """How each source has answered for a page; those that the caller may not read stand there too."""
@@ -354,6 +365,16 @@ class People:
             )  # fmt: skip
             told[source] = outcomes.answered(source, [read], count, exhausted=not more and state.complete)
         return [told[source] for source in SOURCES if source in told]
+
+
+def _stretch(missing: int, looked_at: int, found: int) -> int:
+    """How many rows to look at for so many people more: for each as many as it took so far.
+
+    Resolving rows holds up the event loop, so no more of them than are needed. At first most people are
+    taken to have one or two.
+    """
+    each = (looked_at + 3) / (found + 2)
+    return min(MOST, max(LEAST, ceil(missing * each)))
 
 
 def contacts_of(person: Person) -> list[Contact]:

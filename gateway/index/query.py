@@ -226,9 +226,11 @@ def walk(
         found.contains("text", term)
     text, values = seen(sight)
     number = found.number
+    if among is not None:
+        after = max(after, min(among, default=1) - 1)  # what lies around them is not looked up
     found.add(f"+account = ? AND {number} > ? AND {text}", account, after, *values)
     if among is not None:
-        found.add(f"{number} BETWEEN ? AND ?", min(among, default=0), max(among, default=0))
+        found.add(f"{number} <= ?", max(among, default=0))
         found.among(", ".join("?" * len(among)), *among)
     text = f"{' AND '.join(found.texts)} ORDER BY {number} LIMIT ?"
     return (

@@ -1,6 +1,7 @@
 """Everybody exactly once, whatever the size of pages, while sources grow and people change."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -57,6 +58,23 @@ async def test_everybody_is_listed_once_with_any_page_size(new_world: Build, fir
         each["id"] for each in whole if any("example.org" in email for email in each["emails"])
     ]
     assert world.calls == {}
+
+
+@pytest.mark.parametrize("search", [None, "example"])
+async def test_a_page_of_few_people_looks_at_few_records(new_world: Build, search: str | None) -> None:
+    world = new_world(120)
+    await world.scan()
+    db: sqlite3.Connection = world.directory.index.store._reader  # type: ignore[attr-defined]
+    read: list[str] = []
+    db.set_trace_callback(read.append)
+    costs: list[int] = []
+    for first in (5, 50):
+        read.clear()
+        found = await world.data(EVERYBODY, {"first": first, "search": search})
+        assert len(found["people"]["nodes"]) == first
+        costs.append(len(read))
+    db.set_trace_callback(None)
+    assert costs[0] < costs[1] / 3
 
 
 @pytest.mark.parametrize(
