@@ -101,7 +101,8 @@ def solve(records: Sequence[Evidence], spoken: Spoken, *, oversized: bool = Fals
     groups = [_Group([record]) for record in sorted(records, key=lambda each: each.place)]
     conflicts: list[Conflict] = []
     for kind, nearest in STEPS[:1] if oversized else STEPS:
-        groups = _Step(kind, nearest, groups, spoken, conflicts).joined()
+        if len(groups) > 1:  # otherwise there is nobody left to be joined, or held apart
+            groups = _Step(kind, nearest, groups, spoken, conflicts).joined()
     people = sorted(tuple(sorted(record.place for record in group.records)) for group in groups)
     return Solution(tuple(people), _distinct(conflicts, people))
 

@@ -1,8 +1,9 @@
 """One view of a person out of several records: which value is shown, and where records disagree."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import inf
+from operator import itemgetter
 from typing import Any, Final
 
 from gateway.identity import keys
@@ -16,8 +17,7 @@ NEVER: Final = inf  # sorts behind every time
 
 def provenance(members: Sequence[Contact], field: str, rules: Rules) -> FieldProvenance:
     """Every value of a field, in the order in which they are believed; the first is the one shown."""
-    rule = rules.survival[field]
-    ranked = sorted(_holding(members, field), key=_rank(field, rule, rules))
+    ranked = _ranked(_holding(members, field), field, rules)
     candidates: list[FieldCandidate] = [
         {
             "source": member["source"],
@@ -30,7 +30,7 @@ def provenance(members: Sequence[Contact], field: str, rules: Rules) -> FieldPro
     return {
         "field": field,
         "chosen": candidates[0]["value"] if candidates else None,
-        "rule": rule.value,
+        "rule": rules.survival[field].value,
         "candidates": candidates,
         "conflicting": conflicting(members, field, rules),
     }
@@ -39,8 +39,10 @@ def provenance(members: Sequence[Contact], field: str, rules: Rules) -> FieldPro
 def chosen(members: Sequence[Contact], field: str, rules: Rules) -> Any:
     """The value that is shown; None where no record has one."""
     holding = _holding(members, field)
-    best = min(holding, key=_rank(field, rules.survival[field], rules), default=None)
-    return None if best is None else value_of(best, field)
+    values = [value_of(member, field) for member in holding]
+    if all(value == values[0] for value in values):  # whoever is believed says so
+        return values[0] if values else None
+    return value_of(_ranked(holding, field, rules)[0], field)
 
 
 def conflicting(members: Sequence[Contact], field: str, rules: Rules) -> bool:
@@ -81,7 +83,7 @@ def forms_of(member: Contact, field: str, rules: Rules) -> frozenset[str]:
 def emails(members: Sequence[Contact], rules: Rules) -> list[str]:
     """All e-mails, each once, the one shown first."""
     found: dict[str, str] = {}
-    for member in sorted(members, key=_rank("email", rules.survival["email"], rules)):
+    for member in _ranked(members, "email", rules):
         for text in member["emails"]:
             found.setdefault(same_email(text), text.strip().lower())
     return list(found.values())
@@ -90,7 +92,7 @@ def emails(members: Sequence[Contact], rules: Rules) -> list[str]:
 def phones(members: Sequence[Contact], rules: Rules) -> list[str]:
     """All phones, each once, the one shown first; in E.164 where they can be read."""
     found: dict[str, None] = {}
-    for member in sorted(members, key=_rank("phone", rules.survival["phone"], rules)):
+    for member in _ranked(members, "phone", rules):
         region = keys.region_of(member, rules)
         found.update(dict.fromkeys(e164(text, region) or text.strip() for text in member["phones"]))
     return list(found)
@@ -100,20 +102,33 @@ def _holding(members: Sequence[Contact], field: str) -> list[Contact]:
     return [member for member in members if value_of(member, field) is not None]
 
 
-def _rank(field: str, rule: Survival, rules: Rules) -> Callable[[Contact], tuple[Any, ...]]:
-    """Sorts records by a rule, then by the others, then by id: the same whatever their order was."""
+def _ranked(members: Sequence[Contact], field: str, rules: Rules) -> list[Contact]:
+    """Records in the order in which they are believed: by the rule of the field, then by the others, then by
+    id; the same whatever their order was.
+    """
+    if len(members) < 2:
+        return list(members)
+    rule = rules.survival[field]
+    first = [_measured(member, field, rule, rules) for member in members]
+    if len(set(first)) == len(first):  # mostly the rule decides, and nothing else has to be measured
+        return [member for _, member in sorted(zip(first, members, strict=True), key=itemgetter(0))]
+    rest = [each for each in Survival if each is not rule]
 
-    def rank(member: Contact) -> tuple[Any, ...]:
+    def rank(place: int) -> tuple[Any, ...]:
+        member = members[place]
+        return (first[place], *(_measured(member, field, each, rules) for each in rest), member["id"])
+
+    return [members[place] for place in sorted(range(len(members)), key=rank)]
+
+
+def _measured(member: Contact, field: str, rule: Survival, rules: Rules) -> Any:
+    """What a rule makes of a record; the least is believed most."""
+    if rule is Survival.SOURCE_PRIORITY:
+        return rules.priority.index(member["source"])
+    if rule is Survival.MOST_RECENT:
         recent = member["updatedAt"] or member["createdAt"]
-        by: Mapping[Survival, Any] = {
-            Survival.SOURCE_PRIORITY: rules.priority.index(member["source"]),
-            Survival.MOST_RECENT: -datetime.fromisoformat(recent).timestamp() if recent else NEVER,
-            Survival.MOST_COMPLETE: tuple(-part for part in _completeness(value_of(member, field))),
-        }
-        others = (by[each] for each in Survival if each is not rule)
-        return (by[rule], *others, member["id"])
-
-    return rank
+        return -datetime.fromisoformat(recent).timestamp() if recent else NEVER
+    return tuple(-part for part in _completeness(value_of(member, field)))
 
 
 def _completeness(value: Any) -> tuple[int, ...]:

@@ -52,6 +52,19 @@ def test_the_latest_is_shown(older: str | None, newer: str) -> None:
     assert chosen(members, "company", by(Survival.MOST_RECENT)) == "new"
 
 
+def test_of_two_that_a_rule_believes_alike_the_others_decide_and_then_the_id() -> None:
+    latest = companies(
+        (PACKAGE, "Older", "2025-01-01T00:00:00Z"),
+        (PACKAGE, "Newer", "2025-01-02T00:00:00Z"),
+        (SENDER, "Sender's", "2025-01-03T00:00:00Z"),
+    )
+    told = provenance(latest, "company", by(Survival.SOURCE_PRIORITY))["candidates"]
+    assert [each["value"] for each in told] == ["Newer", "Older", "Sender's"]
+    alike = companies(*[(PACKAGE, name, "2025-01-01T00:00:00Z") for name in ("Acme", "Omni")])
+    for rule in Survival:
+        assert chosen(alike[::-1], "company", by(rule)) == "Acme"
+
+
 def test_a_record_that_was_never_changed_is_as_old_as_its_creation() -> None:
     one = contact(SPACE, "c1", company="old", updatedAt="2025-01-01T00:00:00Z")
     other = contact(SENDER, "c2", company="new", createdAt="2025-01-02T00:00:00Z")
