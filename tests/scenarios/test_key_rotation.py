@@ -383,7 +383,7 @@ async def test_other_keys_that_change_do_not_cost_those_of_the_issuer(issued: Ro
     await issued.renewal.look()
     answers = [jwks(a=key).encode()]
 
-    async def fetch(_: str) -> bytes:
+    async def fetch(_: str, __: Any) -> bytes:
         return answers.pop()
 
     verifier: Any = there.gateway.authority._verifier
