@@ -6,8 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from gateway import events, gauges
+from gateway import clock, events, gauges
 from gateway.accounts import Accounts, Parts, Transports
 from gateway.cache.known import Known
 from gateway.cache.shelf import MemoryShelf, Shelf
@@ -133,13 +131,7 @@ def _beside(name: str) -> str:
 
 def wall_clock() -> str:
     """Now, as RFC 3339 in UTC."""
-    return _as_text(time.time_ns() // 1_000_000)
-
-
-@lru_cache(maxsize=1)  # it is asked for many times within a millisecond
-def _as_text(milliseconds: int) -> str:
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return clock.as_text(time.time_ns() // 1_000_000)
 
 
 def over_the_network(proxy: Proxy | None) -> Transports:

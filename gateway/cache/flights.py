@@ -70,10 +70,9 @@ class Flights:
         landed = await self._landing([flight for flight, _ in flights.values()])
         found: dict[K, T | GatewayError] = {}
         for key, (flight, joined) in flights.items():
+            again = joined and flight.task in landed and _broken_off(flight.task)
             try:
-                broken_off = joined and flight.task in landed and _broken_off(flight.task)
-                answer = self.share(key, fetches[key]) if broken_off else None
-                found[key] = cast("T", self._answer(flight, landed)) if answer is None else await answer
+                found[key] = await self.share(key, fetches[key]) if again else self._answer(flight, landed)
             except GatewayError as error:
                 found[key] = error
         return found

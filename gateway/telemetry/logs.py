@@ -5,12 +5,11 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, TextIO
 
 import orjson
 
+from gateway import clock
 from gateway.events import (
     BreakerChanged,
     Event,
@@ -148,7 +147,7 @@ def toggle(level: str) -> None:
 def _details(record: logging.LogRecord) -> dict[str, Any]:
     """What stands in a line. Exceptions of other libraries are named, never quoted."""
     line: dict[str, Any] = {
-        "time": _at(int(record.created * 1000)),
+        "time": clock.as_text(int(record.created * 1000)),
         "level": record.levelname.lower(),
         "event": record.getMessage() if record.args else record.msg,
         **getattr(record, "details", {}),
@@ -158,12 +157,6 @@ def _details(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info and record.exc_info[1] is not None:
         line["error"] = where(record.exc_info[1])
     return line
-
-
-@lru_cache(maxsize=1)  # many lines are written within a millisecond
-def _at(milliseconds: int) -> str:
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _word(value: Any) -> str:

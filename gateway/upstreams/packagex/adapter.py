@@ -183,15 +183,13 @@ class PackageX(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # PackageX has none
-        known = self.reads.known.made(record, (CONTACT, self.account), lambda: self._mapped(record))
-        return {**known, "asOf": as_of}
-
-    def _mapped(self, record: Any) -> Contact:
-        contact = mapping.contact(record, account=self.account, as_of="")
+        known = self.reads.known.made(
+            record, (CONTACT, self.account), lambda: mapping.contact(record, account=self.account, as_of="")
+        )
         for key, value in tolerant.members(record.get("metadata")).items():
             if len(self._metadata) < MOST_KEYS:
                 self._metadata.setdefault(key, mapping.type_of(value))
-        return contact
+        return {**known, "asOf": as_of}
 
     @kept(Keep.LIST)
     async def groups(self, offset: int, count: int, *, search: str | None = None) -> Slice[Group]:
