@@ -1,7 +1,7 @@
-"""What a document selects below a field."""
+"""What a document selects below a field. Pure."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from graphql import (
     FieldNode,
@@ -12,28 +12,12 @@ from graphql import (
     SelectionSetNode,
 )
 
-MOST_KNOWN: Final = 1_000
-# By the list of nodes, which a compiled operation keeps: the same list means the same, as long as it is held.
-_known: dict[tuple[int, tuple[str, ...]], tuple[list[FieldNode], frozenset[str]]] = {}
-
 
 def names(info: GraphQLResolveInfo[Any], *path: str) -> frozenset[str]:
     """Names of the fields selected below this field, or below fields of it along a path of names.
 
     Whatever may be selected counts: `@skip`, `@include` and type conditions are not looked at.
     """
-    key = id(info.field_nodes), path
-    held = _known.get(key)
-    if held is not None and held[0] is info.field_nodes:
-        return held[1]
-    found = _names(info, path)
-    if len(_known) >= MOST_KNOWN:
-        _known.clear()
-    _known[key] = info.field_nodes, found
-    return found
-
-
-def _names(info: GraphQLResolveInfo[Any], path: Sequence[str]) -> frozenset[str]:
     sets: Iterable[SelectionSetNode] = [node.selection_set for node in info.field_nodes if node.selection_set]
     for step in path:
         sets = [
