@@ -160,9 +160,10 @@ class Noticing(Watch):
         ready = [each for each in found if not under_way.holds(source, each)]
         own = await self._own(source, module, ready)
         new = await self._unknown(source, ready, own)
+        whole = len(ready) == len(found)
         for kind in KINDS:
-            await self._note(source, module, [each for each in new if each.kind is kind])
-        return len(ready) == len(found)
+            whole &= await self._note(source, module, [each for each in new if each.kind is kind])
+        return whole
 
     async def _differences(self, source: Source, module: str) -> AsyncIterator[Difference]:
         """What differs from what was told; what only looks different counts as told."""
@@ -283,8 +284,11 @@ class Noticing(Watch):
         """Nothing is left to tell of these."""
         await self.store.settle(self.account, source.value, {each.id: each.digest for each in told})
 
-    async def _note(self, source: Source, module: str, new: Sequence[Difference]) -> None:
-        """Events for differences of one kind: each its own, or one for all where they are too many."""
+    async def _note(self, source: Source, module: str, new: Sequence[Difference]) -> bool:
+        """Events for differences of one kind: each its own, or one for all where they are too many.
+
+        False: another replica is telling of all of these just now. What it leaves is told after a later scan.
+        """
         now = self.now()
         many = len(new) > MOST
         summary = [_summary(self.account, source, module, new, now)] if many else []
@@ -293,9 +297,11 @@ class Noticing(Watch):
             noted = await self._append(happenings, some)
             if summary and not noted:  # others have just told of these, or it is kept until Redis is back
                 await self.journal.states(self.account, [some[0].contact])  # which raises
-            else:
-                summary = []
+                await self._settle(source, some)
+                return False
+            summary = []
             await self._settle(source, some)
+        return True
 
     async def _append(self, happenings: Sequence[Happening], about: Sequence[Difference]) -> int:
         states = {each.contact: each.state for each in about}
