@@ -13,6 +13,7 @@ import orjson
 
 from gateway.journal import log, trail
 from gateway.journal import statements as said
+from gateway.journal.commits import Commits
 from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening
@@ -84,6 +85,7 @@ class SqliteJournal:
     def __init__(self, path: Path | None) -> None:
         self._thread = OneThread("journal")
         self._db = _opened(path)
+        self._commits = Commits(self._db, self._thread)
         self.listeners: list[Callable[[str], None]] = []
 
     # Events.
@@ -110,23 +112,21 @@ class SqliteJournal:
         `statements` of pairs. Raises Overtaken where more was said than `heard`.
         """
 
-        def run() -> Any:
-            with self._db as db:
-                db.execute("BEGIN IMMEDIATE")
-                noted = happenings
-                if actor is None:
-                    noted = news(happenings, states or {}, _states(db, account, tuple(states or ())))
-                made = answer([log.append(db, account, actor, at, each) for each in noted])
-                _keep_states(db, account, at, states or {})
-                said.keep(db, account, statements, heard)
-                if place is not None:
-                    db.execute(ANSWERED, (_text(made), *place.parts))
-                if entry is not None:
-                    trail.append(db, account, at, [entry], closes)
-                return made
+        def run(db: sqlite3.Connection) -> Any:
+            noted = happenings
+            if actor is None:
+                noted = news(happenings, states or {}, _states(db, account, tuple(states or ())))
+            made = answer([log.append(db, account, actor, at, each) for each in noted])
+            _keep_states(db, account, at, states or {})
+            said.keep(db, account, statements, heard)
+            if place is not None:
+                db.execute(ANSWERED, (_text(made), *place.parts))
+            if entry is not None:
+                trail.append(db, account, at, [entry], closes)
+            return made
 
         anything = happenings or place or entry or states or statements
-        made = await self._run(run) if anything else answer([])
+        made = await self._commits.carry_out(run) if anything else answer([])
         for listener in self.listeners if happenings else ():
             listener(account)
         return made
@@ -174,41 +174,39 @@ class SqliteJournal:
     async def claim(self, place: KeyedAs, fingerprint: str, at: str, owner: str, oldest: str) -> Keyed | None:
         """Begin a keyed write, unless it was begun before: then its record. What is older goes."""
 
-        def run() -> Keyed | None:
-            with self._db as db:
-                db.execute(
-                    "DELETE FROM step WHERE (account, caller, field, key) IN "
-                    "(SELECT account, caller, field, key FROM keyed WHERE at < ?)",
-                    (oldest,),
-                )
-                db.execute("DELETE FROM keyed WHERE at < ?", (oldest,))
-                sql = (
-                    "SELECT fingerprint, at, owner, answer FROM keyed "
-                    "WHERE account = ? AND caller = ? AND field = ? AND key = ?"
-                )
-                row = db.execute(sql, place.parts).fetchone()
-                if row is not None:
-                    return Keyed(row[0], row[1], row[2], None if row[3] is None else orjson.loads(row[3]))
-                db.execute(
-                    "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (*place.parts, fingerprint, at, owner),
-                )
-                return None
+        def run(db: sqlite3.Connection) -> Keyed | None:
+            db.execute(
+                "DELETE FROM step WHERE (account, caller, field, key) IN "
+                "(SELECT account, caller, field, key FROM keyed WHERE at < ?)",
+                (oldest,),
+            )
+            db.execute("DELETE FROM keyed WHERE at < ?", (oldest,))
+            sql = (
+                "SELECT fingerprint, at, owner, answer FROM keyed "
+                "WHERE account = ? AND caller = ? AND field = ? AND key = ?"
+            )
+            row = db.execute(sql, place.parts).fetchone()
+            if row is not None:
+                return Keyed(row[0], row[1], row[2], None if row[3] is None else orjson.loads(row[3]))
+            db.execute(
+                "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (*place.parts, fingerprint, at, owner),
+            )
+            return None
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def take_over(self, place: KeyedAs, owner: str, before: str) -> bool:
         """Go on with a keyed write that a process left behind; False where another one already does."""
 
-        def run() -> bool:
-            with self._db as db:
-                sql = (
-                    "UPDATE keyed SET owner = ? WHERE account = ? AND caller = ? AND field = ? AND key = ? "
-                    "AND owner = ?"
-                )
-                return db.execute(sql, (owner, *place.parts, before)).rowcount == 1
+        def run(db: sqlite3.Connection) -> bool:
+            sql = (
+                "UPDATE keyed SET owner = ? WHERE account = ? AND caller = ? AND field = ? AND key = ? "
+                "AND owner = ?"
+            )
+            return db.execute(sql, (owner, *place.parts, before)).rowcount == 1
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def drop(self, place: KeyedAs) -> None:
         """Forget a keyed write that was begun and of which nothing was sent."""
@@ -236,11 +234,10 @@ class SqliteJournal:
             "WHERE account = ? AND caller = ? AND field = ? AND key = ? AND owner = ?"
         )
 
-        def run() -> bool:
-            with self._db as db:
-                return db.execute(sql, (step, *place.parts, owner)).rowcount == 1
+        def run(db: sqlite3.Connection) -> bool:
+            return db.execute(sql, (step, *place.parts, owner)).rowcount == 1
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def step(self, place: KeyedAs, step: str, outcome: Any) -> None:
         """Note what became of a step."""
@@ -260,15 +257,14 @@ class SqliteJournal:
     async def begin_job(self, account: str, owner: str, job: Any, named: Callable[[int], str]) -> int:
         """Keep a new import, with the id that `named` makes of its number; the number."""
 
-        def run() -> int:
-            with self._db as db:
-                sql = "INSERT INTO job (account, state, owner, job) VALUES (?, ?, ?, '')"
-                number = int(db.execute(sql, (account, job["state"], owner)).lastrowid or 0)
-                job["id"] = named(number)
-                db.execute("UPDATE job SET job = ? WHERE number = ?", (_text(job), number))
-                return number
+        def run(db: sqlite3.Connection) -> int:
+            sql = "INSERT INTO job (account, state, owner, job) VALUES (?, ?, ?, '')"
+            number = int(db.execute(sql, (account, job["state"], owner)).lastrowid or 0)
+            job["id"] = named(number)
+            db.execute("UPDATE job SET job = ? WHERE number = ?", (_text(job), number))
+            return number
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def drop_job(self, number: int) -> None:
         """Forget an import that was never begun."""
@@ -282,20 +278,18 @@ class SqliteJournal:
     async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
         """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
 
-        def run() -> Any:
-            with self._db as db:
-                db.execute("BEGIN IMMEDIATE")
-                sql = "SELECT job FROM job WHERE number = ?"
-                row = db.execute(sql, (number,)).fetchone()
-                if row is None:
-                    return None
-                job = orjson.loads(row[0])
-                sql = "UPDATE job SET state = ?, job = ? WHERE number = ? AND owner = ? AND state = ?"
-                changed = ended(orjson.loads(row[0]))
-                values = (changed["state"], _text(changed), number, owner, RUNNING)
-                return changed if db.execute(sql, values).rowcount else job
+        def run(db: sqlite3.Connection) -> Any:
+            sql = "SELECT job FROM job WHERE number = ?"
+            row = db.execute(sql, (number,)).fetchone()
+            if row is None:
+                return None
+            job = orjson.loads(row[0])
+            sql = "UPDATE job SET state = ?, job = ? WHERE number = ? AND owner = ? AND state = ?"
+            changed = ended(orjson.loads(row[0]))
+            values = (changed["state"], _text(changed), number, owner, RUNNING)
+            return changed if db.execute(sql, values).rowcount else job
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def job(self, account: str, number: int) -> tuple[str, Any] | None:
         """The owner of an import, and the import."""
@@ -319,16 +313,15 @@ class SqliteJournal:
     async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
         """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
 
-        def run() -> bool:
-            with self._db as db:
-                db.execute("DELETE FROM confirmation WHERE expires <= ?", (now,))
-                good = "FROM confirmation WHERE token = ? AND account = ? AND caller = ? AND bound = ?"
-                values = (token, account, caller, bound)
-                if use:
-                    return db.execute(f"DELETE {good}", values).rowcount == 1
-                return db.execute(f"SELECT 1 {good}", values).fetchone() is not None
+        def run(db: sqlite3.Connection) -> bool:
+            db.execute("DELETE FROM confirmation WHERE expires <= ?", (now,))
+            good = "FROM confirmation WHERE token = ? AND account = ? AND caller = ? AND bound = ?"
+            values = (token, account, caller, bound)
+            if use:
+                return db.execute(f"DELETE {good}", values).rowcount == 1
+            return db.execute(f"SELECT 1 {good}", values).fetchone() is not None
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     # The audit trail.
 
@@ -342,12 +335,10 @@ class SqliteJournal:
     ) -> None:
         """Add records to the audit trail of an account."""
 
-        def run() -> None:
-            with self._db as db:
-                db.execute("BEGIN IMMEDIATE")
-                trail.append(db, account, at, entries, closes)
+        def run(db: sqlite3.Connection) -> None:
+            trail.append(db, account, at, entries, closes)
 
-        await self._run(run)
+        await self._commits.carry_out(run)
 
     async def open_audits(self) -> list[Open]:
         """What was begun and has no end, of all accounts."""
@@ -372,11 +363,10 @@ class SqliteJournal:
     async def erase(self, account: str, contact: str) -> int:
         """Take away what records say of a contact, by its global id; of how many. The chain stays whole."""
 
-        def run() -> int:
-            with self._db as db:
-                return trail.erase(db, account, contact)
+        def run(db: sqlite3.Connection) -> int:
+            return trail.erase(db, account, contact)
 
-        return await self._run(run)
+        return await self._commits.carry_out(run)
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -386,21 +376,15 @@ class SqliteJournal:
 
     async def _erase(self, work: Callable[[sqlite3.Connection], int]) -> int:
         """Take something away, also out of what was written beside the file and not put into it yet."""
-
-        def run() -> int:
-            with self._db as db:
-                count = work(db)
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return count
-
-        return await self._run(run)
+        count = await self._commits.carry_out(work)
+        await self._run(lambda: self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        return count
 
     async def _change(self, sql: str, values: Sequence[Any]) -> None:
-        def run() -> None:
-            with self._db as db:
-                db.execute(sql, values)
+        def run(db: sqlite3.Connection) -> None:
+            db.execute(sql, values)
 
-        await self._run(run)
+        await self._commits.carry_out(run)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await self._thread.run(work)
