@@ -60,11 +60,12 @@ class limit:  # noqa: N801 - a context manager
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("there is no task to be stopped")
         self._task, self._before, self._late = task, task.cancelling(), False
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._seconds), self._stop)
+        self._timer = loop.call_later(max(0.0, self._seconds), self._stop)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self._timer.cancel()

@@ -48,10 +48,11 @@ class BreakerChanged:
 
 
 class UpstreamSpared(NamedTuple):
-    """An answer came from the cache, the index, or a call that was already on its way."""
+    """Answers came from the cache, the index, or calls that were already on their way: how many."""
 
     source: str
     reason: str
+    answers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

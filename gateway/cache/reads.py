@@ -8,11 +8,10 @@ single fields are checked above.
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from gateway import deadline, events, freshness
+from gateway import clock, deadline, events, freshness
 from gateway.cache.flights import Flights
 from gateway.cache.known import Known
 from gateway.cache.shelf import Kept, Mark, Shelf
@@ -195,7 +194,7 @@ class Reads:
         events.emit(events.UpstreamSpared(source=self.flights.source, reason="cache"))
 
     def _clock(self) -> float:
-        return _seconds(self.now())
+        return clock.seconds(self.now())
 
 
 def kept(kind: Keep) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
@@ -232,11 +231,6 @@ def kept_each(
         return read
 
     return around
-
-
-@functools.lru_cache(maxsize=16)  # it is asked for many times within a millisecond
-def _seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
 
 
 def _background() -> bool:

@@ -21,7 +21,7 @@ class CostMeter:
         if isinstance(event, UpstreamCalled):
             self.sources.setdefault(event.source, [0, 0])[0] += 1
         elif isinstance(event, UpstreamSpared):
-            self.sources.setdefault(event.source, [0, 0])[1] += 1
+            self.sources.setdefault(event.source, [0, 0])[1] += event.answers
         elif isinstance(event, StaleServed):
             held = self.stale.get(event.source)
             if held is None or event.at < held.at:
@@ -39,8 +39,7 @@ class CostMeter:
         found = CostMeter()
         for source, (calls, hits) in self.sources.items():
             found.sources[source] = [0, calls + hits]
-            for _ in range(calls + hits):
-                hear(UpstreamSpared(source=source, reason="in flight"))
+            hear(UpstreamSpared(source, "in flight", calls + hits))
         return found
 
     def warnings(self) -> list[dict[str, Any]]:

@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import gc
 import math
 import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.allowances import Intake
-from gateway.server import upgraded
+from gateway.server import tidying, upgraded
 from gateway.server.protocol import guarded
 
-SELDOM: Final = (100_000, 20, 100)  # requests leave no cycles behind, so there is little to look for
 EMULATOR_SECONDS: Final = 1
 GRACE_SECONDS: Final = 30
 KEEP_ALIVE_SECONDS: Final = 65
@@ -147,16 +145,18 @@ async def _run(
         for server, (_, found) in zip(servers, apps, strict=True)
     ]
     stopped = asyncio.create_task(stop.wait())
+    beside: list[asyncio.Task[Any]] = [stopped]
     while not all(server.started for server in servers):
         if any(task.done() for task in tasks):
             break
         await asyncio.sleep(0.01)
     else:
-        gc.freeze()  # what is there now stays; a body with many lists must not have it looked through again
-        gc.set_threshold(*SELDOM)
+        tidying.begin()
+        beside.append(asyncio.create_task(tidying.tidy()))
         ready()
         await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    for each in beside:
+        each.cancel()
     servers[-1].should_exit = True
     await tasks[-1]
     for server in servers:

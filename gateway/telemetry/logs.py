@@ -263,5 +263,6 @@ def where(error: BaseException) -> str:
 def _write(level: int, event: str, details: Mapping[str, Any]) -> None:
     """Write a line. What looks for the caller's place in the code is left out: no line tells it."""
     if LOGGER.isEnabledFor(level):
-        record = LOGGER.makeRecord(LOGGER.name, level, "", 0, event, (), None, extra={"details": details})
+        record = logging.LogRecord(LOGGER.name, level, "", 0, event, None, None)
+        record.details = details
         LOGGER.handle(record)

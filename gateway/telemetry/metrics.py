@@ -150,6 +150,8 @@ class Metrics(Collector):
         )
         self._of_call = lru_cache(MOST_SERIES)(self._found_of_call)
         self._of_request = lru_cache(MOST_SERIES)(self._found_of_request)
+        self._of_spared = lru_cache(MOST_SERIES)(self._spared.labels)
+        self._of_document = lru_cache(MOST_SERIES)(self._documents.labels)
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
@@ -158,7 +160,7 @@ class Metrics(Collector):
         if isinstance(event, UpstreamCalled):
             self._called(event)
         elif isinstance(event, UpstreamSpared):
-            self._spared.labels(event.source, event.reason).inc()
+            self._of_spared(event.source, event.reason).inc(event.answers)
         elif isinstance(event, UpstreamRefused):
             self._refused.labels(event.source, event.reason).inc()
         elif isinstance(event, StaleServed):
@@ -184,7 +186,7 @@ class Metrics(Collector):
 
     def document(self, origin: str) -> None:
         """The document of a request has been found."""
-        self._documents.labels(origin).inc()
+        self._of_document(origin).inc()
 
     def unlisted(self, operation: str) -> None:
         """A document has run that does not stand in the manifest."""
