@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from gateway.events import (
 )
 
 LOGGER: Final = logging.getLogger("gateway")
+ROOT: Final = logging.getLogger()
 REFUSALS: Final = {401: "UPSTREAM_AUTH", 403: "UPSTREAM_AUTH", 429: "UPSTREAM_RATE_LIMITED"}
 LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -35,7 +37,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        return orjson.dumps(_details(record), default=str).decode()
+        return self.written(_line(record))
+
+    def written(self, line: dict[str, Any]) -> str:
+        """A line."""
+        return orjson.dumps(line, default=str).decode()
 
 
 class TextLines(logging.Formatter):
@@ -43,36 +49,45 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        details = _details(record)
-        head = f"{details.pop('time')} {details.pop('level').upper():7} {details.pop('event')}"
-        return " ".join((head, *(f"{key}={_word(value)}" for key, value in details.items())))
+        return self.written(_line(record))
+
+    def written(self, line: dict[str, Any]) -> str:
+        """A line."""
+        head = f"{line.pop('time')} {line.pop('level').upper():7} {line.pop('event')}"
+        return " ".join((head, *(f"{key}={_word(value)}" for key, value in line.items())))
 
 
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes lines. Standard error sends each one out by itself, so there is nothing to flush."""
 
+    def __init__(self, form: JsonLines | TextLines, worker: int | None) -> None:
+        super().__init__(sys.stderr)
+        self._form = form
+        self._worker = worker
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
         try:
-            self.stream.write(f"{self.format(record)}\n")
+            self._write(_line(record))
         except Exception:
             self.handleError(record)
 
-
-class _Named(logging.Filter):
-    """Lets everything through, with the number of the process that it comes from."""
-
-    def __init__(self, worker: int) -> None:
-        super().__init__()
-        self._worker = worker
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Name the process."""
-        record.worker = self._worker
+    def wrote(self, line: dict[str, Any]) -> bool:
+        """Write a line; False where that failed."""
+        try:
+            self._write(line)
+        except Exception:
+            return False
         return True
 
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._worker is not None:
+            line["worker"] = self._worker
+        self.stream.write(f"{self._form.written(line)}\n")
 
-FORMATS: Final = {"json": JsonLines, "text": TextLines}
+
+WORDS: Final = {level: word for word, level in LEVELS.items()}
+FORMATS: Final[Mapping[str, type[JsonLines | TextLines]]] = {"json": JsonLines, "text": TextLines}
 
 
 def configure(level: str, form: str = "json", *, worker: int | None = None) -> None:
@@ -81,13 +96,8 @@ def configure(level: str, form: str = "json", *, worker: int | None = None) -> N
     Of several processes that serve on one port, each names itself in its lines.
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
-    handler = _Handler(sys.stderr)
-    if worker is not None:
-        handler.addFilter(_Named(worker))
-    handler.setFormatter(FORMATS[form]())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
+    ROOT.handlers[:] = [_Handler(FORMATS[form](), worker)]
+    ROOT.setLevel(logging.WARNING)
     LOGGER.setLevel(LEVELS[level])
 
 
@@ -144,7 +154,7 @@ def toggle(level: str) -> None:
     LOGGER.warning("log level", extra={"details": {"to": level if quiet else "debug"}})
 
 
-def _details(record: logging.LogRecord) -> dict[str, Any]:
+def _line(record: logging.LogRecord) -> dict[str, Any]:
     """What stands in a line. Exceptions of other libraries are named, never quoted."""
     line: dict[str, Any] = {
         "time": clock.as_text(int(record.created * 1000)),
@@ -152,8 +162,6 @@ def _details(record: logging.LogRecord) -> dict[str, Any]:
         "event": record.getMessage() if record.args else record.msg,
         **getattr(record, "details", {}),
     }
-    if worker := getattr(record, "worker", None):
-        line["worker"] = worker
     if record.exc_info and record.exc_info[1] is not None:
         line["error"] = where(record.exc_info[1])
     return line
@@ -261,8 +269,16 @@ def where(error: BaseException) -> str:
 
 
 def _write(level: int, event: str, details: Mapping[str, Any]) -> None:
-    """Write a line. What looks for the caller's place in the code is left out: no line tells it."""
-    if LOGGER.isEnabledFor(level):
-        record = logging.LogRecord(LOGGER.name, level, "", 0, event, None, None)
-        record.details = details
-        LOGGER.handle(record)
+    """Write a line: straight to where all lines go, if nobody else listens, as the way through `logging`
+    costs more than the line. What looks for the caller's place in the code is left out: no line tells it.
+    """
+    if not LOGGER.isEnabledFor(level):
+        return
+    straight = ROOT.handlers[0] if len(ROOT.handlers) == 1 and not LOGGER.handlers else None
+    if isinstance(straight, _Handler):
+        at = clock.as_text(time.time_ns() // 1_000_000)
+        if straight.wrote({"time": at, "level": WORDS[level], "event": event, **details}):
+            return
+    record = logging.LogRecord(LOGGER.name, level, "", 0, event, None, None)
+    record.details = details
+    LOGGER.handle(record)
