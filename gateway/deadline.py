@@ -4,6 +4,8 @@ import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from gateway.loop import loop_time, running_loop
+
 _deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
 
 
@@ -22,7 +24,7 @@ class Deadline:
 
     def left(self) -> float:
         """Seconds left; negative when it has passed."""
-        return self.at - asyncio.get_running_loop().time()
+        return self.at - loop_time()
 
 
 class within:  # noqa: N801 - a context manager, without the cost of a generator
@@ -34,7 +36,7 @@ class within:  # noqa: N801 - a context manager, without the cost of a generator
         self._seconds, self._background, self._caller = seconds, background, caller
 
     def __enter__(self) -> Deadline:
-        at = asyncio.get_running_loop().time() + self._seconds
+        at = loop_time() + self._seconds
         outer = _deadline.get()
         if outer is None:
             deadline = Deadline(at, self._background, self._caller)
@@ -60,7 +62,7 @@ class limit:  # noqa: N801 - a context manager
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("there is no task to be stopped")

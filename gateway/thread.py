@@ -6,6 +6,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
+from gateway.loop import running_loop
+
 T = TypeVar("T")
 
 Work = Callable[[], Any]
@@ -28,7 +30,7 @@ class OneThread:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[T] = running_loop().create_future()
         self._waiting.put((work, told))
         return await told
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from gateway import deadline, events, freshness
 from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
+from gateway.loop import loop_time, running_loop
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -82,7 +83,7 @@ class Flights:
         held = deadline.current()
         key = (held is not None and held.background, self.writes, key)
         flight = self._flights.get(key)
-        if flight is not None and flight.joinable(asyncio.get_running_loop().time()):
+        if flight is not None and flight.joinable(loop_time()):
             events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
             return flight, True
         return self._start(key, fetch), False
@@ -118,7 +119,7 @@ class Flights:
         return flight.task.result()
 
     def _start(self, key: Hashable, fetch: Fetch[Any]) -> "_Flight":
-        flight = _Flight(key, asyncio.create_task(fetch()), asyncio.get_running_loop().time())
+        flight = _Flight(key, running_loop().create_task(fetch()), loop_time())
         self._flights[key] = flight
         flight.task.add_done_callback(partial(self._landed, flight))
         return flight

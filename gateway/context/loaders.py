@@ -12,6 +12,7 @@ from aiodataloader import Loader as Load
 from gateway.federation.directory import Directory
 from gateway.federation.fanout import ask
 from gateway.lazy import lazy
+from gateway.loop import running_loop
 from gateway.model.caller import Caller
 from gateway.model.chat import Channel, Chat, Communication
 from gateway.model.contact import Contact, ContactKey, Funnel
@@ -81,7 +82,7 @@ class Work:
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """Carry out a batch in the task at hand."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(running_loop())
         if self.abandoned or task is None:
             raise asyncio.CancelledError
         self._tasks.add(task)

@@ -10,6 +10,7 @@ from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.identity.rules import Rules
 from gateway.index.rows import Row, row_of
 from gateway.index.store import Store
+from gateway.loop import loop_time, running_loop
 from gateway.model.contact import Contact
 from gateway.model.source import Source
 from gateway.ports import Upstream
@@ -93,7 +94,7 @@ class Crawler:
 
     def wrote(self, source: Source, vendor_id: str) -> None:
         """A contact was written or deleted: what a scan has asked for before tells nothing of it any more."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         if len(self._written) > MOST_REMEMBERED:
             self._written = {key: at for key, at in self._written.items() if now - at < REMEMBERED}
         self._written[source, vendor_id] = now
@@ -119,7 +120,7 @@ class Crawler:
 
     async def _scan(self, source: Source) -> int:
         progress = self.progress[source]
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         started = loop.time()
         total = 0
         failed: GatewayError | None = None
@@ -215,7 +216,7 @@ class Crawler:
         offset, last = 0, None
         while True:
             start = max(0, offset - overlap)
-            asked_at = asyncio.get_running_loop().time()
+            asked_at = loop_time()
             with deadline.within(LONGEST_STEP, background=True):
                 found = await upstream.contacts(start, size, module=module or None)
             contacts = found.items

@@ -16,6 +16,7 @@ from gateway.index.crawl import Crawler
 from gateway.index.query import Question
 from gateway.index.rows import row_of
 from gateway.index.store import Store, Stored
+from gateway.loop import loop_time, running_loop
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.page import Slice
 from gateway.model.source import Source
@@ -89,7 +90,7 @@ class Index:
         is running and the one after it are waited for.
         """
         asked_at = self._now()
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         until = loop.time() + max(0.0, min(self._wait, deadline.seconds_left(float("inf")) / 2))
         for _ in range(SCANS_WAITED_FOR):
             state = self.state(source, module, max_age)
@@ -193,7 +194,7 @@ class Index:
             scan = self.store.scan(self._account, key.source.value, key.module)
             position = row.position if row else scan.contacts if scan else 0
             generation = scan.generation if scan else 0
-            await self._keep([contact], position, generation, asyncio.get_running_loop().time())
+            await self._keep([contact], position, generation, loop_time())
 
     async def remove(self, keys: Sequence[ContactKey]) -> None:
         """Contacts that are gone."""
@@ -297,14 +298,14 @@ class Index:
         if scan is None:
             return
         start = max(0, scan.contacts - TAIL)  # further back by as many as may have been deleted since
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = loop_time()
         page = await self._page(source, start, 2 * TAIL, module)
         await self._keep(page.items, start, scan.generation, asked_at)
 
     async def _read_again(self, source: Source, row: Stored) -> Contact | GatewayError:
         """Read a contact at its remembered position; where it has moved, the old one is marked as stale."""
         start = max(0, row.position - NEARBY)
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = loop_time()
         try:
             page = await self._page(source, start, 2 * NEARBY, row.module)
         except GatewayError as error:

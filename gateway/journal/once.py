@@ -18,6 +18,7 @@ from typing import Any, Final
 from gateway import deadline
 from gateway.errors import DeadlineExceeded, IdempotencyConflict, StateUnavailable
 from gateway.journal.journal import Journal, Keyed, KeyedAs, Owning
+from gateway.loop import running_loop
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
@@ -107,7 +108,7 @@ class Once:
             return await self._joined(running)
 
     def _start(self, place: KeyedAs, mark: str, work: Callable[[], Awaitable[Answer]]) -> _Running:
-        claimed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        claimed: asyncio.Future[str] = running_loop().create_future()
         task = asyncio.create_task(self._begin(place, mark, work, claimed))
         task.add_done_callback(lambda _: self._ended(place))
         found = self._running[place] = _Running(mark, task, claimed)

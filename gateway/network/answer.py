@@ -7,6 +7,8 @@ from typing import Final, cast
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from gateway.loop import running_loop
+
 HEAD_BYTES: Final = 100_000  # of a head, or of whatever else comes without any of the body
 HELD_BYTES: Final = 256 * 1024  # of a body that has not been read yet; then its source has to wait
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -33,7 +35,7 @@ class Answer(httpx.AsyncByteStream):
         self._close = close
         self._silence = silence
         self._bodiless = bodiless
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []

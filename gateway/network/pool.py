@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from gateway.loop import loop_time, running_loop
 from gateway.network.connection import Connection
 from gateway.network.prepared import Origin
 
@@ -30,7 +31,7 @@ class Pool:
 
     async def take(self, origin: Origin, seconds: float | None) -> Connection | None:
         """A connection that was kept, or None for a place. Raises PoolTimeout."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         for connection in self.idle[::-1]:
             if connection.origin == origin:
                 self.idle.remove(connection)
@@ -64,7 +65,7 @@ class Pool:
             self._line.appendleft(first)
             connection.abort()
         elif len(self.idle) < self.kept:
-            loop = asyncio.get_running_loop()
+            loop = running_loop()
             connection.kept_until = loop.time() + self.seconds
             self.idle.append(connection)
             if self._sweeping is None:
@@ -96,7 +97,7 @@ class Pool:
         return None
 
     async def _wait(self, origin: Origin, seconds: float | None) -> Connection | None:
-        place: Place = asyncio.get_running_loop().create_future()
+        place: Place = running_loop().create_future()
         self._line.append((origin, place))
         try:
             async with asyncio.timeout(seconds):
@@ -119,7 +120,7 @@ class Pool:
 
     def _sweep(self) -> None:
         """Close what nobody has used for too long, and come again while something is kept."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         while self.idle and self.idle[0].kept_until <= loop.time():
             self.idle[0].abort()
         self._sweeping = None

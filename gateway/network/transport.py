@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from gateway.loop import running_loop
 from gateway.network import opening, sending, tunnel
 from gateway.network.connection import Connection, Seconds
 from gateway.network.pool import Pool
@@ -73,7 +74,7 @@ class Network(httpx.AsyncBaseTransport):
             found = await tunnel.connect(self._proxy, origin)
         else:
             found = await opening.connect(origin.host, origin.port)
-        _, connection = await asyncio.get_running_loop().create_connection(
+        _, connection = await running_loop().create_connection(
             lambda: Connection(origin, self.pool.released, self.pool.lost),
             sock=found,
             ssl=self._tls if origin.tls else None,

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway import deadline, events
 from gateway.errors import UpstreamUnavailable
+from gateway.loop import loop_time, running_loop
 from gateway.resilience.breaker import Breaker, State
 
 PROBE_SECONDS: Final = 0.5  # that a call waits for a probe, before it is refused
@@ -29,11 +30,11 @@ class Gate:
     @property
     def shut(self) -> bool:
         """Whether calls are refused now."""
-        return self.breaker.refuses_for(asyncio.get_running_loop().time()) > 0
+        return self.breaker.refuses_for(loop_time()) > 0
 
     def check(self) -> None:
         """Raise UpstreamUnavailable with a time where calls are refused now."""
-        wait = self._refused_for(asyncio.get_running_loop().time())
+        wait = self._refused_for(loop_time())
         if wait:
             raise self._refusal(wait)
 
@@ -42,7 +43,7 @@ class Gate:
         number = self.breaker.enter() if self.breaker.state is State.CLOSED else None
         if number is not None:
             return number
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         until = clock() + deadline.seconds_left(PROBE_SECONDS)
         while True:
             self.check()
@@ -66,7 +67,7 @@ class Gate:
 
     def failed(self, number: int) -> None:
         """A call failed in a way that speaks of the source's health."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         before = self.breaker.state
         self._told(lambda: self.breaker.failed(number, now))
         if self.breaker.state is State.OPEN and before is not State.OPEN:
@@ -74,7 +75,7 @@ class Gate:
 
     def asked_to_wait(self, seconds: float) -> None:
         """The source has said for how long it is in trouble."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         self._told(lambda: self.breaker.told(now, seconds))
 
     def left(self, number: int) -> None:

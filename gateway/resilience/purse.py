@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway import deadline
 from gateway.errors import BudgetSpent
+from gateway.loop import loop_time, running_loop
 from gateway.resilience.budget import Budget
 from gateway.resilience.line import Line
 
@@ -72,7 +73,7 @@ class Purse:
         Raises BudgetSpent with a time. What is paid for already is free, unless the source has closed
         meanwhile: each request would make it close for longer.
         """
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         credit = self._credit.get()
         if credit is not None and credit.left >= calls and not self.budget.closed_for(clock()):
             credit.left -= calls
@@ -112,7 +113,7 @@ class Purse:
 
     def check_open(self) -> None:
         """Raise BudgetSpent where the source has closed after a call was paid for."""
-        wait = self.budget.closed_for(asyncio.get_running_loop().time())
+        wait = self.budget.closed_for(loop_time())
         if wait:
             raise self._spent(wait)
 
@@ -132,7 +133,7 @@ class Purse:
 
     async def _take_own(self, own: Budget, calls: int) -> None:
         """Take room in the part of the caller at hand, waiting within the deadline."""
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         held = deadline.current()
         while True:
             wait = own.take(clock(), calls)
@@ -167,14 +168,14 @@ class Purse:
 
     async def _wait(self, calls: int, operation: object, *, background: bool) -> float:
         """Stand in the line, unless it is sure that the deadline comes first."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         left = deadline.seconds_left(float("inf")) - EARLY
         before = self._line.ahead_of(operation, background=background)
         expected = self.budget.wait_for(now, before + calls, background=background)
         expected = max(expected, self._shared_until[background] - now)
         if expected >= left:
             raise self._spent(expected)
-        waiter = _Waiter(calls, now + left, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(calls, now + left, running_loop().create_future())
         self._line.join(operation, waiter, background=background)
         self._serve_on()
         try:
@@ -200,7 +201,7 @@ class Purse:
     def arrived(self, paid_at: float) -> None:
         """A call that was paid for at a time has been answered, or given up, now."""
         if paid_at != PREPAID:
-            self.budget.arrived(paid_at, asyncio.get_running_loop().time())
+            self.budget.arrived(paid_at, loop_time())
 
     def _take_back(self, waiter: _Waiter) -> None:
         """Room that was granted in the same moment in which its waiter gave up."""
@@ -216,11 +217,11 @@ class Purse:
     def _serve_on(self) -> None:
         self._woken.set()
         if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve())
+            self._serving = running_loop().create_task(self._serve())
 
     async def _serve(self) -> None:
         """Give room to whoever is next, as it comes free, until nobody waits."""
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         while (first := self._line.first()) is not None:
             operation, waiter, background = first
             self._woken.clear()
@@ -255,7 +256,7 @@ class Purse:
 
     def wait_for(self, calls: int) -> float:
         """Seconds until so many calls could have been sent, behind those that wait already."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         return max(self.budget.wait_for(now, calls + len(self._line)), self._shared_until[False] - now)
 
     def affordable(self, price: int) -> tuple[int | None, float]:
@@ -263,7 +264,7 @@ class Purse:
 
         None: as often as wanted.
         """
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         until = now + deadline.seconds_left(float("inf"))
         calls = self.budget.affordable(now, until) if until != float("inf") else None
         own = self._own_budget()

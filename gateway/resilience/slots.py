@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded
+from gateway.loop import running_loop
 from gateway.resilience.line import Line
 
 
@@ -37,7 +38,7 @@ class Slots:
     async def _wait(self) -> None:
         held = deadline.current()
         operation: object = held.operation if held else object()
-        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[bool] = running_loop().create_future()
         self._line.join(operation, place, background=held is not None and held.background)
         left = deadline.seconds_left(float("inf"))
         late = None if left == float("inf") else place.get_loop().call_later(max(left, 0), _too_late, place)

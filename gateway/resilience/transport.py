@@ -26,6 +26,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.loop import loop_time, running_loop
 from gateway.network.answer import header
 from gateway.network.tunnel import NoTunnel
 from gateway.ports import Conditions
@@ -178,7 +179,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     def conditions(self) -> Conditions:
         """How the source can be called now."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         states = {kind: gate.breaker.state for kind, gate in self.gates.items()}
         budget = self.purse.budget
         limited = budget.limit is not None
@@ -196,15 +197,15 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     def _hinted(self, kind: str, seconds: float) -> None:
         """Another process has given a source up for so long."""
         if kind in self.gates:
-            self.gates[kind].breaker.hinted(asyncio.get_running_loop().time() + seconds)
+            self.gates[kind].breaker.hinted(loop_time() + seconds)
 
     def _closed(self, seconds: float) -> None:
         """Another process has learned that the source refuses requests."""
-        self.purse.budget.told_to_wait(min(seconds, LONGEST_LOCK), asyncio.get_running_loop().time())
+        self.purse.budget.told_to_wait(min(seconds, LONGEST_LOCK), loop_time())
 
     async def _admitted(self, call: _Call, gate: Gate) -> tuple[int, float]:
         """Wait until a call may be sent, and hold a place. The breaker's number, and when it was paid for."""
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = loop_time()
         try:
             gate.check()
             if self.waiting >= self.policy.queued:
@@ -240,7 +241,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             if not call.safe and error.uncertain is None:
                 error.uncertain = False
             raise
-        call.waited = asyncio.get_running_loop().time() - asked_at
+        call.waited = loop_time() - asked_at
         return number, paid_at
 
     async def _tried(
@@ -299,7 +300,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         return wait
 
     async def _within_time(self, call: _Call) -> httpx.Response:
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         seconds = deadline.seconds_left(call.left)
         if seconds <= 0:
             raise DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
@@ -350,7 +351,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         """
         response = await self._inner.handle_async_request(call.request)
         call.status = response.status_code
-        self._learn(response, asyncio.get_running_loop().time())
+        self._learn(response, loop_time())
         await body.read(response, call.answer_bytes, self.source)
         call.check(response)
         return response

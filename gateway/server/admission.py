@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.loop import running_loop
 from gateway.server.line import Line, Waiter
 from gateway.server.patience import Patience
 from gateway.server.problems import Overloaded
@@ -110,7 +111,7 @@ class Admission:
 
     async def turn(self, caller: str, seconds: float) -> float:
         """Wait for a place: the seconds that took. Raises Overloaded where there is none in time."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         waiter = self.join(caller, seconds, loop.time(), loop.create_future())
         try:
             taken = await waiter.called
@@ -214,7 +215,7 @@ class Admission:
 
 async def watch(told: Callable[[float, float], None]) -> None:
     """Measure how late the event loop is, again and again, until cancelled."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     while True:
         due = loop.time() + SAMPLE_SECONDS
         await asyncio.sleep(SAMPLE_SECONDS)

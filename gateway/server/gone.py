@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar, cast
 
+from gateway.loop import running_loop
 from gateway.server.problems import Gone
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ async def while_there(gone: Callable[[], Awaitable[None]] | None, work: Coroutin
     """
     if gone is None:
         return await work
-    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    task = cast("asyncio.Task[Any]", asyncio.current_task(running_loop()))
     has_gone = False
 
     async def watch() -> None:
@@ -34,7 +35,7 @@ async def while_there(gone: Callable[[], Awaitable[None]] | None, work: Coroutin
         nonlocal watching
         watching = asyncio.create_task(watch())
 
-    begun = asyncio.get_running_loop().call_later(SOON, begin)
+    begun = running_loop().call_later(SOON, begin)
     try:
         return await work
     except asyncio.CancelledError:

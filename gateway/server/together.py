@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gateway.loop import running_loop
+
 T = TypeVar("T")
 
 
@@ -27,7 +29,7 @@ class Together(Generic[T]):
         """
         key = self.writes, key
         while (waiting := self._waiting.get(key)) is not None:
-            done: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+            done: asyncio.Future[T | None] = running_loop().create_future()
             waiting.append(done)
             found = await done
             if found is not None:

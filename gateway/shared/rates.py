@@ -3,7 +3,6 @@
 While Redis is away every replica keeps to its part of the limit, less its part of what was used when it went.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from gateway.loop import loop_time
 from gateway.resilience.budget import BACKGROUND_SHARE, Budget
 from gateway.setting import Rate
 from gateway.shared.notes import Note, Notes
@@ -61,7 +61,7 @@ class SharedRate:
         """Take room for some calls: 0.0, or the seconds until it is worth asking again."""
         if self._item is None:
             return 0.0
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         if self.state.here:
             # Until every replica has told what it sent alone, its own part binds each of them as well.
             wait = 0.0 if self.state.calm else self._own.take(now, calls, background=background)
@@ -129,7 +129,7 @@ class SharedRate:
         """Redis is away: our part of what was used counts against our part of the limit."""
         if self.rate is not None:
             self._own = self._part(self.rate)
-            now = asyncio.get_running_loop().time()
+            now = loop_time()
             for _ in range(math.ceil(self.used / self.replicas)):
                 self._own.take(now)
 

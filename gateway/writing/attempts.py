@@ -8,6 +8,7 @@ from typing import Final
 from gateway import deadline
 from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError, StateUnavailable
 from gateway.journal import once
+from gateway.loop import running_loop
 from gateway.model.source import Source
 from gateway.model.writing import WriteOutcome
 from gateway.ports import Upstream
@@ -126,7 +127,7 @@ async def _one(attempt: Attempt, lane: _Lane) -> WriteOutcome:
 
 
 async def _timed(attempt: Attempt, lane: _Lane) -> WriteOutcome:
-    clock = asyncio.get_running_loop().time
+    clock = running_loop().time
     started = clock()
     try:
         return await attempt.work()

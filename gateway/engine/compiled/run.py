@@ -59,6 +59,7 @@ class Run:
     _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
     _open: "set[asyncio.Future[Any]]" = field(default_factory=set)
     _settled: "asyncio.Future[None] | None" = None
+    _loop: asyncio.AbstractEventLoop | None = None
     _roots: dict[str, tuple[_Slot, Any]] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
     _bug: BaseException | None = None
@@ -193,7 +194,9 @@ class Run:
 
     def _wait(self, value: Any, slot: _Slot) -> None:
         if type(value) is CoroutineType:
-            future: asyncio.Future[Any] = asyncio.get_running_loop().create_task(value)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            future: asyncio.Future[Any] = self._loop.create_task(value)
         else:
             future = asyncio.ensure_future(value)
         self._open.add(future)
