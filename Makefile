@@ -12,6 +12,9 @@ EXPLORER := gateway/server/explorer
 ASSETS := $(EXPLORER)/assets/explorer.js
 STRANGERS := $(VENV)-clients/.done
 
+# Otherwise everything is compiled anew by every process that the tests start, three workers among them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run mcp test coverage check deploy-check format lint types imports docs explorer snapshot packages compiled nightly benchmark growth startup profile endurance faults attack quality vulnerabilities lock clean
 
 run: $(VENV)/.run $(ASSETS)
