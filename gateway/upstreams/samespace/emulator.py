@@ -17,7 +17,7 @@ from starlette.routing import Route
 from gateway.upstreams.emulation import Switchboard, control_routes
 from gateway.upstreams.people import Population, scatter
 from gateway.upstreams.samespace.emulator_account import Account
-from gateway.upstreams.samespace.emulator_documents import Documents
+from gateway.upstreams.samespace.emulator_documents import prepare, run
 from gateway.upstreams.samespace.emulator_examples import CONTACTS, FILE, FILE_UUID, REFUSED_PHONE
 from gateway.upstreams.samespace.emulator_files import Unreadable, read_table
 
@@ -45,7 +45,6 @@ class Emulator:
         self._seed = people.seed
         self._uploads = 0
         self._account = Account(people, clock)
-        self._documents = Documents()
         self.app = Starlette(
             routes=[
                 Route("/crm/api", self._graphql, methods=["POST"]),
@@ -72,13 +71,13 @@ class Emulator:
         body = parsed(await request.body())
         if body is None:
             return await self.switches.play([], bad_request)
-        document = self._documents.prepare(body["query"], self.introspection, self.offers_filter)
+        document = prepare(body["query"], self.introspection, self.offers_filter)
 
         async def answer() -> Response:
             if not request.headers.get("x-api-key"):
                 error = {"message": BAD_KEY, "extensions": {"code": "UNAUTHENTICATED"}}
                 return reply({"errors": [error], "data": None}, 401)
-            return reply(self._documents.run(document, body, self._account.root, self.offers_filter))
+            return reply(run(document, body, self._account.root, self.offers_filter))
 
         return await self.switches.play(document.operations(body.get("operationName")), answer)
 

@@ -67,42 +67,39 @@ class Document:
                         yield from self._fields(fragment.selection_set, seen)
 
 
-class Documents:
-    """The documents of one endpoint; those that come again are parsed and checked once."""
-
-    def __init__(self) -> None:
-        self.schema = cache(build)
-        self.prepare = lru_cache(maxsize=DOCUMENTS)(self._prepare)
-
-    def _prepare(self, query: str, introspection: bool, offers_filter: bool) -> Document:
-        try:
-            node = parse(query)
-        except GraphQLError as error:
-            return Document(DocumentNode(definitions=()), [formatted(error, "GRAPHQL_PARSE_FAILED")])
-        rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-        errors = validate(self.schema(offers_filter), node, rules)
-        return Document(node, [formatted(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
-
-    def run(
-        self, document: Document, request: Mapping[str, Any], root: Mapping[str, Any], offers_filter: bool
-    ) -> Answer:
-        """The body of the answer to a request."""
-        if document.errors:
-            return {"errors": document.errors}
-        result = execute_sync(
-            self.schema(offers_filter),
-            document.node,
-            root,
-            variable_values=request.get("variables") or {},
-            operation_name=request.get("operationName"),
-        )
-        if result.errors:
-            errors = [formatted(error, "BAD_USER_INPUT") for error in result.errors]
-            return {"errors": errors, "data": result.data}
-        return {"data": result.data}
+@lru_cache(maxsize=DOCUMENTS)
+def prepare(query: str, introspection: bool, offers_filter: bool) -> Document:
+    """A document, parsed and checked once by all endpoints of the process."""
+    try:
+        node = parse(query)
+    except GraphQLError as error:
+        return Document(DocumentNode(definitions=()), [formatted(error, "GRAPHQL_PARSE_FAILED")])
+    rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    errors = validate(schema(offers_filter), node, rules)
+    return Document(node, [formatted(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
 
 
-def build(offers_filter: bool) -> GraphQLSchema:
+def run(
+    document: Document, request: Mapping[str, Any], root: Mapping[str, Any], offers_filter: bool
+) -> Answer:
+    """The body of the answer to a request."""
+    if document.errors:
+        return {"errors": document.errors}
+    result = execute_sync(
+        schema(offers_filter),
+        document.node,
+        root,
+        variable_values=request.get("variables") or {},
+        operation_name=request.get("operationName"),
+    )
+    if result.errors:
+        errors = [formatted(error, "BAD_USER_INPUT") for error in result.errors]
+        return {"errors": errors, "data": result.data}
+    return {"data": result.data}
+
+
+@cache
+def schema(offers_filter: bool) -> GraphQLSchema:
     """The schema of the contract, or one whose `QueryInput` offers filter and sort as well."""
     sdl = SDL.read_text("utf-8")
     return build_schema(f"{sdl}\n{OFFERED_FILTER}" if offers_filter else sdl)
