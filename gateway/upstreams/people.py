@@ -92,6 +92,7 @@ WHERE: Final[tuple[tuple[System, ...], ...]] = (
 )
 MIX: Final = 0x9E3779B97F4A7C15
 WORD: Final = (1 << 64) - 1
+KEPT: Final = 2_048  # people, and records of people: made once by all emulators of a process
 
 
 @lru_cache(maxsize=32_768)
@@ -179,6 +180,35 @@ class Person:
         return forms[self.chance(80 + len(system), 3)]
 
 
+@lru_cache(maxsize=KEPT)
+def invented(seed: int, number: int) -> Person:
+    """The person of that number, the same for each seed."""
+    firsts, lasts = len(FIRST_NAMES), len(LAST_NAMES)
+    pair = (number * 1_013 + seed * 31) % (firsts * lasts)
+    first, last = FIRST_NAMES[pair % firsts], LAST_NAMES[pair // firsts]
+    again = number // (firsts * lasts)
+    mailbox = plain(f"{first}.{last}").lower().replace(" ", "")
+    dice = scatter(seed, number, 7)
+    company = COMPANIES[dice % len(COMPANIES)] if dice >> 8 & 3 else None
+    if number % 7 == 6:
+        phone = f"+4477009{number // 7:05d}"
+    else:
+        phone = f"+1{AREA_CODES[number % len(AREA_CODES)]}555{100 + number // len(AREA_CODES):04d}"
+    return Person(
+        number=number,
+        seed=seed,
+        first=first,
+        last=last,
+        email=f"{mailbox}{again or ''}@{DOMAINS[(dice >> 16) % len(DOMAINS)]}",
+        phone=phone,
+        company=company,
+        city=CITIES[(dice >> 24) % len(CITIES)],
+        street=f"{1 + (dice >> 32) % 180} {STREETS[(dice >> 40) % len(STREETS)]}",
+        created=EPOCH + number * 613,
+        systems=WHERE[number % len(WHERE)],
+    )
+
+
 @dataclass(frozen=True)
 class Population:
     """`size` people, made one by one when asked for."""
@@ -188,30 +218,7 @@ class Population:
 
     def person(self, number: int) -> Person:
         """The person of that number, 0 to size - 1."""
-        firsts, lasts = len(FIRST_NAMES), len(LAST_NAMES)
-        pair = (number * 1_013 + self.seed * 31) % (firsts * lasts)
-        first, last = FIRST_NAMES[pair % firsts], LAST_NAMES[pair // firsts]
-        again = number // (firsts * lasts)
-        mailbox = plain(f"{first}.{last}").lower().replace(" ", "")
-        dice = scatter(self.seed, number, 7)
-        company = COMPANIES[dice % len(COMPANIES)] if dice >> 8 & 3 else None
-        if number % 7 == 6:
-            phone = f"+4477009{number // 7:05d}"
-        else:
-            phone = f"+1{AREA_CODES[number % len(AREA_CODES)]}555{100 + number // len(AREA_CODES):04d}"
-        return Person(
-            number=number,
-            seed=self.seed,
-            first=first,
-            last=last,
-            email=f"{mailbox}{again or ''}@{DOMAINS[(dice >> 16) % len(DOMAINS)]}",
-            phone=phone,
-            company=company,
-            city=CITIES[(dice >> 24) % len(CITIES)],
-            street=f"{1 + (dice >> 32) % 180} {STREETS[(dice >> 40) % len(STREETS)]}",
-            created=EPOCH + number * 613,
-            systems=WHERE[number % len(WHERE)],
-        )
+        return invented(self.seed, number)
 
     @cached_property
     def _members(self) -> dict[System, list[int]]:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice, zip_longest
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from gateway.upstreams.people import (
     CITIES,
     COMPANIES,
     EPOCH,
+    KEPT,
     STREETS,
     Person,
     Population,
@@ -114,8 +116,9 @@ def person_face(person: Person) -> Face:
     )
 
 
+@lru_cache(maxsize=KEPT)
 def person_contact(person: Person) -> Record:
-    """The contact of a person: some have everything, some hardly anything."""
+    """The contact of a person: some have everything, some hardly anything. Not to be changed."""
     face = person_face(person)
     return contact(
         CONTACT_IDS.id(person.number),

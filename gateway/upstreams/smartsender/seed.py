@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from gateway.upstreams.people import Person, Spelling, plain
+from gateway.upstreams.people import KEPT, Person, Spelling, plain
 from gateway.upstreams.smartsender import seed_project as project
 from gateway.upstreams.smartsender.seed_talk import NOTES, THREADS
 
@@ -103,17 +103,19 @@ def person_words(person: Person) -> str:
 
 
 def resident(person: Person, position: int) -> Resident:
-    """The person as a contact."""
+    """The person as a contact, which may be changed."""
+    seeded = record(person, position)
     return Resident(
-        record=record(person, position),
+        record={name: [*value] if isinstance(value, list) else value for name, value in seeded.items()},
         make_talk=lambda: talk(person, position),
         groups=[group for key, group in project.GROUPS.items() if _has(person, 500 + key, HAVE_GROUP[key])],
         numbers_as_text=person.chance(300, 4) == 0,
     )
 
 
+@lru_cache(maxsize=KEPT)
 def record(person: Person, position: int) -> Record:
-    """The contact with detailed variables."""
+    """The contact with detailed variables. Not to be changed."""
     number, known = contact_id(position), person.spelled("smartsender")
     photo = f"https://cdn.example.com/contacts/{number}.jpg" if _has(person, 301, 30) else None
     return {
