@@ -506,10 +506,10 @@ async def test_a_filter_answers_from_the_index_while_all_sources_are_down(world:
 async def test_an_index_on_disk_answers_after_a_restart_before_any_scan(
     new_world: Build, tmp_path: Path
 ) -> None:
-    first = new_world(GATEWAY_DATA_DIR=str(tmp_path))
+    first = new_world(240, GATEWAY_DATA_DIR=str(tmp_path))
     await first.scan()
     whole = (await first.data(NAMED, {"name": "ann"}))["contacts"]
-    second = new_world(GATEWAY_DATA_DIR=str(tmp_path))
+    second = new_world(240, GATEWAY_DATA_DIR=str(tmp_path))
     page = (await second.data(NAMED, {"name": "ann"}))["contacts"]
     assert page["nodes"] == whole["nodes"] != []
     assert page["totalCount"] == whole["totalCount"]

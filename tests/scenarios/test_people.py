@@ -29,7 +29,7 @@ SUGGESTED = "suggestions(first: 20) { score reasons contact { id displayName } }
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sandbox() -> AsyncIterator[World]:
     """The people of the sandbox, indexed."""
-    world = worlds.build()
+    world = worlds.build(Population().size)
     await world.scan()
     yield world
     await worlds.close(world)

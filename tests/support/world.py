@@ -26,6 +26,7 @@ from gateway.upstreams.people import Population
 from gateway.upstreams.samespace.emulator import Emulator as Samespace
 from gateway.upstreams.smartsender.emulator import Emulator as SmartSender
 
+PEOPLE = 200  # as few as give every source a second page: thousands of tests read all of them
 DEFAULTS = {
     "GATEWAY_DATA_DIR": ":memory:",
     "SMART_SENDER_RATE_LIMIT": "off",
@@ -239,7 +240,7 @@ class World:
 
 
 def build(
-    people: int = 240,
+    people: int = PEOPLE,
     *,
     seed: int = 1,
     off: tuple[Source, ...] = (),
