@@ -17,9 +17,10 @@ from gateway.identity.clusters import Conflict
 from gateway.index.crawl import Crawler
 from gateway.model.caller import Caller, Scope
 from gateway.model.contact import Contact
+from gateway.model.formulas import cells
 from gateway.model.person import Person, PersonMember
 from gateway.model.source import Source
-from gateway.model.text import cells, printable
+from gateway.model.text import printable
 from gateway.terminal import CALLER, LOOK_SECONDS, bar, carried_out, complain
 
 STRETCH: Final = 50  # people read at a time

@@ -18,9 +18,10 @@ from gateway.imports import table
 from gateway.imports.jobs import Imports
 from gateway.model import ids
 from gateway.model.caller import Caller, Scope
+from gateway.model.formulas import cells
 from gateway.model.importing import ImportJob, JobState, RowStatus, Upload
 from gateway.model.source import Source
-from gateway.model.text import cells, folded, printable
+from gateway.model.text import folded, printable
 from gateway.terminal import BAD_CALL, CALLER, LOOK_SECONDS, STOPPED, complain
 
 FOLLOW_SECONDS: Final = 1.0

@@ -26,7 +26,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
-from gateway.model.text import FORMULA_SIGNS
+from gateway.model.formulas import FORMULA_SIGNS
 
 MEMORY_BYTES: Final = 1024**3
 CPU_SECONDS: Final = 60
@@ -47,7 +47,8 @@ ENCODING_SAMPLE: Final = 256 * 1024
 LONGEST_CELL: Final = 32_767
 LONGEST_HEADER: Final = 1_000
 MOST_COLUMNS: Final = 500
-DELIMITERS: Final = [",", ";", "\t", "|"]
+OTHER_DELIMITERS: Final = [";", "\t", "|"]
+DELIMITERS: Final = [",", *OTHER_DELIMITERS]
 WESTERN: Final = "cp1252"
 SINGLE_BYTES: Final = [
     WESTERN,
@@ -323,10 +324,12 @@ def _checked(text: str) -> str:
 
 def delimiter(text: str) -> str:
     """What parts the cells, as the library sees it; a comma where there is one column only."""
-    from clevercsv import Detector  # noqa: PLC0415 - takes a while to load, and workbooks need none of it
-
     sample = text[:SAMPLE]
     whole_lines = sample.rpartition("\n")[0] or sample
+    if not any(sign in whole_lines for sign in OTHER_DELIMITERS):
+        return ","
+    from clevercsv import Detector  # noqa: PLC0415 - takes a while to load, and most files need none of it
+
     try:
         found = Detector().detect(whole_lines, delimiters=DELIMITERS)
     except Exception:  # its own errors are of no common kind

@@ -3,7 +3,6 @@
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ import phonenumbers
 _SPACE = re.compile(r"\s+")
 _STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
 
-FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their wide forms
 UNSHOWN: Final = "\ufffd"  # in place of a sign that cannot be printed
 
 
@@ -72,11 +70,6 @@ def e164(text: str, region: str) -> str | None:
 def printable(text: str) -> str:
     """A text on one line, without what a terminal would carry out; for what comes from files and vendors."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else UNSHOWN for sign in text)
-
-
-def cells(texts: Sequence[str]) -> list[str]:
-    """Cells that no spreadsheet takes for a formula; the apostrophe is taken off again by an import."""
-    return [f"'{text}" if text.startswith(FORMULA_SIGNS) else text for text in texts]
 
 
 def as_text(value: Any) -> str:
