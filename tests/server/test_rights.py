@@ -1,10 +1,11 @@
 """What each scope opens, and nothing else: every root field, every payload, every path, every form."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
@@ -19,6 +20,7 @@ from gateway.engine import access
 from gateway.model.caller import Scope
 from gateway.model.source import Source
 from tests.support import issuer
+from tests.support import world as worlds
 from tests.support.world import Answer, World, schema, subgraph
 
 SETTINGS: dict[str, Any] = {
@@ -42,6 +44,22 @@ async def guarded(new_world: Callable[..., World]) -> World:
     world = new_world(60, **SETTINGS)
     await world.scan()
     return world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def library() -> AsyncIterator[tuple[World, dict[str, Any]]]:
+    """Such a world for tests that only read, with the ids of what there is to read."""
+    world = worlds.build(60, **SETTINGS)
+    await world.scan()
+    yield world, await ids_of(world) | {"job": await imported(world)}
+    await worlds.close(world)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def read(library: tuple[World, dict[str, Any]]) -> tuple[World, dict[str, Any]]:
+    """The same, with counters at zero."""
+    library[0].forget()
+    return library
 
 
 # ---- what the schema declares
@@ -179,8 +197,24 @@ META = {
 
 @pytest.fixture
 async def known(guarded: World) -> dict[str, Any]:
-    """Ids of what there is to read, as a caller with every scope sees them; then everything is forgotten."""
-    told = await guarded.data(
+    """Ids of what there is to write to; then everything is forgotten."""
+    found = await ids_of(guarded)
+    guarded.forget()
+    return found
+
+
+async def imported(world: World) -> str:
+    """The id of an import, which was only tried."""
+    job = await world.load(
+        {"targets": [{"source": "PACKAGEX"}], "dryRun": True}, FILE, headers=by("import", sub="importer")
+    )
+    found: str = job["job"]["id"]
+    return found
+
+
+async def ids_of(world: World) -> dict[str, Any]:
+    """Ids of what there is, as a caller with every scope sees them."""
+    told = await world.data(
         "{ groups(first: 1) { nodes { id members { nodes { id } } } } "
         "px: contacts(first: 2, sources: [PACKAGEX]) { nodes { id displayName "
         "person { id members { contact { id } } } } } "
@@ -188,10 +222,6 @@ async def known(guarded: World) -> dict[str, Any]:
         "channels { nodes { id } } properties(source: SAMESPACE) { nodes { id } } }",
         headers=by(),
     )
-    job = await guarded.load(
-        {"targets": [{"source": "PACKAGEX"}], "dryRun": True}, FILE, headers=by("import", sub="importer")
-    )
-    guarded.forget()
     people, talkers = told["px"]["nodes"], told["sm"]["nodes"]
     return {
         "contact": people[0]["id"],
@@ -208,7 +238,6 @@ async def known(guarded: World) -> dict[str, Any]:
         "tag": next(tag["id"] for each in talkers for tag in each["tags"]),
         "channel": told["channels"]["nodes"][0]["id"],
         "property": told["properties"]["nodes"][0]["id"],
-        "job": job["job"]["id"],
     }
 
 
@@ -231,7 +260,9 @@ FORMS = (
 
 
 @pytest.mark.parametrize("name", [*QUERY, *META])
-async def test_a_query_opens_to_its_scopes_alone(guarded: World, known: dict[str, Any], name: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_query_opens_to_its_scopes_alone(read: tuple[World, dict[str, Any]], name: str) -> None:
+    guarded, known = read
     needed = {each.lower() for each in ROOTS["query", name]}
     texts = [declaring(form % {**QUERY, **META}[name]) for form in FORMS]
     for scope in SCOPES - needed:
@@ -274,9 +305,11 @@ async def _get(world: World, text: str, variables: dict[str, Any], headers: dict
 
 
 @pytest.mark.parametrize("name", sorted(QUERY.keys() - {"importJob", "_service"}))
+@pytest.mark.asyncio(loop_scope="module")
 async def test_beside_a_field_that_is_open_one_without_the_right_is_null(
-    guarded: World, known: dict[str, Any], name: str
+    read: tuple[World, dict[str, Any]], name: str
 ) -> None:
+    guarded, known = read
     text = (
         f"{{ job: importJob(id: $job) {{ state }} it: {QUERY[name]} "
         "all: nodes(ids: [$contact, $group, $talker]) { id } }"
@@ -292,9 +325,9 @@ async def test_beside_a_field_that_is_open_one_without_the_right_is_null(
     assert guarded.calls == {}
 
 
-async def test_introspection_hides_behind_no_field_that_is_open(
-    guarded: World, known: dict[str, Any]
-) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_introspection_hides_behind_no_field_that_is_open(read: tuple[World, dict[str, Any]]) -> None:
+    guarded, known = read
     job = "importJob(id: $job) { state }"
     for text in (
         f"query ($job: ID!) {{ {job} __schema {{ types {{ name }} }} }}",
@@ -492,7 +525,8 @@ async def test_who_may_only_import_follows_their_import_and_reads_nothing_else(
     assert answer.errors == []
     assert answer.data["it"]["job"]["state"] == "FINISHED"
     text = "query ($job: ID!) { node(id: $job) { ... on ImportJob { state } } }"
-    assert (await guarded.ask(text, known, headers=by("import"))).status == 403
+    job = {"job": await imported(guarded)}
+    assert (await guarded.ask(text, job, headers=by("import"))).status == 403
 
 
 async def test_of_several_mutations_those_with_the_right_are_carried_out(
