@@ -1,11 +1,14 @@
 """Bad input gets a user error with a path and a code, and nothing is written to any source."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from gateway.model import ids
 from gateway.model.source import Source
+from tests.support import world as worlds
 from tests.support.world import World
 
 WRITES = frozenset(
@@ -127,6 +130,15 @@ BAD: list[tuple[str, dict[str, Any], list[str], str]] = [
 ]  # fmt: skip
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[World]:
+    """A world in which all of that is tried, as nothing of it is written."""
+    world = worlds.build()
+    await world.scan()
+    yield world
+    await worlds.close(world)
+
+
 async def filled(world: World, value: Any) -> Any:
     """The input with real ids in the places of "@PX" and the like."""
     if isinstance(value, dict):
@@ -147,9 +159,11 @@ async def filled(world: World, value: Any) -> Any:
     BAD,
     ids=[f"{n}-{'.'.join(p)}-{i}" for i, (n, _, p, _) in enumerate(BAD)],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_bad_input_is_told_by_path_and_code_and_nothing_is_written(
-    world: World, field: str, given: dict[str, Any], path: list[str], code: str
+    shared: World, field: str, given: dict[str, Any], path: list[str], code: str
 ) -> None:
+    world = shared
     given = await filled(world, given)
     world.forget()
     payload = await world.write(field, given)
