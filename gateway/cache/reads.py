@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
+import orjson
+
 from gateway import clock, deadline, events, freshness
 from gateway.cache.flights import Flights
 from gateway.cache.known import Known
@@ -120,7 +122,8 @@ class Reads:
         """Answers by key: those that are not kept are asked for together; what is absent is not kept."""
         if self.times.none or _background():
             return await fetch(keys)
-        mark, held = await self._fresh(kind, [f"{name}:{key!r}" for key in keys])
+        places = {key: _place(name, key) for key in keys}
+        mark, held = await self._fresh(kind, [places[key] for key in keys])
         found: dict[Any, Any] = {}
         for key, kept in zip(keys, held, strict=True):
             if kept is not None:
@@ -136,17 +139,22 @@ class Reads:
         except DOWN as error:
             down, fetched = error, dict.fromkeys(missing, error)
         older = await self._older(
-            mark, {f"{name}:{key!r}": value for key, value in fetched.items() if isinstance(value, DOWN)}
+            mark,
+            {
+                places[key]: value
+                for key, value in fetched.items()
+                if isinstance(value, DOWN) and key in places
+            },
         )
         if down is not None and not older:
             raise down
         new: dict[str, Kept] = {}
         for key, value in fetched.items():
-            place = f"{name}:{key!r}"
+            place = places.get(key) or _place(name, key)  # a source may answer more than was asked
             if not isinstance(value, GatewayError):
                 new[place] = Kept(value, at)
             found[key] = older[place].value if place in older else value
-        gone = [f"{name}:{key!r}" for key in missing if key not in fetched]
+        gone = [places[key] for key in missing if key not in fetched]
         await self._learned(mark, new, gone)
         return found
 
@@ -231,6 +239,11 @@ def kept_each(
         return read
 
     return around
+
+
+def _place(name: str, key: Any) -> str:
+    """Where the answer of a key is kept. Written as JSON: texts of two keys cannot run into one another."""
+    return f"{name}:{orjson.dumps(tuple(key) if isinstance(key, tuple) else key).decode()}"
 
 
 def _background() -> bool:

@@ -85,7 +85,7 @@ class Definitions:
 
     async def _read_modules(self) -> dict[str, Module]:
         found: dict[str, Module] = {}
-        with self.asked.loaders.work.under_way():
+        with self.asked.loaders.work:
             answers = await self.asked.directory.modules(self.asked.caller)
         for answer in answers.values():
             if isinstance(answer, GatewayError):

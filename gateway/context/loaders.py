@@ -1,10 +1,9 @@
 """Batches the look-ups of one request. Keys of one turn of the loop become one call of the directory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiodataloader import DataLoader, dispatch_queue
 from aiodataloader import Loader as Load
@@ -45,7 +44,7 @@ class Loader(DataLoader[K, V | None]):
 
     async def batch_load_fn(self, keys: list[K]) -> list[Any]:
         """The values of some keys, in their order."""
-        with self._work.under_way():
+        with self._work:
             found = await self._find(keys)
         return [found.get(key) for key in keys]
 
@@ -74,22 +73,22 @@ class Loader(DataLoader[K, V | None]):
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """The batches of one request that are under way; they end with it."""
+    """The batches of one request that are under way; they end with it.
+
+    A context manager around what the task at hand does for it.
+    """
 
     abandoned: bool = False
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
 
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Carry out a batch in the task at hand."""
+    def __enter__(self) -> None:
         task = asyncio.current_task(running_loop())
         if self.abandoned or task is None:
             raise asyncio.CancelledError
         self._tasks.add(task)
-        try:
-            yield
-        finally:
-            self._tasks.discard(task)
+
+    def __exit__(self, *_: object) -> None:
+        self._tasks.discard(cast("asyncio.Task[Any]", asyncio.current_task(running_loop())))
 
     def abandon(self) -> None:
         """Nobody waits any more: end what is under way, and begin nothing."""

@@ -65,8 +65,7 @@ class Endpoint:
             stream=stream,
             gone=gone,
         )
-        with self.operations.told(exchange):
-            answer = await self._answer(request, exchange)
+        answer = await self.operations.told(exchange, self._answer(request, exchange))
         scope["state"]["log"] = exchange.line
         scope["state"][STATE] = exchange.refusal
         if stream is not None and await _streamed(answer, stream, exchange):

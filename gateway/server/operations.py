@@ -1,11 +1,11 @@
 """Carries out operations, whatever they came by: one answer, or parts of it one after another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import orjson
 from graphql import ExecutionResult, GraphQLError
@@ -53,6 +53,8 @@ MUTATION: Final = "mutation"
 QUERY: Final = "query"
 SUBSCRIPTION: Final = "subscription"
 RECORDED: Final = frozenset({"exportPerson"})  # queries of which each one stands in the audit trail
+
+T = TypeVar("T")
 
 Work = Callable[[Caller], Awaitable[Answer | None]]
 
@@ -108,11 +110,10 @@ class Operations:
             exchange.failed(error)
             return exchange.refused(Failed(graphql_errors.MASKED))
 
-    @contextmanager
-    def told(self, exchange: Exchange) -> Iterator[None]:
-        """Have a request in traces and metrics, with what has become known of it by the end."""
+    async def told(self, exchange: Exchange, answered: Awaitable[T]) -> T:
+        """Have a request in traces and metrics while it is answered, with what is known of it by the end."""
         with self.voice.request(exchange.headers, exchange.id) as known:
-            yield
+            answer = await answered
             known(
                 operation=exchange.operation,
                 kind=exchange.operation_kind,
@@ -128,6 +129,7 @@ class Operations:
         )
         if exchange.bound:
             self.voice.metrics.limit(exchange.bound)
+        return answer
 
     def check(self, document: Document, asked: Parameters, caller: Caller, method: str) -> Cost:
         """Refuse an operation of which the caller may do nothing (else each field says so itself), or that is
@@ -289,8 +291,10 @@ class _Run:
         incremental = self.document.incremental and stream is not None and stream.incremental
         incremental = incremental and not self.exchange.strict  # who wants all as errors wants it as a whole
         parts: Parts | None = None
+        seconds = self.exchange.seconds(self.operations.seconds)
+        within = deadline.within(seconds, caller=self.context.asked.caller.who)
         try:
-            with self._within() as seconds, deadline.limit(seconds):
+            with within, events.heard_by(*self._listeners()), deadline.limit(seconds + GRACE):
                 start = executor.run_in_parts if incremental else executor.run
                 result = await start(self.document, self._call)
                 if isinstance(result, Parts):
@@ -346,8 +350,11 @@ class _Run:
         asked.warnings.clear()
         if operations.fairness is not None and exchange.expected is not None:
             await operations.fairness.charge(asked.caller, exchange.expected.points)
+        seconds = exchange.seconds(operations.seconds)
+        within = deadline.within(seconds, caller=asked.caller.who)
+        heard = events.heard_by(*self._listeners())
         try:
-            with self._within() as seconds, freshness.allowed(exchange.max_age), deadline.limit(seconds):
+            with within, heard, freshness.allowed(exchange.max_age), deadline.limit(seconds + GRACE):
                 found = execute()
                 result = await found if isawaitable(found) else found
         except TimeoutError:
@@ -411,13 +418,9 @@ class _Run:
         late = DeadlineExceeded(f"The operation did not end within {seconds:.1f} seconds.")
         return graphql_errors.plain(late, self.exchange.id)
 
-    @contextmanager
-    def _within(self) -> Iterator[float]:
-        """With the deadline of an operation, heard by everybody who listens to it; seconds until it has to
-        have ended.
-        """
+    def _listeners(self) -> list[events.Listener]:
+        """Everybody who hears what an operation does."""
         asked = self.context.asked
-        seconds = self.exchange.seconds(self.operations.seconds)
         listeners: list[events.Listener] = [
             asked.meter,
             asked.directory.health,
@@ -425,8 +428,7 @@ class _Run:
         ]
         if self.plan is not None:
             listeners.append(self.plan.hear)
-        with deadline.within(seconds, caller=asked.caller.who), events.heard_by(*listeners):
-            yield seconds + GRACE
+        return listeners
 
     @property
     def _call(self) -> Call:

@@ -292,8 +292,8 @@ class _Connection:
             return await self.sockets.operations.carry_out(asked, caller, exchange)
 
         try:
-            with self.sockets.operations.told(exchange):
-                answer = await self.sockets.operations.guarded(exchange, work)
+            operations = self.sockets.operations
+            answer = await operations.told(exchange, operations.guarded(exchange, work))
             if exchange.stopping:
                 self._fail(Closing(Close.RESTART, "The gateway is being stopped. Come again."))
             elif not operation.gone.is_set():

@@ -178,8 +178,10 @@ async def refused(
         network = over(proxy=to(port, f"ada:{PASSWORD}"))
         with pytest.raises(kind) as raised:
             await asked(network, secure(times=times, extensions={"trace": told}))
-        assert (told.left, network.pool.taken, proxy.connections) == (False, 0, 1)
-        await until(lambda: proxy.ended)
+        late = kind is httpx.ConnectTimeout  # a machine that stands still may not even get there
+        assert (told.left, network.pool.taken) == (False, 0)
+        assert proxy.connections == 1 or late
+        await until(lambda: proxy.ended or not proxy.connections)
         assert raised.value.__cause__ is None or kind is not httpx.ProxyError
         return f"{raised.value!r} {raised.value}"
 
