@@ -51,11 +51,16 @@ class CostMeter:
         """Calls of all sources."""
         return sum(calls for calls, _ in self.sources.values())
 
+    @property
+    def hits(self) -> int:
+        """Spared calls of all sources."""
+        return sum(hits for _, hits in self.sources.values())
+
     def report(self) -> dict[str, Any]:
         """What stands in `extensions.cost`."""
         return {
             "upstreamCalls": self.calls,
-            "cacheHits": sum(hits for _, hits in self.sources.values()),
+            "cacheHits": self.hits,
             "perSource": {
                 source: {"calls": calls, "cacheHits": hits}
                 for source, (calls, hits) in sorted(self.sources.items())

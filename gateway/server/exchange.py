@@ -137,15 +137,14 @@ class Exchange:
     def line(self) -> dict[str, Any]:
         """What the access log tells of it."""
         traced = TRACE.fullmatch(self.header("traceparent"))
-        cost = self.meter.report()
         return {
             "operation": self.operation or None,
             "kind": self.operation_kind or None,
             "caller": self.caller.name if self.caller else None,
             "outcome": self.outcome,
             "code": self.code or None,
-            "upstreamCalls": cost["upstreamCalls"],
-            "cacheHits": cost["cacheHits"],
+            "upstreamCalls": self.meter.calls,
+            "cacheHits": self.meter.hits,
             **({"traceId": traced[1]} if traced else {}),
         }
 

@@ -132,13 +132,12 @@ async def _streamed(answer: Answer | None, stream: EventStream | Mixed, exchange
 
 async def _send(answer: Answer, exchange: Exchange, send: Send) -> None:
     body = encoded(answer.body)
-    headers = {
-        "content-length": str(len(body)),
-        "content-type": f"{exchange.kind or JSON}; charset=utf-8",
-        "vary": "Accept",
-        "cache-control": "private, no-store",
-        **answer.headers,
-    }
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    raw = [
+        (b"content-length", str(len(body)).encode()),
+        (b"content-type", f"{exchange.kind or JSON}; charset=utf-8".encode()),
+        (b"vary", b"Accept"),
+        (b"cache-control", b"private, no-store"),
+    ]
+    raw += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -236,10 +236,11 @@ class Operations:
 
 
 class _Done(NamedTuple):
-    """A query that went well: its data, and what that took."""
+    """A query that went well: its data, and what that took and costs."""
 
     data: dict[str, Any]
     meter: CostMeter
+    points: int
 
 
 @dataclass(slots=True, eq=False)
@@ -275,14 +276,15 @@ class _Run:
         async def work() -> _Done | None:
             nonlocal answer
             answer = await while_there(exchange.gone, self.once())
-            went_well = answer is not None and exchange.outcome == "ok"
-            return _Done(answer.body["data"], exchange.meter) if answer and went_well else None
+            if answer is None or exchange.outcome != "ok":
+                return None
+            return _Done(answer.body["data"], exchange.meter, exchange.points)
 
         done, spared = await self.operations.together.share(key, work)
         if done is None or not spared:
             return answer
         exchange.meter = done.meter.spared(self.operations.voice.metrics.hear)
-        exchange.points = self._points(done.data)
+        exchange.points = done.points
         return exchange.answer([], 200, data=done.data)
 
     async def once(self) -> Answer | None:
