@@ -8,6 +8,7 @@ of them notice. What may belong to a write or import under way waits for the nex
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -159,10 +160,14 @@ class Noticing(Watch):
         under_way = await self._under_way()  # before anything else: a write that ends now has told its state
         ready = [each for each in found if not under_way.holds(source, each)]
         own = await self._own(source, module, ready)
-        new = await self._unknown(source, ready, own)
+        new, told = await self._unknown(source, ready, own)
         whole = len(ready) == len(found)
         for kind in KINDS:
-            whole &= await self._note(source, module, [each for each in new if each.kind is kind])
+            some = [each for each in new if each.kind is kind]
+            if told[kind] and told[kind] + len(some) > MOST:  # another replica may be telling of all of these
+                whole &= not some
+            else:
+                whole &= await self._note(source, module, some)
         return whole
 
     async def _differences(self, source: Source, module: str) -> AsyncIterator[Difference]:
@@ -249,9 +254,14 @@ class Noticing(Watch):
         target = kept[1]["_modules"].get(source.value) if kept else None
         return target in (None, module)
 
-    async def _unknown(self, source: Source, found: Sequence[Difference], own: Own) -> list[Difference]:
-        """Differences that nobody has told of yet. The others are settled."""
+    async def _unknown(
+        self, source: Source, found: Sequence[Difference], own: Own
+    ) -> tuple[list[Difference], Counter[EventType]]:
+        """Differences that nobody has told of yet; the others are settled. And how many of those others were
+        told of as they are, by kind.
+        """
         new: list[Difference] = []
+        counts: Counter[EventType] = Counter()
         for some in _stretches(found):
             states = await self.journal.states(self.account, [each.contact for each in some])
             told = [each for each in some if states.get(each.contact) == each.state]
@@ -259,12 +269,13 @@ class Noticing(Watch):
             covered = [each for each in others if states.get(each.contact) == UNREAD or own.covers(each)]
             await self._append([], covered)
             await self._settle(source, [*told, *covered])
+            counts.update(each.kind for each in told)
             new += [each for each in others if each not in covered]
         if len(new) > MOST:  # these become one event anyway
-            return new
+            return new, counts
         old = {each.id: each.digest for each in new if await self._told_long_ago(each)}
         await self.store.settle(self.account, source.value, old)
-        return [each for each in new if each.id not in old]
+        return [each for each in new if each.id not in old], counts
 
     async def _told_long_ago(self, found: Difference) -> bool:
         """Whether the log has anything of a contact since it was seen, longer ago than states are kept.
