@@ -163,7 +163,7 @@ class Accounts:
         self._open[name].used_at = self.clock()
         return name
 
-    def at_work(self, account: str) -> "_AtWork":
+    def at_work(self, account: str) -> _AtWork:
         """Keep an account open as long as the work inside takes."""
         return _AtWork(self._open[account], self.clock)
 

@@ -10,7 +10,6 @@ from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.identity.rules import Rules
 from gateway.index.rows import Row, row_of
 from gateway.index.store import Store
-from gateway.loop import loop_time, running_loop
 from gateway.model.contact import Contact
 from gateway.model.source import Source
 from gateway.ports import Upstream
@@ -94,7 +93,7 @@ class Crawler:
 
     def wrote(self, source: Source, vendor_id: str) -> None:
         """A contact was written or deleted: what a scan has asked for before tells nothing of it any more."""
-        now = loop_time()
+        now = asyncio.get_running_loop().time()
         if len(self._written) > MOST_REMEMBERED:
             self._written = {key: at for key, at in self._written.items() if now - at < REMEMBERED}
         self._written[source, vendor_id] = now
@@ -120,7 +119,7 @@ class Crawler:
 
     async def _scan(self, source: Source) -> int:
         progress = self.progress[source]
-        loop = running_loop()
+        loop = asyncio.get_running_loop()
         started = loop.time()
         total = 0
         failed: GatewayError | None = None
@@ -216,7 +215,7 @@ class Crawler:
         offset, last = 0, None
         while True:
             start = max(0, offset - overlap)
-            asked_at = loop_time()
+            asked_at = asyncio.get_running_loop().time()
             with deadline.within(LONGEST_STEP, background=True):
                 found = await upstream.contacts(start, size, module=module or None)
             contacts = found.items

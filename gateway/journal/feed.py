@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.journal.journal import Journal, Noted
-from gateway.loop import running_loop
 
 LOOK_SECONDS: Final = 1.0
 STRETCH: Final = 100  # events read at a time
@@ -72,7 +71,7 @@ class Feed:
         followed = self._accounts.setdefault(account, _Followed())
         followed.followers += 1
         if followed.looking is None:
-            followed.looking = running_loop().create_task(
+            followed.looking = asyncio.get_running_loop().create_task(
                 self._look(account, followed),
                 context=Context(),  # of nobody's request
             )

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from itertools import chain, zip_longest
 from typing import Any, Final
 
-from gateway.loop import running_loop
-
 ALONE_SECONDS: Final = 0.25  # that one address is tried before the next one is as well; RFC 8305, 5
 
 Address = tuple[socket.AddressFamily, int, int, tuple[Any, ...]]
@@ -17,7 +15,7 @@ Address = tuple[socket.AddressFamily, int, int, tuple[Any, ...]]
 
 async def connect(host: str, port: int) -> socket.socket:
     """A socket that is connected. Raises OSError, or UnicodeError for what can be no name."""
-    found = await running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = alternating((family, kind, protocol, where) for family, kind, protocol, _, where in found)
     return await (_connected(addresses[0]) if len(addresses) == 1 else _race(addresses))
 
@@ -38,7 +36,7 @@ async def _race(addresses: list[Address]) -> socket.socket:
     try:
         while waiting or running:
             if waiting:
-                running.add(running_loop().create_task(_connected(waiting.popleft())))
+                running.add(asyncio.create_task(_connected(waiting.popleft())))
             alone = ALONE_SECONDS if waiting else None
             await asyncio.wait(running, timeout=alone, return_when=asyncio.FIRST_COMPLETED)
             for task in [each for each in running if each.done()]:
@@ -59,7 +57,7 @@ async def _connected(address: Address) -> socket.socket:
     try:
         found.setblocking(False)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await running_loop().sock_connect(found, where)
+        await asyncio.get_running_loop().sock_connect(found, where)
     except BaseException:
         found.close()
         raise

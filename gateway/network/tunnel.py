@@ -3,6 +3,7 @@
 TLS begins inside it, so the proxy learns the name and port of a source, and nothing of any request.
 """
 
+import asyncio
 import re
 import socket
 from base64 import b64encode
@@ -10,7 +11,6 @@ from typing import Final
 
 import httpx
 
-from gateway.loop import running_loop
 from gateway.network import opening, sending
 from gateway.network.prepared import Origin
 from gateway.setting import Proxy
@@ -36,7 +36,7 @@ async def connect(proxy: Proxy, origin: Origin) -> socket.socket:
     except (OSError, UnicodeError):
         raise NoTunnel("The outgoing proxy is not there.") from None
     try:
-        await running_loop().sock_sendall(found, head)
+        await asyncio.get_running_loop().sock_sendall(found, head)
         _check(await _status(found))
     except BaseException as broken:
         found.close()
@@ -58,7 +58,7 @@ def _head(proxy: Proxy, origin: Origin) -> bytes:
 async def _status(found: socket.socket) -> int:
     """What the proxy answers, after whatever only says that it will. Raises NoTunnel, and OSError."""
     held, left = b"", HEAD_BYTES
-    while left and (part := await running_loop().sock_recv(found, left)):
+    while left and (part := await asyncio.get_running_loop().sock_recv(found, left)):
         left -= len(part)
         held += part
         while END in held:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -201,11 +201,9 @@ def _told_to_vary(send: Send) -> Send:
 
     async def send_and_tell(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = message.get("headers", ())
-            said = dict(headers)
-            if int(said.get(b"content-length", b"0")) >= PACKING["minimum_size"]:
-                varies = b", ".join(filter(None, (said.get(b"vary"), b"Accept-Encoding")))
-                message["headers"] = [*(each for each in headers if each[0] != b"vary"), (b"vary", varies)]
+            length = dict(message.get("headers", ())).get(b"content-length", b"0")
+            if int(length) >= PACKING["minimum_size"]:
+                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
         await send(message)
 
     return send_and_tell

@@ -74,10 +74,13 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def wrote(self, line: dict[str, Any]) -> bool:
         """Write a line; False where that failed."""
+        self.acquire()  # as `handle` does: threads must not write into one another's lines
         try:
             self._write(line)
         except Exception:
             return False
+        finally:
+            self.release()
         return True
 
     def _write(self, line: dict[str, Any]) -> None:

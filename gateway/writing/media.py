@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.loop import running_loop
-
 LONGEST: Final = 2_048
 LOOKUP_SECONDS: Final = 2.0
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
@@ -46,7 +44,7 @@ class Media:
 
 async def by_dns(host: str) -> list[str]:
     """The addresses of a name, from the resolver of the system, on a thread."""
-    loop = running_loop()
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
