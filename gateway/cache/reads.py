@@ -119,7 +119,10 @@ class Reads:
         keys: Sequence[Any],
         fetch: Callable[[Sequence[Any]], Awaitable[dict[Any, Any]]],
     ) -> dict[Any, Any]:
-        """Answers by key: those that are not kept are asked for together; what is absent is not kept."""
+        """Answers by key: those that are not kept are asked for together; what is absent is not kept.
+
+        `fetch` answers for the keys that it is given, and for no others.
+        """
         if self.times.none or _background():
             return await fetch(keys)
         places = {key: _place(name, key) for key in keys}
@@ -139,18 +142,13 @@ class Reads:
         except DOWN as error:
             down, fetched = error, dict.fromkeys(missing, error)
         older = await self._older(
-            mark,
-            {
-                places[key]: value
-                for key, value in fetched.items()
-                if isinstance(value, DOWN) and key in places
-            },
+            mark, {places[key]: value for key, value in fetched.items() if isinstance(value, DOWN)}
         )
         if down is not None and not older:
             raise down
         new: dict[str, Kept] = {}
         for key, value in fetched.items():
-            place = places.get(key) or _place(name, key)  # a source may answer more than was asked
+            place = places[key]
             if not isinstance(value, GatewayError):
                 new[place] = Kept(value, at)
             found[key] = older[place].value if place in older else value

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from gateway.app import wall_clock
 from gateway.cache.reads import Keep
+from gateway.index import rows
+from gateway.model.contact import Contact
+from gateway.model.event import EventType, Happening
 from gateway.model.source import Source
 from gateway.noticing import MOST
 from gateway.shared.journal import RedisJournal
@@ -293,6 +297,28 @@ async def test_very_many_changes_are_one_event_of_all_of_them(watching: tuple[Wo
     for each in (one, other):
         await each.crawler.scan(Source.PACKAGEX)
     assert await told(one) == [("CONTACT_CREATED", None, None)]
+
+
+async def test_what_a_replica_leaves_of_very_many_changes_is_told_after_another_scan(
+    watching: tuple[World, World, World],
+) -> None:
+    one, other, _ = watching
+    for number in range(MOST + 1):
+        other.packagex._store.add("person", f"Somebody {number}", 1_900_000_000)
+    upstream = one.directory.upstreams[Source.PACKAGEX]
+    new: list[Contact] = []
+    while (page := await upstream.contacts(len(new), 100)).items:
+        new += page.items
+    new = [each for each in new if (each["displayName"] or "").startswith("Somebody")]
+    assert len(new) == MOST + 1
+    happening = Happening(type=EventType.CONTACT_CREATED, source=Source.PACKAGEX, payload={"noticed": True})
+    states = {each["id"]: rows.digest(each) for each in new[: MOST - 2]}
+    await one.gateway.journal.note("default", None, wall_clock(), [happening], answer=len, states=states)
+    summary = [("CONTACT_CREATED", None, None)]
+    await other.crawler.scan(Source.PACKAGEX)  # the first may be about to tell of the others
+    assert await told(other) == summary
+    await other.crawler.scan(Source.PACKAGEX)
+    assert len(await told(other)) == len(summary) + 3
 
 
 async def test_what_is_found_while_redis_is_away_is_told_when_it_is_back(
