@@ -53,11 +53,14 @@ class Server:
 
 @contextmanager
 def opened(
-    wanted: Sequence[str], mock: servers.Mock, settings: Mapping[str, str] | None = None
+    wanted: Sequence[str],
+    mock: servers.Mock,
+    settings: Mapping[str, str] | None = None,
+    command: Sequence[str] = servers.GATEWAY,
 ) -> Iterator[list[Server]]:
     """The servers by name, all running at once. The gateway always comes first, as it knows the contacts."""
     with ExitStack() as stack:
-        port, pid = stack.enter_context(gateway({**mock.addresses, **(settings or {})}))
+        port, pid = stack.enter_context(gateway({**mock.addresses, **(settings or {})}, command))
         wait_for_index(port)
         ours = Server("gateway", port, pid, names(port, mock.places), {"x-api-key": KEY}, keeps=True)
         found = [ours]
@@ -69,12 +72,14 @@ def opened(
 
 
 @contextmanager
-def gateway(settings: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+def gateway(
+    settings: Mapping[str, str], command: Sequence[str] = servers.GATEWAY
+) -> Iterator[tuple[int, int]]:
     """The gateway as it is compared: with a key, and its store on disk; its port and process id."""
     hashed = hashlib.sha256(KEY.encode()).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         own = {"GATEWAY_DATA_DIR": folder, "GATEWAY_API_KEYS": f"benchmark:{hashed}:read,write"}
-        with servers.gateway({**own, **settings}, servers.SERVER_CORE) as found:
+        with servers.gateway({**own, **settings}, servers.SERVER_CORE, command) as found:
             yield found
 
 

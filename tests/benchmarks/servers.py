@@ -121,11 +121,13 @@ def settings_on(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def gateway(settings: Mapping[str, str], cores: set[int] | None = None) -> Iterator[tuple[int, int]]:
+def gateway(
+    settings: Mapping[str, str], cores: set[int] | None = None, command: Sequence[str] = GATEWAY
+) -> Iterator[tuple[int, int]]:
     """The gateway with its default settings, but no limit of rates; its port and process id."""
     port = free_port()
     held = {**settings_on(port), **settings}
-    with _process([*GATEWAY, "serve"], held, cores) as process:
+    with _process([*command, "serve"], held, cores) as process:
         wait_for(f"http://127.0.0.1:{port}/readyz")
         yield port, process.pid
 
