@@ -1,10 +1,10 @@
 """The headers of a request, which are looked at many times."""
 
 from collections.abc import Iterable
-from typing import cast
 
 from starlette import datastructures
 from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 
 class Headers(datastructures.Headers):
@@ -16,8 +16,8 @@ class Headers(datastructures.Headers):
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._list = list(raw)
         self._first: dict[str, str] = {}
-        for name, value in self._list:
-            self._first.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in reversed(self._list):
+            self._first[name.decode("latin-1")] = value.decode("latin-1")
 
     def __getitem__(self, key: str) -> str:
         return self._first[key.lower()]
@@ -33,9 +33,13 @@ class Headers(datastructures.Headers):
 class HeadedRequest(Request):
     """A request with these headers."""
 
+    _headers: Headers
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self._headers = Headers(scope["headers"])
+
     @property
     def headers(self) -> Headers:
         """Its headers."""
-        if not hasattr(self, "_headers"):
-            self._headers = Headers(self.scope["headers"])
-        return cast("Headers", self._headers)
+        return self._headers

@@ -3,10 +3,11 @@
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from itertools import chain
 from typing import Any, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -26,6 +27,7 @@ SECURITY_HEADERS: Final = {
     "referrer-policy": "no-referrer",
 }
 RAW_SECURITY_HEADERS: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+SECURITY_NAMES: Final = frozenset(name for name, _ in RAW_SECURITY_HEADERS)
 
 PACKING: Final[dict[str, Any]] = {  # quickly, and not what is short
     "minimum_size": 1_024,
@@ -113,24 +115,21 @@ def _head(scope: Scope) -> tuple[int, bytes, str | None]:
     itself: its first word, where that is fit for a line.
     """
     size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
-    asked, agent = b"", None
-    for name, value in scope["headers"]:
-        size += len(name) + len(value)
-        if name == b"x-request-id":
-            asked = asked or value
-        elif name == b"user-agent" and agent is None:
-            found = AGENT.match(value)
-            agent = found[0].decode() if found else None
-    return size, asked, agent
+    size += sum(map(len, chain.from_iterable(scope["headers"])))
+    first = dict(reversed(scope["headers"]))
+    found = AGENT.match(first.get(b"user-agent", b""))
+    return size, first.get(b"x-request-id", b""), found[0].decode() if found else None
 
 
-def _with_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _with_id(headers: Collection[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with the id of its request, and what browsers are told by default."""
-    own = [header for header in headers if header[0] != b"x-request-id"]
-    said = {name for name, _ in own}
-    own.append((b"x-request-id", request_id.encode()))
-    own += [header for header in RAW_SECURITY_HEADERS if header[0] not in said]
-    return own
+    said = dict(headers)
+    if b"x-request-id" in said:
+        headers = [header for header in headers if header[0] != b"x-request-id"]
+    missing = RAW_SECURITY_HEADERS
+    if not said.keys().isdisjoint(SECURITY_NAMES):
+        missing = [header for header in missing if header[0] not in said]
+    return [*headers, (b"x-request-id", request_id.encode()), *missing]
 
 
 class OpenModeGuard:
@@ -184,7 +183,7 @@ class Packed:
         """Pass the request on."""
         if scope["type"] != "http":
             await self._plain(scope, receive, send)
-        elif any(name == b"accept-encoding" for name, _ in scope["headers"]):
+        elif b"accept-encoding" in dict(scope["headers"]):
             headers = [_without_zstd(*header) for header in scope["headers"]]
             await self._packing({**scope, "headers": headers}, receive, send)
         else:
@@ -201,9 +200,9 @@ def _told_to_vary(send: Send) -> Send:
 
     async def send_and_tell(message: Message) -> None:
         if message["type"] == "http.response.start":
-            length = dict(message.get("headers", ())).get(b"content-length", b"0")
-            if int(length) >= PACKING["minimum_size"]:
-                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+            headers = message.get("headers", ())
+            if int(dict(headers).get(b"content-length", b"0")) >= PACKING["minimum_size"]:
+                message["headers"] = [*headers, (b"vary", b"Accept-Encoding")]
         await send(message)
 
     return send_and_tell
