@@ -183,10 +183,11 @@ def check_variables(variables: Mapping[str, Any] | None, limits: Limits) -> None
             elif each is not variables:
                 _check("members", len(each), MOST_MEMBERS)
             for inner in each if isinstance(each, list) else each.values():
-                if isinstance(inner, dict | list):
+                if isinstance(inner, str):
+                    if len(inner) > MOST_TEXT:
+                        raise too_complex("text", len(inner), MOST_TEXT)
+                elif isinstance(inner, dict | list):
                     below.append(inner)
-                elif isinstance(inner, str):
-                    _check("text", len(inner), MOST_TEXT)
         level = below
 
 

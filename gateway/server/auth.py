@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 
 from gateway.keys import Keys
 from gateway.model.caller import ANYONE, DEFAULT_ACCOUNT, Caller, Scope
+from gateway.server.negotiation import content_type
 from gateway.server.problems import CsrfBlocked, KeysAway, NotAllowed, Unauthenticated
 from gateway.setting import LOOPBACK
 from gateway.tokens import BadToken, KeysUnavailable, Tokens, Verifier
@@ -101,8 +102,7 @@ def check_csrf(method: str, headers: Headers, origins: Collection[str] = ()) -> 
 
     `origins` are those of pages that may call.
     """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method == "POST" and kind not in SIMPLE_TYPES:
+    if method == "POST" and content_type(headers.get("content-type", ""))[0] not in SIMPLE_TYPES:
         return
     if any(name in headers for name in PREFLIGHT):
         return

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from starlette.datastructures import Headers
@@ -53,8 +53,7 @@ class Stream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer of one part."""
 
     status: int
@@ -71,7 +70,8 @@ class Exchange:
     `outcome` is `ok`, `partial` (some of it failed), `failed` (all of it), `refused` (not carried out) or
     `gone` (nobody waited for it any more); `code` is the first one of the answer, `bound` names a limit
     that it met. `strict`: warnings are told as errors. `expected` is what the operation costs at most,
-    `points` what it has cost.
+    `points` what it has cost. `max_age` is how old an answer may be, in seconds; None where the caller does
+    not care.
     """
 
     headers: Headers
@@ -97,9 +97,11 @@ class Exchange:
     price: Price | None = None
     expected: Cost | None = None
     points: int = 0
+    max_age: float | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.strict = self.header("x-partial").lower() == "errors"
+        self.max_age = max_age(self.header("cache-control"))
 
     def header(self, name: str) -> str:
         """A header, or the empty text."""
@@ -113,11 +115,6 @@ class Exchange:
         if asked not in (None, True, False):
             raise NotJson('`extensions.explain` is true, or "plan" for what an operation would ask.')
         return RUN if asked or self.header("x-explain") == "1" else None
-
-    @property
-    def max_age(self) -> float | None:
-        """How old an answer may be, in seconds; None where the caller does not care."""
-        return max_age(self.header("cache-control"))
 
     def seconds(self, most: float) -> float:
         """The time that the operation gets: what the caller gives, and never more than the setting."""
@@ -250,6 +247,8 @@ class Exchange:
 
 def max_age(cache_control: str) -> float | None:
     """What a `Cache-Control` header says of the age of an answer: seconds, or None."""
+    if not cache_control:
+        return None
     if "no-cache" in cache_control.lower():
         return 0.0
     found = MAX_AGE.search(cache_control)

@@ -42,15 +42,15 @@ class Endpoint:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request of any method."""
-        request = HeadedRequest(scope, receive)
-        if request.method == "OPTIONS":
+        request, method = HeadedRequest(scope, receive), scope["method"]
+        if method == "OPTIONS":
             await Response(None, 204, OPTIONS)(scope, receive, send)
             return
         accept = request.headers.get("accept")
-        if request.method in READING and self.explorer and prefers_html(accept):
+        if method in READING and self.explorer and prefers_html(accept):
             await self.explorer(request)(scope, receive, send)
             return
-        stream = None if request.method == "HEAD" else streams.chosen(accept, send)  # nobody sees its end
+        stream = None if method == "HEAD" else streams.chosen(accept, send)  # nobody sees its end
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
@@ -59,7 +59,7 @@ class Endpoint:
         exchange = Exchange(
             headers=request.headers,
             id=scope["state"][REQUEST_ID],
-            method="GET" if request.method in READING else request.method,
+            method="GET" if method in READING else method,
             kind=media_type(accept),
             strict_status=self.web.strict_status,
             stream=stream,
@@ -109,7 +109,7 @@ class Endpoint:
             document, _ = self.operations.documents.find(asked, caller)
         except InvalidDocument:
             raise NotJson("The document is not valid. Send it without files to learn why.") from None
-        self.operations.check(document, asked, caller, "POST")
+        self.operations.check(document.chosen(asked.operation), asked, caller, "POST")
         place.enter_context(self.operations.admission.upload(caller.who))
 
 

@@ -5,7 +5,6 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.allowances import Intake
 from gateway.model.importing import Upload
+from gateway.server.negotiation import content_type
 from gateway.server.parameters import Parameters, checked
 from gateway.server.problems import NotJson, PayloadTooLarge, TooSlow
 
@@ -36,8 +36,7 @@ SPEC: Final = "See the GraphQL multipart request specification."
 
 def is_form(request: Request) -> bool:
     """Whether a request is a form with files."""
-    kind = request.headers.get("content-type", "").partition(";")[0]
-    return request.method == "POST" and kind.strip().lower() == FORM
+    return request.method == "POST" and content_type(request.headers.get("content-type", ""))[0] == FORM
 
 
 @asynccontextmanager
@@ -185,7 +184,7 @@ class _Form:
                 raise NotJson(f"`map` has to name places for each file. {SPEC}")
             for path in paths:
                 variables = _placed(variables, path, upload)
-        return replace(found, variables=variables)
+        return found._replace(variables=variables)
 
     def _named_places(self) -> dict[str, Any]:
         """What `map` says, read once."""

@@ -36,6 +36,7 @@ def prefers_html(accept: str | None) -> bool:
     return media_type(accept, (HTML, JSON, GRAPHQL)) == HTML
 
 
+@lru_cache(maxsize=MOST)
 def wants(accept: str | None, kind: str) -> bool:
     """Whether a type is named, and preferred to JSON."""
     if accept is None or parameters_of(accept, kind) is None:
@@ -45,12 +46,21 @@ def wants(accept: str | None, kind: str) -> bool:
 
 def parameters_of(accept: str | None, kind: str) -> dict[str, str] | None:
     """The parameters of a type that is named itself, in lower case; None where it is not, or not wanted."""
-    for part in (accept or "").lower().split(","):
+    if accept is None or kind not in (accept := accept.lower()):
+        return None
+    for part in accept.split(","):
         wanted, *parameters = (piece.strip() for piece in part.split(";"))
         if wanted == kind and _weight(parameters) > 0:
             pairs = (each.partition("=") for each in parameters)
             return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
     return None
+
+
+@lru_cache(maxsize=MOST)
+def content_type(header: str) -> tuple[str, str]:
+    """The type of a body, and its parameters, in lower case."""
+    kind, _, parameters = header.lower().partition(";")
+    return kind.strip(), parameters
 
 
 def status_of_invalid(kind: str | None) -> int:

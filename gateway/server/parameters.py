@@ -1,19 +1,21 @@
 """A GraphQL request out of an HTTP request: its parameters, checked for their form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import orjson
 from starlette.requests import Request
 
 from gateway import deadline
 from gateway.allowances import Intake
+from gateway.server.negotiation import content_type
 from gateway.server.problems import NotJson, PayloadTooLarge, TooDeep, TooSlow, UnsupportedMediaType
 
+NESTING: Final = frozenset({dict, list})  # as JSON makes them
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+
+class Parameters(NamedTuple):
     """The parameters of a GraphQL request.
 
     Its document is sent (`query`), or named: by `document_id`, or by the hash of Apollo's persisted queries.
@@ -45,10 +47,10 @@ def from_query(query: Mapping[str, str], intake: Intake) -> Parameters:
 
 async def from_body(request: Request, intake: Intake) -> Parameters:
     """The parameters of a POST request with a JSON body."""
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != "application/json":
+    kind, parameters = content_type(request.headers.get("content-type", ""))
+    if kind != "application/json":
         raise UnsupportedMediaType("Send the request as application/json.")
-    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
+    if "charset" in parameters and "utf-8" not in parameters:
         raise UnsupportedMediaType("Send the body in UTF-8.")
     try:
         members = orjson.loads(await body(request, intake))
@@ -91,13 +93,8 @@ def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
     operation = members.get("operationName")
     if operation is not None and not isinstance(operation, str):
         raise NotJson("`operationName` has to be a text.")
-    for name in ("variables", "extensions"):
-        if members.get(name) is not None and not isinstance(members[name], dict):
-            raise NotJson(f"`{name}` has to be an object.")
-    for name in ("variables", "extensions"):
-        if _too_deep(members.get(name), intake.json_depth):
-            raise TooDeep(f"`{name}` nests deeper than {intake.json_depth}.")
-    extensions = members.get("extensions") or {}
+    variables = _object(members, "variables", intake.json_depth)
+    extensions = _object(members, "extensions", intake.json_depth) or {}
     document_id, hashed = members.get("documentId"), _hash(extensions.get("persistedQuery"))
     if document_id is not None and (not isinstance(document_id, str) or not document_id):
         raise NotJson("`documentId` has to be a text.")
@@ -106,7 +103,7 @@ def checked(members: Mapping[str, Any], intake: Intake) -> Parameters:
         query = None
     elif not isinstance(query, str) or not query.strip():
         raise NotJson("There is no `query`: send the document as a text, or name one that is known here.")
-    return Parameters(query, operation or None, members.get("variables"), extensions, document_id, hashed)
+    return Parameters(query, operation or None, variables, extensions, document_id, hashed)
 
 
 def _hash(persisted: Any) -> str | None:
@@ -120,16 +117,24 @@ def _hash(persisted: Any) -> str | None:
     return hashed
 
 
-def _too_deep(value: Any, most: int) -> bool:
-    """Whether a JSON value nests deeper than allowed; looked at level by level, without recursion."""
-    level = [value] if isinstance(value, dict | list) else []
+def _object(members: Mapping[str, Any], name: str, deepest: int) -> dict[str, Any] | None:
+    """A member that is an object, where there is one, and nests no deeper than allowed."""
+    value = members.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise NotJson(f"`{name}` has to be an object.")
+    if _too_deep(value, deepest):
+        raise TooDeep(f"`{name}` nests deeper than {deepest}.")
+    return value
+
+
+def _too_deep(value: dict[str, Any], most: int) -> bool:
+    """Whether a JSON object nests deeper than allowed; looked at level by level, without recursion."""
+    level: list[Any] = [value]
     for _ in range(most):
-        if not level:
+        members = [each.values() if type(each) is dict else each for each in level]
+        if NESTING.isdisjoint(map(type, chain.from_iterable(members))):
             return False
-        level = [
-            below
-            for each in level
-            for below in (each.values() if type(each) is dict else each)
-            if type(below) is dict or type(below) is list  # as JSON makes them
-        ]
-    return bool(level)
+        level = [each for each in chain.from_iterable(members) if type(each) in NESTING]
+    return True
