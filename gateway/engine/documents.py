@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     REMOVE,
@@ -45,20 +45,32 @@ class InvalidDocument(Exception):
         self.errors = errors
 
 
+class Operation(NamedTuple):
+    """One operation of a document. Its name is the empty text where it has none; `kind` is `query`,
+    `mutation` or `subscription`; `fields` are the names of those at its root, aliases counted one by one;
+    `price` is what it costs.
+    """
+
+    name: str
+    kind: str
+    fields: tuple[str, ...]
+    price: Price | None
+
+
+NO_OPERATION: Final = Operation(name="", kind="", fields=(), price=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document, and the kind of each of its operations by name ("" for one without).
+    """A valid document, and its operations by name.
 
-    `whole` is the same without `@defer` and `@stream`, for those who take an answer as a whole. `roots` are
-    the names of the fields at the root of each operation, aliases counted one by one; `prices` what each of
-    them costs; `schema` is what it is carried out in, another one for routers than for clients.
+    `whole` is the same without `@defer` and `@stream`, for those who take an answer as a whole; `schema` is
+    what it is carried out in, another one for routers than for clients.
     """
 
     node: DocumentNode
     whole: DocumentNode
-    operations: dict[str, str]
-    roots: dict[str, tuple[str, ...]]
-    prices: dict[str, Price]
+    operations: dict[str, Operation]
     schema: GraphQLSchema
     _prepared: dict[str | None, Prepared | None] = field(default_factory=dict)
 
@@ -84,29 +96,11 @@ class Document:
             if isinstance(each, FragmentDefinitionNode)
         }
 
-    def kind(self, name: str | None) -> str | None:
-        """`query`, `mutation` or `subscription`; None where the name does not choose one operation."""
+    def chosen(self, name: str | None) -> Operation:
+        """The operation of this name, or the only one there is; else `NO_OPERATION`."""
         if name:
-            return self.operations.get(name)
-        return next(iter(self.operations.values())) if len(self.operations) == 1 else None
-
-    def name(self, name: str | None) -> str:
-        """The name of the operation that is chosen; the empty text where it has none."""
-        if name:
-            return name if name in self.operations else ""
-        return next(iter(self.operations)) if len(self.operations) == 1 else ""
-
-    def fields(self, name: str | None) -> tuple[str, ...]:
-        """The root fields of an operation; none where the name does not choose one."""
-        if name:
-            return self.roots.get(name, ())
-        return next(iter(self.roots.values())) if len(self.roots) == 1 else ()
-
-    def price(self, name: str | None) -> Price | None:
-        """What an operation costs; None where the name does not choose one."""
-        if name:
-            return self.prices.get(name)
-        return next(iter(self.prices.values())) if len(self.prices) == 1 else None
+            return self.operations.get(name, NO_OPERATION)
+        return next(iter(self.operations.values())) if len(self.operations) == 1 else NO_OPERATION
 
 
 class Documents:
@@ -155,9 +149,9 @@ class Documents:
     def checked(self, text: str) -> Document:
         """The same for one that somebody else keeps; refused where it costs too much with any variables."""
         found = self._read(text)
-        for each in found.prices.values():
-            if each.fixed is not None:
-                check_cost(each.fixed, self._limits)
+        for each in found.operations.values():
+            if each.price is not None and each.price.fixed is not None:
+                check_cost(each.price.fixed, self._limits)
         return found
 
     def _read(self, text: str) -> Document:
@@ -186,13 +180,15 @@ class Documents:
             for each in () if self._suggestions else errors:
                 each.message = each.message.partition(SUGGESTION)[0]
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
+        prices = _prices(schema, node)
         operations = {
-            each.name.value if each.name else "": each.operation.value
+            name: Operation(name, each.operation.value, roots[name], prices[name])
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
+            for name in [each.name.value if each.name else ""]
         }
         whole = _whole(node) if any(name in text for name in INCREMENTAL) else node
-        return Document(node, whole, operations, roots, _prices(schema, node), schema)
+        return Document(node, whole, operations, schema)
 
 
 def _whole(node: DocumentNode) -> DocumentNode:

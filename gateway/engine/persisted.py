@@ -214,7 +214,7 @@ def _fits(said: Mapping[str, Any], document: Document) -> bool:
     """Whether an operation is what the manifest says of it, where it says something."""
     name, kind = said.get("name"), said.get("type")
     return any(
-        name in (None, found) and kind in (None, of_kind) for found, of_kind in document.operations.items()
+        name in (None, each.name) and kind in (None, each.kind) for each in document.operations.values()
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from gateway.model.source import Source
 
@@ -39,6 +40,11 @@ class Caller:
         """One caller, whatever keys of sources it brings along."""
         return f"{self.home or self.account}:{self.name}"
 
+    @property
+    def rights(self) -> frozenset[str]:
+        """The scopes by the names that the schema has for them."""
+        return _names(self.scopes)
+
     def may(self, scope: Scope) -> bool:
         """Whether the caller has a scope."""
         return scope in self.scopes
@@ -46,6 +52,11 @@ class Caller:
     def may_read(self, source: Source) -> bool:
         """Whether the caller may read a source."""
         return self.sources is None or source in self.sources
+
+
+@lru_cache(maxsize=64)  # there are as many as ways to give keys scopes
+def _names(scopes: frozenset[Scope]) -> frozenset[str]:
+    return frozenset(scope.name for scope in scopes)
 
 
 ANYONE = Caller(name="anyone", scopes=frozenset(Scope))

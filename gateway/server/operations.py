@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
@@ -16,7 +17,7 @@ from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
 from gateway.engine.access import Scopes
 from gateway.engine.cost import Cost, check_cost
-from gateway.engine.documents import Document, InvalidDocument
+from gateway.engine.documents import Document, InvalidDocument, Operation
 from gateway.engine.executor import Call, Parts
 from gateway.engine.limits import Limits, check_variables
 from gateway.engine.subgraph import ENTITIES, TELLING
@@ -131,25 +132,22 @@ class Operations:
             self.voice.metrics.limit(exchange.bound)
         return answer
 
-    def check(self, document: Document, asked: Parameters, caller: Caller, method: str) -> Cost:
+    def check(self, operation: Operation, asked: Parameters, caller: Caller, method: str) -> Cost:
         """Refuse an operation of which the caller may do nothing (else each field says so itself), or that is
         too complex. What it costs at most.
         """
-        kind = document.kind(asked.operation) or QUERY
+        kind, held = operation.kind, caller.rights
         if kind == MUTATION and method == "GET":
             raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-        fields = document.fields(asked.operation)
-        needed = [self.rights[kind, field] for field in fields if (kind, field) in self.rights]
-        held = {scope.name for scope in caller.scopes}
-        lacking = [scopes for scopes in needed if scopes and not scopes & held]
-        if lacking and (len(lacking) == len(needed) or not TELLING.isdisjoint(fields)):
+        needed = [self.rights[kind, field] for field in operation.fields if (kind, field) in self.rights]
+        lacking = [scopes for scopes in needed if scopes and held.isdisjoint(scopes)]
+        if lacking and (len(lacking) == len(needed) or not TELLING.isdisjoint(operation.fields)):
             words = " or ".join(f"`{scope.lower()}`" for scope in sorted(lacking[0], reverse=True))
             raise NotAllowed(f"Your key lacks the scope {words}.")
         check_variables(asked.variables, self.limits)
-        price = document.price(asked.operation)
-        if price is None:
+        if operation.price is None:
             return Cost(0, 0)
-        cost = price.expected(asked.variables)
+        cost = operation.price.expected(asked.variables)
         check_cost(cost, self.limits)
         return cost
 
@@ -163,52 +161,42 @@ class Operations:
             ours = replace(self, seconds=seconds - waited)  # waiting is a part of its time
         try:
             document = self.documents.of(asked, caller, exchange.id)
-            if document.kind(asked.operation) != SUBSCRIPTION:
-                return await ours._answer(document, asked, caller, exchange)
+            run = _Run(ours, document, document.chosen(asked.operation), asked, caller, exchange)
+            if run.operation.kind != SUBSCRIPTION:
+                return await ours._answer(run)
         finally:
             self.admission.leave(who)
-        with self.admission.following(caller.who):  # they last, and cost little as long as nothing happens
-            return await self._answer(document, asked, caller, exchange)
+        with self.admission.following(who):  # they last, and cost little as long as nothing happens
+            return await self._answer(run)
 
-    async def _answer(
-        self, document: Document, asked: Parameters, caller: Caller, exchange: Exchange
-    ) -> Answer | None:
-        exchange.operation_kind = document.kind(asked.operation) or ""
-        exchange.operation = document.name(asked.operation)[:LONGEST_NAME]
-        fields = document.fields(asked.operation)
-        exchange.fields = fields[:MOST_FIELDS]
-        exchange.strict = exchange.strict or ENTITIES in fields  # routers hear of nothing but errors
-        exchange.price = document.price(asked.operation)
-        exchange.expected = expected = self.check(document, asked, caller, exchange.method)
-        context = Context(
-            self.directories(caller.account),
-            self.ledgers(caller.account),
-            caller,
-            max_age=exchange.max_age,
-            meter=exchange.meter,
-            request_id=exchange.id,
-        )
+    async def _answer(self, run: "_Run") -> Answer | None:
+        operation, exchange = run.operation, run.exchange
+        exchange.operation_kind = operation.kind
+        exchange.operation = operation.name[:LONGEST_NAME]
+        exchange.fields = operation.fields[:MOST_FIELDS]
+        exchange.strict = exchange.strict or ENTITIES in operation.fields  # routers hear of errors alone
+        exchange.price = operation.price
+        exchange.expected = self.check(operation, run.asked, run.caller, exchange.method)
         try:
-            return await self._carried_out(_Run(self, document, asked, context, exchange, expected))
+            return await self._carried_out(run, exchange.expected)
         finally:
-            context.close()
+            run.close()
 
-    async def _carried_out(self, run: "_Run") -> Answer | None:
-        document, asked, context, exchange = run.document, run.asked, run.context, run.exchange
-        caller, kind = context.asked.caller, exchange.operation_kind
+    async def _carried_out(self, run: "_Run", expected: Cost) -> Answer | None:
+        exchange, caller, kind = run.exchange, run.caller, run.operation.kind
         if kind == SUBSCRIPTION:
             return await run.follow()
         if self.fairness is not None:
-            await self.fairness.charge(caller, run.expected.points)
-        explained = exchange.explains(asked.extensions)
+            await self.fairness.charge(caller, expected.points)
+        explained = exchange.explains(run.asked.extensions)
         if explained == PLAN:
-            return self._planned(document, asked, context, exchange)
+            return run.planned()
         if explained == RUN:
             run.plan = Plan()
             exchange.plan = run.plan.report
         key = exchange.headers.get("idempotency-key")
         if key is not None and kind == MUTATION:
-            context.keyed(key, document.fields(asked.operation))
+            run.context.keyed(key, run.operation.fields)
         try:
             if kind == MUTATION:  # what has begun to write comes to its end
                 return await run.once()
@@ -219,20 +207,6 @@ class Operations:
                 self.together.writes += 1
             if self.fairness is not None:
                 await self.fairness.spent(caller, exchange.meter.calls)
-
-    def _planned(self, document: Document, asked: Parameters, context: Context, exchange: Exchange) -> Answer:
-        """What an operation would ask of the sources; nothing is asked."""
-        if exchange.operation_kind != QUERY:
-            raise NotJson("Only queries can be planned without being carried out.")
-        try:
-            fields = walking.walk(document.schema, document, asked.operation, asked.variables)
-        except walking.BadVariables as bad:
-            return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
-        report = Estimate(context.asked).report(fields, exchange.seconds(self.seconds))
-        exchange.plan = lambda: report
-        answer = exchange.answer([], 200, data=None)
-        exchange.outcome = "ok"
-        return answer
 
 
 class _Done(NamedTuple):
@@ -249,19 +223,55 @@ class _Run:
 
     operations: Operations
     document: Document
+    operation: Operation
     asked: Parameters
-    context: Context
+    caller: Caller
     exchange: Exchange
-    expected: Cost
     plan: Plan | None = None
-    total: CostMeter = field(default_factory=CostMeter)
+    _context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """What resolvers ask; made when it is needed, as who is answered with others needs none."""
+        if self._context is None:
+            operations, caller, exchange = self.operations, self.caller, self.exchange
+            self._context = Context(
+                operations.directories(caller.account),
+                operations.ledgers(caller.account),
+                caller,
+                max_age=exchange.max_age,
+                meter=exchange.meter,
+                request_id=exchange.id,
+            )
+        return self._context
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        if self._context is not None:
+            self._context.close()
+
+    def planned(self) -> Answer:
+        """What an operation would ask of the sources; nothing is asked."""
+        document, asked, exchange = self.document, self.asked, self.exchange
+        if self.operation.kind != QUERY:
+            raise NotJson("Only queries can be planned without being carried out.")
+        try:
+            fields = walking.walk(document.schema, document, asked.operation, asked.variables)
+        except walking.BadVariables as bad:
+            return exchange.invalid(graphql_errors.invalid(bad.errors, BadInput.code, exchange.id))
+        seconds = exchange.seconds(self.operations.seconds)
+        report = Estimate(self.context.asked).report(fields, seconds)
+        exchange.plan = lambda: report
+        answer = exchange.answer([], 200, data=None)
+        exchange.outcome = "ok"
+        return answer
 
     @property
     def alone(self) -> bool:
         """Whether nobody else may be answered with this: it has wishes of its own, or leaves a record."""
         exchange = self.exchange
         own = exchange.stream is not None or exchange.max_age is not None or self.plan is not None
-        recorded = not RECORDED.isdisjoint(self.document.fields(self.asked.operation))
+        recorded = not RECORDED.isdisjoint(self.operation.fields)
         return own or recorded or "x-deadline-ms" in exchange.headers
 
     async def together(self) -> Answer | None:
@@ -271,7 +281,7 @@ class _Run:
             variables = orjson.dumps(asked.variables)
         except TypeError:  # files
             return await while_there(exchange.gone, self.once())
-        key = self.context.asked.caller, id(self.document), asked.operation, variables, exchange.strict
+        key = self.caller, id(self.document), asked.operation, variables, exchange.strict
 
         async def work() -> _Done | None:
             nonlocal answer
@@ -294,7 +304,7 @@ class _Run:
         incremental = incremental and not self.exchange.strict  # who wants all as errors wants it as a whole
         parts: Parts | None = None
         seconds = self.exchange.seconds(self.operations.seconds)
-        within = deadline.within(seconds, caller=self.context.asked.caller.who)
+        within = deadline.within(seconds, caller=self.caller.who)
         try:
             with within, events.heard_by(*self._listeners()), deadline.limit(seconds + GRACE):
                 start = executor.run_in_parts if incremental else executor.run
@@ -323,7 +333,8 @@ class _Run:
                 "Subscriptions are answered over a WebSocket, or to those who accept text/event-stream."
             )
         exchange.seconds(self.operations.seconds)  # refused now, not with the first event
-        followed = await executor.follow(self.document, self._call, self._each)
+        total = CostMeter()
+        followed = await executor.follow(self.document, self._call, partial(self._each, total))
         if isinstance(followed, ExecutionResult):  # a request error: there is nothing to follow
             return exchange.invalid([self._entry(error) for error in followed.errors or ()])
 
@@ -336,11 +347,11 @@ class _Run:
         try:
             await while_there(exchange.gone, send())
         finally:
-            exchange.meter = self.total
+            exchange.meter = total
         exchange.outcome = "ok"
         return None
 
-    async def _each(self, execute: Callable[[], Any]) -> dict[str, Any]:
+    async def _each(self, total: CostMeter, execute: Callable[[], Any]) -> dict[str, Any]:
         """Answer one event: with its own deadline, cost and rights, as if it had been asked for by itself."""
         operations, exchange, asked = self.operations, self.exchange, self.context.asked
         caller = await operations.authority.caller(exchange.headers)  # a key may have been withdrawn
@@ -363,7 +374,7 @@ class _Run:
             asked.abandon()
             return exchange.body([self._late()], data=None)
         finally:
-            self.total.add(exchange.meter)
+            total.add(exchange.meter)
             if operations.fairness is not None:
                 await operations.fairness.spent(asked.caller, exchange.meter.calls)
         return self._finished(result).body

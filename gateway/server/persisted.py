@@ -78,7 +78,7 @@ class Persisted:
         document, origin = self.find(asked, caller)
         self.metrics.document(origin)
         if self.mode is Mode.AUDIT and origin != MANIFEST:
-            operation = document.name(asked.operation)
+            operation = document.chosen(asked.operation).name
             self.metrics.unlisted(operation)
             hashed = _hash(asked) if asked.query is None else digest(asked.query)
             logs.unlisted(request_id, operation, caller.name, hashed)

@@ -36,19 +36,19 @@ def wrong(text: str, **more: object) -> tuple[str, Sequence[GraphQLError]]:
 
 def test_the_only_operation_of_a_document_is_meant_without_a_name() -> None:
     document = documents().get("{ name }")
-    assert (document.kind(None), document.kind("")) == ("query", "query")
-    assert document.kind("Other") is None
+    assert (document.chosen(None).kind, document.chosen("").kind) == ("query", "query")
+    assert document.chosen("Other").kind == ""
 
 
 def test_an_operation_is_chosen_by_its_name() -> None:
     document = documents().get("query A { name } mutation B { rename } subscription C { renamed }")
-    assert [document.kind(name) for name in "ABC"] == ["query", "mutation", "subscription"]
-    assert document.kind(None) is None
-    assert document.kind("D") is None
+    assert [document.chosen(name).kind for name in "ABC"] == ["query", "mutation", "subscription"]
+    assert document.chosen(None).kind == ""
+    assert document.chosen("D").kind == ""
 
 
 def test_the_only_operation_is_meant_also_where_it_has_a_name() -> None:
-    assert documents().get("mutation B { rename }").kind(None) == "mutation"
+    assert documents().get("mutation B { rename }").chosen(None).kind == "mutation"
 
 
 # ---- kept for the next time

@@ -181,7 +181,7 @@ def test_a_map_of_ids_to_texts_is_a_manifest_too(path: Path) -> None:
     assert len(found) == 2
     listed = found.named("operations")
     assert listed is not None
-    assert listed.document.kind(None) == "mutation"
+    assert listed.document.chosen(None).kind == "mutation"
 
 
 @pytest.mark.parametrize(
