@@ -136,9 +136,11 @@ def wall_clock() -> str:
 
 def over_the_network(proxy: Proxy | None) -> Transports:
     """The innermost transports: connections to a source, kept for a while, with certificates checked."""
+    tls = httpx.create_ssl_context(trust_env=False)  # one for all: each takes memory, and time to be made
 
     def connections(_: Source) -> httpx.AsyncBaseTransport:
-        return Network(Pool(most=OPEN_CONNECTIONS, kept=KEPT_CONNECTIONS, seconds=KEPT_SECONDS), proxy=proxy)
+        pool = Pool(most=OPEN_CONNECTIONS, kept=KEPT_CONNECTIONS, seconds=KEPT_SECONDS)
+        return Network(pool, tls, proxy=proxy)
 
     return connections
 
