@@ -25,7 +25,6 @@ from gateway.cache.known import Known
 from gateway.cache.shelf import MemoryShelf, Shelf
 from gateway.config import BadSetting, Config
 from gateway.context import Ledger
-from gateway.engine import access
 from gateway.engine import persisted as engine_persisted
 from gateway.engine import schema as engine_schema
 from gateway.engine import subgraph as subgraphs
@@ -335,7 +334,6 @@ def create_app(
     )
     operations = Operations(
         documents=documents,
-        rights=access.roots(subgraph),
         authority=gateway.authority,
         fairness=gateway.fairness,
         limits=config.limits,

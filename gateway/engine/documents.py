@@ -1,7 +1,7 @@
 """Documents: parsed, within limits, validated, and kept for the next time."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,8 @@ from graphql import (
     visit,
 )
 
-from gateway.engine import selection
+from gateway.engine import access, selection
+from gateway.engine.access import Scopes
 from gateway.engine.compiled.prepared import Prepared, prepare
 from gateway.engine.cost import Price, check_cost, price
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
@@ -48,16 +49,17 @@ class InvalidDocument(Exception):
 class Operation(NamedTuple):
     """One operation of a document. Its name is the empty text where it has none; `kind` is `query`,
     `mutation` or `subscription`; `fields` are the names of those at its root, aliases counted one by one;
-    `price` is what it costs.
+    `needed` are the scopes of which a caller has to have one, for each of them; `price` is what it costs.
     """
 
     name: str
     kind: str
     fields: tuple[str, ...]
+    needed: tuple[Scopes, ...]
     price: Price | None
 
 
-NO_OPERATION: Final = Operation(name="", kind="", fields=(), price=None)
+NO_OPERATION: Final = Operation(name="", kind="", fields=(), needed=(), price=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,7 @@ class Document:
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
         """The fragments by name."""
-        return {
-            each.name.value: each
-            for each in self.node.definitions
-            if isinstance(each, FragmentDefinitionNode)
-        }
+        return _fragments(self.node)
 
     def chosen(self, name: str | None) -> Operation:
         """The operation of this name, or the only one there is; else `NO_OPERATION`."""
@@ -122,6 +120,7 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._subgraph = subgraph or schema
+        self._rights = access.roots(self._subgraph)
         self._limits = limits
         self._rules = [*specified_rules]
         if not introspection:
@@ -180,15 +179,22 @@ class Documents:
             for each in () if self._suggestions else errors:
                 each.message = each.message.partition(SUGGESTION)[0]
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
-        prices = _prices(schema, node)
-        operations = {
-            name: Operation(name, each.operation.value, roots[name], prices[name])
-            for each in node.definitions
-            if isinstance(each, OperationDefinitionNode)
-            for name in [each.name.value if each.name else ""]
-        }
         whole = _whole(node) if any(name in text for name in INCREMENTAL) else node
-        return Document(node, whole, operations, schema)
+        return Document(node, whole, self._operations(schema, node, roots), schema)
+
+    def _operations(
+        self, schema: GraphQLSchema, node: DocumentNode, roots: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, Operation]:
+        found: dict[str, Operation] = {}
+        fragments = _fragments(node)
+        for each in node.definitions:
+            if isinstance(each, OperationDefinitionNode):
+                name, kind = each.name.value if each.name else "", each.operation.value
+                asked = [(kind, field) for field in roots[name]]
+                needed = dict.fromkeys(self._rights[field] for field in asked if field in self._rights)
+                cost = price(schema, each, fragments)
+                found[name] = Operation(name, kind, roots[name], tuple(needed), cost)
+        return found
 
 
 def _whole(node: DocumentNode) -> DocumentNode:
@@ -205,21 +211,12 @@ class _Whole(Visitor):
         return REMOVE if node.name.value in INCREMENTAL else None
 
 
-def _prices(schema: GraphQLSchema, node: DocumentNode) -> dict[str, Price]:
-    fragments = {
-        each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
-    }
-    return {
-        each.name.value if each.name else "": price(schema, each, fragments)
-        for each in node.definitions
-        if isinstance(each, OperationDefinitionNode)
-    }
+def _fragments(node: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
 
 
 def _roots(node: DocumentNode) -> dict[str, tuple[str, ...]]:
-    fragments = {
-        each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
-    }
+    fragments = _fragments(node)
     return {
         each.name.value if each.name else "": tuple(selection.root_fields([each.selection_set], fragments))
         for each in node.definitions

@@ -1,7 +1,7 @@
 """Carries out operations, whatever they came by: one answer, or parts of it one after another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +15,6 @@ from gateway import deadline, events, freshness
 from gateway.context import Context, CostMeter, Estimate, Ledger, Plan
 from gateway.engine import errors as graphql_errors
 from gateway.engine import executor, walking
-from gateway.engine.access import Scopes
 from gateway.engine.cost import Cost, check_cost
 from gateway.engine.documents import Document, InvalidDocument, Operation
 from gateway.engine.executor import Call, Parts
@@ -64,7 +63,6 @@ Work = Callable[[Caller], Awaitable[Answer | None]]
 class Operations:
     """Everything that carrying out operations takes."""
 
-    rights: Mapping[tuple[str, str], Scopes]
     documents: Persisted
     authority: Authority
     fairness: "Fairness | None"
@@ -136,10 +134,9 @@ class Operations:
         """Refuse an operation of which the caller may do nothing (else each field says so itself), or that is
         too complex. What it costs at most.
         """
-        kind, held = operation.kind, caller.rights
-        if kind == MUTATION and method == "GET":
+        if operation.kind == MUTATION and method == "GET":
             raise MethodNotAllowed("Send mutations with POST.", headers={"allow": "POST"})
-        needed = [self.rights[kind, field] for field in operation.fields if (kind, field) in self.rights]
+        needed, held = operation.needed, caller.rights
         lacking = [scopes for scopes in needed if scopes and held.isdisjoint(scopes)]
         if lacking and (len(lacking) == len(needed) or not TELLING.isdisjoint(operation.fields)):
             words = " or ".join(f"`{scope.lower()}`" for scope in sorted(lacking[0], reverse=True))
