@@ -84,7 +84,7 @@ def decode(text: str) -> GlobalId | OwnId:
     """What a global id says; BadInput when it is not one that `encode` has made."""
     if len(text) > LONGEST:
         raise BadInput("This is not an id of this gateway: it is too long.")
-    if not text.startswith(BEGINNING):  # the values of an input are asked for whether they are ids, too
+    if not text.startswith(BEGINNING):
         raise BadInput(f"This is not an id of this gateway: {_shown(text)}.")
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
@@ -98,6 +98,16 @@ def decode(text: str) -> GlobalId | OwnId:
     if version != VERSION or len(parts) != count or not texts or _again(found) != text:
         raise BadInput(f"This is not an id of this gateway: {_shown(text)}.")
     return found
+
+
+def kind(text: str) -> str | None:
+    """The type that a global id names; None for any other text, such as a value of an input."""
+    if not text.startswith(BEGINNING):
+        return None
+    try:
+        return decode(text).type
+    except BadInput:
+        return None
 
 
 def _found(letter: str, account: str, source: str, parts: list[str]) -> tuple[GlobalId | OwnId, int]:

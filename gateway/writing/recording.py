@@ -1,11 +1,11 @@
 """What the audit trail says of a mutation: ids, sources and names of fields, never values."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from gateway.errors import BadInput, DeadlineExceeded, Forbidden, GatewayError
+from gateway.errors import DeadlineExceeded, Forbidden, GatewayError
 from gateway.model import ids
 from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.contact import ContactKey
@@ -14,6 +14,7 @@ from gateway.model.writing import DONE, WriteStatus
 CUT_OFF: Final = "INTERRUPTED"  # the code of what the end of its process has cut off
 MOST_TARGETS: Final = 1_000  # ids in one record
 CONFIRMED: Final = frozenset({"erasePerson"})  # what only tells what it would do, unless it is confirmed
+NESTED: Final = (dict, list, tuple)
 NOT_FIELDS: Final = frozenset({"idempotencyKey", "clientMutationId", "confirmation", "file"})
 
 Given = Mapping[str, Any]
@@ -21,7 +22,9 @@ Given = Mapping[str, Any]
 
 def begun(caller: str, action: str, request: str, given: Given, also: Sequence[str] = ()) -> AuditEntry:
     """What a caller is about to do; `also` are global ids that the input means without naming them."""
-    targets = list(dict.fromkeys((*_ids(given), *also)))[:MOST_TARGETS]
+    found: list[str] = []
+    _find(given, found)
+    targets = list(dict.fromkeys((*found, *also)))[:MOST_TARGETS]
     trial = given.get("dryRun") or (action in CONFIRMED and given.get("confirmation") is None)
     return AuditEntry(
         caller=caller,
@@ -30,7 +33,7 @@ def begun(caller: str, action: str, request: str, given: Given, also: Sequence[s
         request=request,
         detail={
             "targets": targets,
-            "fields": sorted(set(_fields(given))),
+            "fields": sorted(_fields(given)),
             **({"dryRun": True} if trial else {}),
         },
         contacts=_contacts(targets),
@@ -43,19 +46,25 @@ def ended(entry: AuditEntry, payload: Given) -> AuditEntry:
     statuses = {each["status"] for each in outcomes}
     codes = [each["code"] for each in outcomes if each["code"]]
     codes += [str(error["code"]) for error in payload.get("userErrors") or ()]
-    targets = list(dict.fromkeys((*entry.detail["targets"], *_ids(payload))))[:MOST_TARGETS]
+    found: list[str] = [*entry.detail["targets"]]
+    _find(payload, found)
+    targets = list(dict.fromkeys(found))[:MOST_TARGETS]
     told = [
         {
-            **{name: each[name] for name in ("source", "status", "code")},
+            "source": each["source"],
+            "status": each["status"],
+            "code": each["code"],
             "id": each["targetId"] or each["contact"],
         }
         for each in outcomes
     ]
     trial = bool(entry.detail.get("dryRun"))
-    return replace(
-        entry,
+    return AuditEntry(
+        caller=entry.caller,
+        action=entry.action,
         outcome=outcome(set() if trial else statuses, codes),
         code=codes[0] if codes else None,
+        request=entry.request,
         detail={**entry.detail, "targets": targets, "outcomes": told[:MOST_TARGETS]},
         contacts=_contacts(targets),
     )
@@ -101,42 +110,35 @@ def outcome(statuses: set[str], codes: Sequence[str]) -> AuditOutcome:
     return AuditOutcome.REFUSED if Forbidden.code in codes else AuditOutcome.REJECTED
 
 
-def _ids(given: Any) -> Iterator[str]:
-    """The global ids in an input, and the vendors' own ids of records with their sources."""
-    if isinstance(given, str):
-        try:
-            ids.decode(given)
-        except BadInput:
-            return
-        yield given
-    elif isinstance(given, Mapping):
-        if isinstance(given.get("source"), str) and isinstance(given.get("sourceId"), str):
-            yield f"{given['source']}:{given['sourceId']}"
-        for value in given.values():
-            yield from _ids(value)
-    elif isinstance(given, list | tuple):
-        for value in given:
-            yield from _ids(value)
+def _find(given: Any, found: list[str]) -> None:
+    """Add the global ids in an input, and the vendors' own ids of records with their sources."""
+    below = given
+    if isinstance(given, dict):
+        source, vendor_id = given.get("source"), given.get("sourceId")
+        if isinstance(source, str) and isinstance(vendor_id, str):
+            found.append(f"{source}:{vendor_id}")
+        below = given.values()
+    for value in below:
+        if isinstance(value, str):
+            if ids.kind(value) is not None:
+                found.append(value)
+        elif value and isinstance(value, NESTED):
+            _find(value, found)
 
 
-def _fields(given: Given) -> Iterator[str]:
+def _fields(given: Given) -> set[str]:
     """The names of the fields that were given, one level deep."""
+    found: set[str] = set()
     for name, value in given.items():
         if value is None or name in NOT_FIELDS:
             continue
-        if isinstance(value, Mapping):
-            yield from (f"{name}.{below}" for below, held in value.items() if held is not None)
+        if isinstance(value, dict):
+            found.update(f"{name}.{below}" for below, held in value.items() if held is not None)
         else:
-            yield name
+            found.add(name)
+    return found
 
 
 def _contacts(targets: list[str]) -> tuple[str, ...]:
     """Those of the targets that may be contacts: a vendor's id does not say what it is of."""
-    found = []
-    for text in targets:
-        try:
-            if ids.decode(text).type == "Contact":
-                found.append(text)
-        except BadInput:
-            found.append(text)
-    return tuple(found)
+    return tuple(text for text in targets if ids.kind(text) in ("Contact", None))

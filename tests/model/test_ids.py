@@ -162,3 +162,12 @@ def test_an_id_holds_exactly_what_finds_the_thing_again(type_: str, parts: tuple
 
 def test_every_type_has_a_letter_of_its_own() -> None:
     assert len({letter for letter, _ in ids.KINDS.values()}) == len(ids.KINDS)
+
+
+@given(things())
+def test_an_id_tells_its_type_and_other_texts_tell_none(thing: ids.GlobalId) -> None:
+    text = text_of(thing)
+    assert ids.kind(text) == thing.type
+    assert ids.kind(f"{text}=") is None
+    assert ids.kind(thing.source.value) is None
+    assert ids.kind(ids.BEGINNING) is None
