@@ -1,10 +1,10 @@
 """The mutations of one request: each once for its key, in the log, and known to what is read afterwards."""
 
 import asyncio
+import secrets
 import sqlite3
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,8 @@ from gateway.writing.properties import PropertyWrites
 from gateway.writing.syncing import PersonSync
 
 BROKEN: Final = {"message": "The event log could not be written; the outcomes are right.", "code": "INTERNAL"}
+
+TOKEN_BYTES: Final = 16  # of what an open record of the audit trail is found by
 
 UNSAID: Final = "The journal cannot be written now, so nothing was said. Try again later."
 
@@ -205,21 +207,29 @@ class Writes:
 
         async def work() -> Payload:
             also = [] if people is None else await _members(people, given)
-            async with self._recorded(field, given, also) as record:
+            record = await self._begun(field, given, also)
+            try:
                 while True:
                     made = await verb(given)
-                    with suppress(Overtaken):  # else it is looked at anew
+                    try:
                         noted = await self._noted(made, record)
-                        done.append(made)
-                        return noted
+                    except Overtaken:  # it is looked at anew
+                        continue
+                    done.append(made)
+                    return noted
+            except BaseException as error:
+                await self._failed(record, error)
+                raise
 
         payload = await self.once(field, given, work)
         self.asked.renew()
-        if any(each.statements for each in done):
-            await self.asked.directory.sayings.hear(self.asked.directory.account)
         for each in done:
-            self.asked.known.update((contact["_key"], contact) for contact in each.contacts)
-            self.asked.known_groups.update((group["_key"], group) for group in each.groups)
+            if each.statements:
+                await self.asked.directory.sayings.hear(self.asked.directory.account)
+            for contact in each.contacts:
+                self.asked.known[contact["_key"]] = contact
+            for group in each.groups:
+                self.asked.known_groups[group["_key"]] = group
         return {**payload, "clientMutationId": given.get("clientMutationId")}
 
     async def once(
@@ -234,37 +244,32 @@ class Writes:
         place = KeyedAs(self.asked.directory.account, self.asked.caller.name, field, key)
         return await self.ledger.once.run(place, once.fingerprint(given, *more), work)
 
-    @asynccontextmanager
-    async def _recorded(self, field: str, given: Arguments, also: Sequence[str]) -> AsyncIterator[Recorded]:
+    async def _begun(self, field: str, given: Arguments, also: Sequence[str]) -> Recorded:
         """Keep in the audit trail that something is about to be written, until its end is recorded."""
         account, request = self.asked.directory.account, self.asked.request_id
         entry = recording.begun(self.asked.caller.name, field, request, given, also)
-        record = Recorded(uuid.uuid4().hex, entry)
+        record = Recorded(secrets.token_hex(TOKEN_BYTES), entry)
         journal, now = self.ledger.journal, self.ledger.now
-        with self._told_when_broken():
+        try:
             await journal.open_audit(record.token, account, self.ledger.owner.name, now(), entry)
-        try:
-            yield record
-        except BaseException as error:
-            with self._told_when_broken():
-                ended = recording.failed(entry, error)
-                await asyncio.shield(journal.audit(account, now(), [ended], record.token))
-            raise
-
-    @contextmanager
-    def _told_when_broken(self, *, said: bool = False) -> Iterator[None]:
-        """Go on where the journal cannot be written, as with a full disk: what is written must be told.
-
-        `said`: nothing was written but in the journal, so that there is nothing to tell.
-        """
-        try:
-            yield
         except sqlite3.Error as error:
-            logs.failure(error, "journal")
-            if said:
-                raise StateUnavailable(UNSAID) from None
-            if BROKEN not in self.asked.warnings:
-                self.asked.warnings.append(BROKEN)
+            self._tell_of_broken(error)
+        return record
+
+    async def _failed(self, record: Recorded, error: BaseException) -> None:
+        """Keep how something has ended that came to no end of its own."""
+        journal, account = self.ledger.journal, self.asked.directory.account
+        ended = recording.failed(record.entry, error)
+        try:
+            await asyncio.shield(journal.audit(account, self.ledger.now(), [ended], record.token))
+        except sqlite3.Error as broken:
+            self._tell_of_broken(broken)
+
+    def _tell_of_broken(self, error: sqlite3.Error) -> None:
+        """Go on where the journal cannot be written, as with a full disk: what is written must be told."""
+        logs.failure(error, "journal")
+        if BROKEN not in self.asked.warnings:
+            self.asked.warnings.append(BROKEN)
 
     async def _noted(self, done: Done, record: Recorded) -> Payload:
         """The payload, once what has happened is in the log; with a key, the answer is kept along with it."""
@@ -282,7 +287,7 @@ class Writes:
         if steps is not None and done.statements:
             steps.taken = True  # a repeat must not say it again
         place = steps.place if steps is not None and (steps.taken or steps.before) else None
-        with self._told_when_broken(said=bool(done.statements)):
+        try:
             noted: Payload = await self.ledger.journal.note(
                 account,
                 caller,
@@ -300,6 +305,11 @@ class Writes:
                 steps.answered = True
             await self._told(states)
             return noted
+        except sqlite3.Error as error:
+            if done.statements:  # nothing was written but in the journal, so that there is nothing to tell
+                logs.failure(error, "journal")
+                raise StateUnavailable(UNSAID) from None
+            self._tell_of_broken(error)
         return answer([])
 
     async def _told(self, states: Mapping[str, str]) -> None:
