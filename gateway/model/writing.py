@@ -1,9 +1,10 @@
 """What is to be written, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NotRequired, TypedDict
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NotRequired, TypedDict
 
 from gateway.model.source import Source
 from gateway.model.unset import UNSET, Unset
@@ -30,8 +31,10 @@ class AddressRef:
 NewAddress = AddressText | AddressRef | None | Unset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactValues:
+NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class ContactValues(NamedTuple):
     """New values of a contact. `e164` is `phone` in that form; `properties` go by key, None clears one.
 
     `indexes` tells where in the input a property stood; `region` counts for phones without a country code.
@@ -42,30 +45,24 @@ class ContactValues:
     last_name: Text = UNSET
     email: Text = UNSET
     phone: Text = UNSET
-    e164: Text = UNSET
     company: Text = UNSET
     notes: Text = UNSET
     address: NewAddress = UNSET
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    indexes: Mapping[str, int] = field(default_factory=dict)
+    e164: Text = UNSET
+    properties: Mapping[str, Any] = NONE
+    indexes: Mapping[str, int] = NONE
     region: str = "US"
 
     def named(self) -> dict[str, Any]:
         """What was said, by the field names of `ContactInput`; properties as `properties.<key>`."""
-        plain = {
-            "name": self.name,
-            "firstName": self.first_name,
-            "lastName": self.last_name,
-            "email": self.email,
-            "phone": self.phone,
-            "company": self.company,
-            "notes": self.notes,
-            "address": self.address,
-        }
-        said = {name: value for name, value in plain.items() if value is not UNSET}
-        return said | {f"{PROPERTIES}{key}": value for key, value in self.properties.items()}
+        said = {name: value for name, value in zip(FIELDS, self, strict=False) if value is not UNSET}
+        for key, value in self.properties.items():
+            said[f"{PROPERTIES}{key}"] = value
+        return said
 
 
+# Those of `ContactInput`, in the order of `ContactValues`.
+FIELDS: Final = ("name", "firstName", "lastName", "email", "phone", "company", "notes", "address")
 PROPERTIES = "properties."
 
 

@@ -1,6 +1,6 @@
 """Inputs of mutations, checked and put into the core's words. Every complaint is a `UserError`. Pure."""
 
-import unicodedata
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,6 +14,7 @@ from gateway.model.source import Source
 from gateway.model.text import e164
 from gateway.model.unset import UNSET
 from gateway.model.writing import (
+    NONE,
     AddressRef,
     AddressText,
     ContactValues,
@@ -33,7 +34,7 @@ LONGEST_TEXT: Final = 10_000
 MOST_PROPERTIES: Final = 200
 LONGEST_NAME: Final = 255
 LONGEST_VALUE: Final = 100_000
-BREAKS: Final = "\n\r\t"
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but line breaks and tabs
 
 Given = Mapping[str, Any]
 
@@ -97,7 +98,7 @@ def global_id(
 
 def contact_values(given: Given, region: str, wrong: Complaints, *path: str | int) -> ContactValues:
     """A `ContactInput`; its complaints have paths below `path`."""
-    said = {name: _text(given, name, wrong, *path) for name in TEXTS}
+    said = _texts(given, TEXTS, wrong, *path)
     _check_names(said, wrong, *path)
     email, phone = said["email"], said["phone"]
     if isinstance(email, str) and not is_email(email):
@@ -110,7 +111,30 @@ def contact_values(given: Given, region: str, wrong: Complaints, *path: str | in
         if number is None:
             text = "This is no phone number. Write it with its country code: +12025550111."
             wrong.add(UserErrorCode.INVALID, text, *path, "phone")
-    properties = given.get("properties") or ()
+    properties, indexes = _properties(given, wrong, *path)
+    return ContactValues(
+        name=said["name"],
+        first_name=said["firstName"],
+        last_name=said["lastName"],
+        email=email,
+        phone=phone,
+        e164=number,
+        company=said["company"],
+        notes=said["notes"],
+        address=_address(given, wrong, *path),
+        properties=properties,
+        indexes=indexes,
+        region=region,
+    )
+
+
+def _properties(
+    given: Given, wrong: Complaints, *path: str | int
+) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    """Values of properties by key, and their places in the input."""
+    properties = given.get("properties")
+    if not properties:
+        return NONE, NONE
     if len(properties) > MOST_PROPERTIES:
         text = f"At most {MOST_PROPERTIES} properties are taken."
         wrong.add(UserErrorCode.TOO_LARGE, text, *path, "properties")
@@ -128,20 +152,7 @@ def contact_values(given: Given, region: str, wrong: Complaints, *path: str | in
             wrong.add(UserErrorCode.REQUIRED, text, *path, "properties", place, "value")
         _check_value(each.get("value"), wrong, *path, "properties", place, "value")
         held[key], indexes[key] = each.get("value"), place
-    return ContactValues(
-        name=said["name"],
-        first_name=said["firstName"],
-        last_name=said["lastName"],
-        email=email,
-        phone=phone,
-        e164=number,
-        company=said["company"],
-        notes=said["notes"],
-        address=_address(given, wrong, *path),
-        properties=held,
-        indexes=indexes,
-        region=region,
-    )
+    return held, indexes
 
 
 TEXTS: Final = ("name", "firstName", "lastName", "email", "phone", "company", "notes")
@@ -162,7 +173,7 @@ def _check_value(value: Any, wrong: Complaints, *path: str | int) -> None:
 
 def _check_names(values: Mapping[str, Text], wrong: Complaints, *path: str | int) -> None:
     """Complain of a whole name that contradicts its parts."""
-    name, first, last = (values[each] for each in ("name", "firstName", "lastName"))
+    name, first, last = values["name"], values["firstName"], values["lastName"]
     if name is UNSET or (first is UNSET and last is UNSET):
         return
     split = split_name(name)
@@ -178,7 +189,7 @@ def named_somehow(values: ContactValues) -> bool:
 
 def group_values(given: Given, region: str, wrong: Complaints) -> GroupValues:
     """The plain fields of `CreateGroupInput` and `UpdateGroupInput`."""
-    said = {name: _text(given, name, wrong) for name in ("name", "email", "phone", "notes")}
+    said = _texts(given, ("name", "email", "phone", "notes"), wrong)
     if said["name"] is None:
         wrong.add(UserErrorCode.REQUIRED, "A group needs a name.", "name")
     if isinstance(said["email"], str) and not is_email(said["email"]):
@@ -235,21 +246,22 @@ def message(given: Given, region: str, wrong: Complaints) -> NewMessage:
     )
 
 
-def _text(given: Given, name: str, wrong: Complaints, *path: str | int) -> Text:
-    """A text without space around; a blank one is refused, as null clears and absent keeps."""
-    if name not in given:
-        return UNSET
-    value: str | None = given[name]
-    if value is None:
-        return None
-    value = value.strip()
-    if not value:
-        wrong.add(UserErrorCode.REQUIRED, f"{name} is empty: give null to clear it.", *path, name)
-    elif len(value) > LONGEST_TEXT:
-        wrong.add(UserErrorCode.TOO_LARGE, f"{name} has more than {LONGEST_TEXT} signs.", *path, name)
-    elif any(unicodedata.category(sign) == "Cc" and sign not in BREAKS for sign in value):
-        wrong.add(UserErrorCode.INVALID, f"{name} holds control characters.", *path, name)
-    return value
+def _texts(given: Given, names: Sequence[str], wrong: Complaints, *path: str | int) -> dict[str, Text]:
+    """Texts without space around; blank ones are refused, as null clears and absent keeps."""
+    found: dict[str, Text] = {}
+    for name in names:
+        value = given.get(name, UNSET)
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                wrong.add(UserErrorCode.REQUIRED, f"{name} is empty: give null to clear it.", *path, name)
+            elif len(value) > LONGEST_TEXT:
+                text = f"{name} has more than {LONGEST_TEXT} signs."
+                wrong.add(UserErrorCode.TOO_LARGE, text, *path, name)
+            elif CONTROL.search(value):
+                wrong.add(UserErrorCode.INVALID, f"{name} holds control characters.", *path, name)
+        found[name] = value
+    return found
 
 
 def _address(given: Given, wrong: Complaints, *path: str | int) -> NewAddress:
