@@ -1,6 +1,5 @@
 """Contacts: by name, as a list, and what hangs on one."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +16,7 @@ from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
 from gateway.model.outcome import Connection
 from gateway.model.property import Property
 from gateway.model.text import e164
+from gateway.upstreams.several import each_of
 
 # What the simple form of a contact cannot tell.
 DETAILS: Final = frozenset({"properties", "property", "raw", "emails", "phones"})
@@ -48,7 +48,7 @@ class Contacts:
 
     async def all_written(self, texts: Sequence[str]) -> list[Contact]:
         """The contacts of a payload; one that is gone or cannot be read now is left out, with a warning."""
-        found = await asyncio.gather(*(self.written(text) for text in texts), return_exceptions=True)
+        found = await each_of([self.written(text) for text in texts])
         contacts: list[Contact] = []
         for each in found:
             if isinstance(each, GatewayError):

@@ -13,6 +13,7 @@ from gateway.model.source import Source
 from gateway.model.writing import WriteOutcome
 from gateway.ports import Upstream
 from gateway.telemetry import logs
+from gateway.upstreams.several import each_of
 from gateway.writing import outcomes
 
 AT_ONCE: Final = 8  # writes to one source; fewer than its transport has places, so that read-backs find one
@@ -70,7 +71,7 @@ async def make(attempts: Sequence[Attempt]) -> list[WriteOutcome]:
             continue
         room[source] = None if left is None else left - 1
         running.append(_one(attempt, lane))
-    found = await asyncio.gather(*running, return_exceptions=True)
+    found = await each_of(running)
     return [_told(attempt, outcome) for attempt, outcome in zip(attempts, found, strict=True)]
 
 

@@ -1,6 +1,5 @@
 """Creates, changes, deletes and unites contacts."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from gateway.model.writing import (
     WriteStatus,
 )
 from gateway.ports import Definitions, Upstream, Written
+from gateway.upstreams.several import all_of
 from gateway.writing import attempts, inputs, outcomes
 from gateway.writing.attempts import Attempt
 from gateway.writing.desk import NOBODY, Desk, Done
@@ -54,8 +54,8 @@ class ContactWrites:
         found: dict[int, WriteOutcome] = {}
         targets: list[Target] = []
         if _are_targets(given["targets"], wrong):
-            answers = await asyncio.gather(
-                *(self._target(number, each, values, wrong) for number, each in enumerate(given["targets"]))
+            answers = await all_of(
+                [self._target(number, each, values, wrong) for number, each in enumerate(given["targets"])]
             )
             for number, answer in enumerate(answers):
                 if isinstance(answer, Target):
@@ -485,7 +485,7 @@ class ContactWrites:
             except GatewayError as error:
                 return error
 
-        answers = dict(zip(places, await asyncio.gather(*(read(*place) for place in places)), strict=True))
+        answers = dict(zip(places, await all_of([read(*place) for place in places]), strict=True))
         found: dict[str, Definitions] = {}
         failures: dict[str, GatewayError] = {}
         for text, key in keys.items():
