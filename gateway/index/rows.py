@@ -3,9 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -20,8 +19,7 @@ DIGEST_BYTES: Final = 16
 PROPERTY: Final = "properties."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """A contact as the index keeps it: its record, and the forms in which it is looked up.
 
     `position` is its place in the module when it was read, `as_of` when that was (RFC 3339), `digest` the
@@ -52,13 +50,23 @@ class Row:
 
 def row_of(contact: Contact, position: int, rules: Rules) -> Row:
     """The row of a contact."""
-    found = keys.keys(contact, rules)
-    emails = tuple(value for kind, value in found if kind == EMAIL)
-    phones = tuple(value for kind, value in found if kind == PHONE)
+    emails: list[str] = []
+    phones: list[str] = []
+    others: list[Key] = []
+    for found in keys.keys(contact, rules):
+        kind, value = found
+        if kind == EMAIL:
+            emails.append(value)
+        elif kind == PHONE:
+            phones.append(value)
+        else:
+            others.append(found)
     name = folded(contact["displayName"] or "")[:LONGEST_NAME]
     company = folded(contact["company"] or "")
-    spoken = (email for email in contact["emails"] if not email.isascii())  # as people look for it
-    digits = ("".join(sign for sign in phone if sign.isdigit()) for phone in contact["phones"])
+    said = [name, company, *emails]
+    said += [email for email in contact["emails"] if not email.isascii()]  # as people look for it
+    said += contact["phones"]
+    said += ["".join(filter(str.isdigit, phone)) for phone in contact["phones"]]
     properties = {each["key"]: each["value"] for each in contact["_properties"] or ()}
     key = contact["_key"]
     return Row(
@@ -74,13 +82,13 @@ def row_of(contact: Contact, position: int, rules: Rules) -> Row:
         last=folded(contact["lastName"] or ""),
         company=company,
         email=emails[0][:LONGEST_NAME] if emails else "",
-        text=folded(" ".join((name, company, *emails, *spoken, *contact["phones"], *digits))),
+        text=folded(" ".join(said)),
         created=instant(contact["createdAt"]),
         updated=instant(contact["updatedAt"]),
-        emails=emails,
-        phones=phones,
+        emails=tuple(emails),
+        phones=tuple(phones),
         tags=tuple(tag["sourceId"] for tag in contact["tags"]),
-        others=tuple(key for key in found if key[0] not in (EMAIL, PHONE)),
+        others=tuple(others),
         properties=json.dumps(searchable(properties), ensure_ascii=False),
     )
 

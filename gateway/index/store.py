@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -74,8 +74,7 @@ SILENCE: Final = Spoken()
 NOTHING: Final = b""  # in the place of a record: nothing was told of the contact so far
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A row that was found: its number in the index, where it lies, and its record as JSON."""
 
     rowid: int
