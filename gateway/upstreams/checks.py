@@ -79,18 +79,26 @@ def compared(
 def holds_value(contact: Contact, name: str, value: Any, region: str) -> bool:
     """Whether a field of a contact holds a value; texts are equal without space around them."""
     if name.startswith(PROPERTIES):
-        held = next((p for p in contact["_properties"] or () if p["key"] == name[len(PROPERTIES) :]), None)
-        found = held["value"] if held else None
+        named = (p for p in contact["_properties"] or () if p["key"] == name[len(PROPERTIES) :])
+        found = next((each["value"] for each in named), None)
         return _empty(found) if value is None else not _empty(found) and as_text(found) == as_text(value)
     if name == "address":
         return (contact["address"] is None) == (value is None)
     if name == "notes":
         return _text(contact["notes"][0]["text"] if contact["notes"] else None) == _text(value)
     if name == "name":
-        whole = " ".join(part for part in (contact["firstName"], contact["lastName"]) if part)
-        return _text(value) in {_text(whole), _text(contact["displayName"])}
-    found = _text({**contact}.get(name))
-    wanted = _text(value)
+        return value == contact["displayName"] or _is_whole_name(contact, value)
+    held = contact.get(name)
+    return held == value or _are_alike(name, _text(held), _text(value), region)
+
+
+def _is_whole_name(contact: Contact, value: Any) -> bool:
+    whole = " ".join(part for part in (contact["firstName"], contact["lastName"]) if part)
+    return _text(value) in {_text(whole), _text(contact["displayName"])}
+
+
+def _are_alike(name: str, found: str | None, wanted: str | None, region: str) -> bool:
+    """Whether two texts of a field mean the same."""
     if found == wanted:
         return True
     if found is None or wanted is None:
