@@ -61,6 +61,7 @@ async def make(attempts: Sequence[Attempt]) -> list[WriteOutcome]:
     lanes: dict[Source, _Lane] = {}
     room: dict[Source, int | None] = {}
     running: list[Awaitable[WriteOutcome]] = []
+    crowded = len(attempts) > AT_ONCE  # else each finds a place
     for attempt in attempts:
         source = attempt.source
         lane = lanes.setdefault(source, _Lane())
@@ -70,7 +71,7 @@ async def make(attempts: Sequence[Attempt]) -> list[WriteOutcome]:
             running.append(_skip(attempt, wait))
             continue
         room[source] = None if left is None else left - 1
-        running.append(_one(attempt, lane))
+        running.append(_in_turn(attempt, lane) if crowded else _one(attempt, lane))
     found = await each_of(running)
     return [_told(attempt, outcome) for attempt, outcome in zip(attempts, found, strict=True)]
 
@@ -99,32 +100,36 @@ async def _skip(attempt: Attempt, wait: float) -> WriteOutcome:
     return outcomes.skipped(attempt.source, spent, target=attempt.target)
 
 
+async def _in_turn(attempt: Attempt, lane: _Lane) -> WriteOutcome:
+    async with lane.places:
+        return await _one(attempt, lane)
+
+
 async def _one(attempt: Attempt, lane: _Lane) -> WriteOutcome:
     steps = once.current()
     if steps is not None and attempt.step in steps.before:
         outcome: WriteOutcome | None = steps.before[attempt.step]
         return outcome or outcomes.left_behind(attempt.source, target=attempt.target)
-    async with lane.places:
-        left = deadline.seconds_left(float("inf"))
-        if left <= lane.slowest * MARGIN:
-            late = DeadlineExceeded(
-                "The time left would not have been enough.",
-                source=attempt.source.value,
-                retry_after=max(lane.slowest, outcomes.SOON),
-            )
-            return outcomes.skipped(attempt.source, late, target=attempt.target)
-        try:
-            async with attempt.upstream.purse.paid(attempt.price):
-                if steps is not None:
-                    await steps.leaving(attempt.step)
-                outcome = await _timed(attempt, lane)
-        except StateUnavailable:
-            raise
-        except GatewayError as error:  # it could not be paid for
-            return attempt.failed(error)
-        if steps is not None:
-            await steps.ended(attempt.step, outcome)
-        return outcome
+    left = deadline.seconds_left(float("inf"))
+    if left <= lane.slowest * MARGIN:
+        late = DeadlineExceeded(
+            "The time left would not have been enough.",
+            source=attempt.source.value,
+            retry_after=max(lane.slowest, outcomes.SOON),
+        )
+        return outcomes.skipped(attempt.source, late, target=attempt.target)
+    try:
+        async with attempt.upstream.purse.paid(attempt.price):
+            if steps is not None:
+                await steps.leaving(attempt.step)
+            outcome = await _timed(attempt, lane)
+    except StateUnavailable:
+        raise
+    except GatewayError as error:  # it could not be paid for
+        return attempt.failed(error)
+    if steps is not None:
+        await steps.ended(attempt.step, outcome)
+    return outcome
 
 
 async def _timed(attempt: Attempt, lane: _Lane) -> WriteOutcome:

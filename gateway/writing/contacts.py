@@ -69,16 +69,16 @@ class ContactWrites:
         found.update({target.number: outcome for target, outcome in zip(targets, made, strict=True)})
         in_order = [found[number] for number in sorted(found)]
         contacts = [written[number] for number in sorted(written)]
+        shown: list[str] = []
+        happenings: list[Happening] = []
         for outcome in in_order:
             if outcome["status"] == WriteStatus.UNCERTAIN:
                 await self.desk.doubt(Source(outcome["source"]), [])
-        happenings = [
-            _happening(EventType.CONTACT_CREATED, outcome, contact=outcome["contact"])
-            for outcome in in_order
-            if outcome["status"] in DONE and "more" not in outcome
-        ]
-        payload = _many([outcome["contact"] for outcome in in_order if outcome["contact"]], in_order, wrong)
-        return Done(payload, contacts=contacts, happenings=happenings)
+            if outcome["status"] in DONE and "more" not in outcome:
+                happenings.append(_happening(EventType.CONTACT_CREATED, outcome, contact=outcome["contact"]))
+            if outcome["contact"]:
+                shown.append(outcome["contact"])
+        return Done(_many(shown, in_order, wrong), contacts=contacts, happenings=happenings)
 
     async def update(self, given: Given) -> Done:
         """Change one contact."""

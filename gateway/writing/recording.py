@@ -114,9 +114,9 @@ def _find(given: Any, found: list[str]) -> None:
     """Add the global ids in an input, and the vendors' own ids of records with their sources."""
     below = given
     if isinstance(given, dict):
-        source, vendor_id = given.get("source"), given.get("sourceId")
-        if isinstance(source, str) and isinstance(vendor_id, str):
-            found.append(f"{source}:{vendor_id}")
+        vendor_id = given.get("sourceId")
+        if isinstance(vendor_id, str) and isinstance(given.get("source"), str):
+            found.append(f"{given['source']}:{vendor_id}")
         below = given.values()
     for value in below:
         if isinstance(value, str):
