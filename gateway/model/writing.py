@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NotRequired, TypedDict
 
+from gateway.lazy import lazy
 from gateway.model.source import Source
 from gateway.model.unset import UNSET, Unset
 
@@ -34,12 +35,7 @@ NewAddress = AddressText | AddressRef | None | Unset
 NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class ContactValues(NamedTuple):
-    """New values of a contact. `e164` is `phone` in that form; `properties` go by key, None clears one.
-
-    `indexes` tells where in the input a property stood; `region` counts for phones without a country code.
-    """
-
+class _Values(NamedTuple):
     name: Text = UNSET
     first_name: Text = UNSET
     last_name: Text = UNSET
@@ -53,16 +49,29 @@ class ContactValues(NamedTuple):
     indexes: Mapping[str, int] = NONE
     region: str = "US"
 
-    def named(self) -> dict[str, Any]:
+
+# Those of `ContactInput`, in the order of the values.
+FIELDS: Final = ("name", "firstName", "lastName", "email", "phone", "company", "notes", "address")
+
+
+class ContactValues(_Values):
+    """New values of a contact. `e164` is `phone` in that form; `properties` go by key, None clears one.
+
+    `indexes` tells where in the input a property stood; `region` counts for phones without a country code.
+    """
+
+    def named(self) -> Mapping[str, Any]:
         """What was said, by the field names of `ContactInput`; properties as `properties.<key>`."""
+        return self._named
+
+    @lazy
+    def _named(self) -> Mapping[str, Any]:
         said = {name: value for name, value in zip(FIELDS, self, strict=False) if value is not UNSET}
         for key, value in self.properties.items():
             said[f"{PROPERTIES}{key}"] = value
         return said
 
 
-# Those of `ContactInput`, in the order of `ContactValues`.
-FIELDS: Final = ("name", "firstName", "lastName", "email", "phone", "company", "notes", "address")
 PROPERTIES = "properties."
 
 
