@@ -8,7 +8,7 @@ or cut off its end: only a hash that was put down elsewhere shows that.
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -19,7 +19,14 @@ SALT_BYTES: Final = 16
 STRETCH: Final = 500  # records read at a time
 
 
-def sealed(account: str, at: str, entry: AuditEntry, before: AuditRecord | None) -> AuditRecord:
+class Link(NamedTuple):
+    """What the next record needs of the one before it."""
+
+    number: int
+    hash: str
+
+
+def sealed(account: str, at: str, entry: AuditEntry, before: Link | AuditRecord | None) -> AuditRecord:
     """An entry as the record behind another one."""
     salt = secrets.token_hex(SALT_BYTES)
     detail = orjson.dumps(dict(entry.detail)).decode()

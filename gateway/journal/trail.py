@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.journal.chain import sealed
+from gateway.journal.chain import Link, sealed
 from gateway.model.audit import AuditEntry, AuditOutcome, AuditQuery, AuditRecord
 
 SCHEMA: Final = """
@@ -34,6 +34,7 @@ COLUMNS: Final = (
     "a.previous, a.hash, d.salt, d.detail"
 )
 SELECT: Final = f"SELECT {COLUMNS} FROM audit a LEFT JOIN audit_detail d USING (account, number) WHERE "  # noqa: S608
+NEWEST: Final = "SELECT number, hash FROM audit WHERE account = ? ORDER BY number DESC LIMIT 1"
 OF_CONTACT: Final = "SELECT number FROM audit_contact WHERE account = ? AND contact = ?"
 
 
@@ -41,17 +42,17 @@ def append(
     db: sqlite3.Connection, account: str, at: str, entries: Sequence[AuditEntry], closes: str | None
 ) -> None:
     """Add records behind the last one. Needs a transaction that may write, begun before anything is read."""
-    rows = select(db, account, AuditQuery(), None, 1)
-    last = rows[0] if rows else None
+    row = db.execute(NEWEST, (account,)).fetchone()
+    last = None if row is None else Link(*row)
     for entry in entries:
-        last = sealed(account, at, entry, last)
-        values = [getattr(last, name) for name in AuditRecord.__slots__]
+        record = sealed(account, at, entry, last)
+        last = Link(record.number, record.hash)
+        values = [getattr(record, name) for name in AuditRecord.__slots__]
         db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values[:12])
-        db.execute("INSERT INTO audit_detail VALUES (?, ?, ?, ?)", (account, last.number, *values[12:]))
-        db.executemany(
-            "INSERT OR IGNORE INTO audit_contact VALUES (?, ?, ?)",
-            [(account, contact, last.number) for contact in entry.contacts],
-        )
+        db.execute("INSERT INTO audit_detail VALUES (?, ?, ?, ?)", (account, record.number, *values[12:]))
+        for contact in entry.contacts:
+            of_contact = (account, contact, record.number)
+            db.execute("INSERT OR IGNORE INTO audit_contact VALUES (?, ?, ?)", of_contact)
     if closes is not None:
         db.execute("DELETE FROM audit_open WHERE token = ?", (closes,))
 
