@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 
+from gateway.commits import Commits
 from gateway.errors import StateUnavailable
 from gateway.identity.clusters import Spoken
 from gateway.identity.keys import Key
@@ -272,6 +273,7 @@ class SqliteStore(Store):
         if numbers is not None and not numbering.agreed(self._writer, numbers):
             _empty(self._writer)
             numbering.agreed(self._writer, numbers)
+        self._commits = Commits(self._writer, self._thread)
         self._reader = self._writer if path is None else _connect(path)
 
     def get(self, account: str, source: str, ids: Sequence[str]) -> dict[str, Stored]:
@@ -537,18 +539,23 @@ class SqliteStore(Store):
         return await self._run(lambda: [Stored(*row) for row in self._writer.execute(sql, values)])
 
     async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What comes of some work that is a transaction, together with what was told of before."""
+        """What comes of some work, and note along with it what was told of before."""
+        told, self._told = self._told, []
+        begun = False
 
-        def run() -> T:
-            noted = len(self._told)
-            with self._writer as db:
-                for place, digest in self._told[:noted]:
-                    _settle(db, place, digest)
-                found = work(db)
-            del self._told[:noted]
-            return found
+        def run(db: sqlite3.Connection) -> T:
+            nonlocal begun
+            begun = True
+            for place, digest in told:
+                _settle(db, place, digest)
+            return work(db)
 
-        return await self._run(run)
+        try:
+            return await self._commits.carry_out(run)
+        except BaseException as error:
+            if not begun or not isinstance(error, asyncio.CancelledError):  # it is noted with the next one
+                self._told = told + self._told
+            raise
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await self._thread.run(work)

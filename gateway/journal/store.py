@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from gateway.commits import Commits
 from gateway.journal import log, trail
 from gateway.journal import statements as said
-from gateway.journal.commits import Commits
 from gateway.journal.journal import RUNNING, STATES_KEPT, Keyed, KeyedAs, Noted, Open, news
 from gateway.model.audit import AuditEntry, AuditQuery, AuditRecord
 from gateway.model.event import EventQuery, Happening

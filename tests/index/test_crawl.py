@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import deadline, events
+from gateway.commits import Commits
 from gateway.errors import UpstreamBadResponse, UpstreamRateLimited, UpstreamUnavailable
 from gateway.identity.rules import Rules
 from gateway.index.crawl import REFRESH_AT, Crawler
@@ -23,6 +24,7 @@ from gateway.model.page import Slice
 from gateway.model.property import Module
 from gateway.model.source import Source
 from gateway.ports import Traits, Upstream
+from gateway.thread import OneThread
 from tests.index.test_rows import contact
 from tests.support.jumping import jumping
 from tests.support.world import World
@@ -34,12 +36,21 @@ MAX_AGE = 300.0
 DOWN = UpstreamUnavailable("SAMESPACE", "down")
 
 
-class InThisThread(SqliteStore):
-    """An index without a thread of its own, for loops whose clock jumps."""
+class ThisThread(OneThread):
+    """No thread of its own, for loops whose clock jumps."""
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
         await asyncio.sleep(0)
         return work()
+
+
+class InThisThread(SqliteStore):
+    """An index without a thread of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._thread = ThisThread("index")
+        self._commits = Commits(self._writer, self._thread)
 
 
 @dataclass
@@ -150,7 +161,7 @@ async def scene(*shelves: Shelf, wait: float = 10.0, crawling: bool = False) -> 
     by_source = {shelf.source: shelf for shelf in shelves}
     for shelf in shelves:
         shelf.now = clock
-    store = InThisThread(None)
+    store = InThisThread()
     crawler = Crawler(store, ACCOUNT, by_source, rules=Rules(), max_age=MAX_AGE, now=clock)
     index = Index(
         store, crawler, by_source, account=ACCOUNT, rules=Rules(), max_age=MAX_AGE, wait=wait, now=clock

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -437,4 +438,29 @@ async def test_accounts_that_are_forgotten_leave_nothing_to_tell(store: SqliteSt
     await read(store, *rows("abc"))
     await store.remove(ACCOUNT, SOURCE, ["a"])
     await store.forget(ACCOUNT)
+    assert await untold(store) == {}
+
+
+async def test_rows_that_wait_at_the_same_moment_are_kept_in_one_transaction(path: Path) -> None:
+    store, go, statements = SqliteStore(path), threading.Event(), []
+    store._writer.set_trace_callback(statements.append)
+    held = asyncio.create_task(store._thread.run(go.wait))
+    await asyncio.sleep(0)
+    puts = [asyncio.create_task(store.put(ACCOUNT, [row(name)], 1)) for name in "abcab"]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(held, *puts)
+    assert sorted(store.get(ACCOUNT, SOURCE, ["a", "b", "c"])) == ["a", "b", "c"]
+    assert sum(each.startswith("COMMIT") for each in statements) == 1
+    await store.aclose()
+
+
+async def test_what_was_told_is_noted_later_where_a_change_fails(store: SqliteStore) -> None:
+    generation = await store.begin(ACCOUNT, SOURCE, "", "began")
+    await store.finish(ACCOUNT, SOURCE, "", generation, "ended")
+    await store.put(ACCOUNT, [row("a")], generation)
+    assert await untold(store) == {"a": "new"}
+    await store.settle(ACCOUNT, SOURCE, {"a": row("a").digest})
+    with pytest.raises(AttributeError):
+        await store.put(ACCOUNT, [None], generation)  # type: ignore[list-item]
     assert await untold(store) == {}

@@ -1,4 +1,4 @@
-"""Changes of the journal that wait at the same moment: one transaction, and each for itself all the same."""
+"""Changes of a database that wait at the same moment: one transaction, and each for itself all the same."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.commits import Commits
+from gateway.commits import Commits
 from gateway.thread import OneThread
 
 
