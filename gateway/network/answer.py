@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Final, cast
+from typing import Any, Final
 
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from gateway.loop import running_loop
+from gateway.loop import loop_time, running_loop
 
 HEAD_BYTES: Final = 100_000  # of a head, or of whatever else comes without any of the body
 HELD_BYTES: Final = 256 * 1024  # of a body that has not been read yet; then its source has to wait
@@ -21,6 +21,19 @@ class Answer(httpx.AsyncByteStream):
     connection again. `close` is called with it once, when nobody reads it any more.
     """
 
+    # How each begins.
+    headed = False
+    ended = False
+    _status = 0
+    _held = 0  # bytes of the body that nobody has read yet
+    _without_body = 0  # bytes since the last of the body
+    _interim = False
+    _paused = False
+    _broken: httpx.TransportError | None = None
+    _heard_at = 0.0
+    _waiter: asyncio.Future[None] | None = None
+    _timer: asyncio.TimerHandle | None = None
+
     def __init__(
         self,
         transport: asyncio.Transport,
@@ -29,24 +42,14 @@ class Answer(httpx.AsyncByteStream):
         silence: float | None,
         bodiless: bool,
     ) -> None:
-        self.headed = self.ended = False
         self.keeps = not bodiless  # the parser would wait for what the head of such an answer announces
         self._transport = transport
         self._close = close
         self._silence = silence
         self._bodiless = bodiless
-        self._loop = running_loop()
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
-        self._held = 0
-        self._without_body = 0  # bytes since the last of the body
-        self._interim = self._paused = False
-        self._broken: httpx.TransportError | None = None
-        self._heard_at = 0.0
-        self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     # What the connection tells.
 
@@ -54,7 +57,8 @@ class Answer(httpx.AsyncByteStream):
         """Take what has come in. Whether it belongs to the answer, and more may follow."""
         if self._parser is None:
             return False
-        self._heard_at = self._loop.time()
+        if self._silence is not None:
+            self._heard_at = loop_time()
         self._without_body += len(data)
         try:
             self._parser.feed_data(data)
@@ -95,13 +99,13 @@ class Answer(httpx.AsyncByteStream):
 
     def on_headers_complete(self) -> None:
         """A head is there."""
-        parser = cast("HttpResponseParser", self._parser)
+        parser: Any = self._parser  # it is there, as it calls
         self._status = parser.get_status_code()
         self._interim = 100 <= self._status < 200
         if self._interim:
             self._headers.clear()
             return
-        if self._status < 100 or sum(len(n) + len(v) for n, v in self._headers) > HEAD_BYTES:
+        if self._status < 100 or (self._without_body > HEAD_BYTES and _bytes(self._headers) > HEAD_BYTES):
             raise HttpParserError("not a head that can be taken")
         self.keeps = self.keeps and parser.should_keep_alive()
         self.headed = True
@@ -124,10 +128,8 @@ class Answer(httpx.AsyncByteStream):
 
     # What the reader calls.
 
-    async def response(self) -> httpx.Response:
-        """The answer, once its head is there."""
-        while not self.headed:
-            await self._more()
+    def response(self) -> httpx.Response:
+        """The answer, of which the head is there."""
         return Received(self._status, self._headers, self)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -137,7 +139,7 @@ class Answer(httpx.AsyncByteStream):
         while not self._parts:
             if self.ended:
                 raise StopAsyncIteration
-            await self._more()
+            await self.more()
         parts, self._parts, self._held = self._parts, [], 0
         if self._paused:
             self._paused = False
@@ -151,14 +153,15 @@ class Answer(httpx.AsyncByteStream):
         close, self._close = self._close, _closed
         close(self)
 
-    async def _more(self) -> None:
+    async def more(self) -> None:
         """Wait until something has come in. Raises a TransportError."""
         if self._broken is not None:
             raise self._broken
-        self._waiter = self._loop.create_future()
+        loop = running_loop()
+        self._waiter = loop.create_future()
         if self._silence is not None:
-            self._heard_at = self._loop.time()
-            self._timer = self._loop.call_later(self._silence, self._listen)
+            self._heard_at = loop.time()
+            self._timer = loop.call_later(self._silence, self._listen)
         try:
             await self._waiter
         finally:
@@ -168,9 +171,9 @@ class Answer(httpx.AsyncByteStream):
 
     def _listen(self) -> None:
         """Give up after too long a silence; else look again when that may have become one."""
-        left = self._heard_at + (self._silence or 0.0) - self._loop.time()
+        left = self._heard_at + (self._silence or 0.0) - loop_time()
         if left > 0:
-            self._timer = self._loop.call_later(left, self._listen)
+            self._timer = running_loop().call_later(left, self._listen)
         else:
             self.fail(httpx.ReadTimeout("Nothing came in for too long."))
 
@@ -180,28 +183,40 @@ class Answer(httpx.AsyncByteStream):
 
 
 class Received(httpx.Response):
-    """An answer as httpx has them, whose list of headers is made where somebody looks for it."""
+    """An answer as httpx has them, whose list of headers is made where somebody looks for it.
+
+    It begins as one that `httpx.Response` makes, without what that looks at on the way.
+    """
+
+    next_request = None
+    is_closed = False
+    is_stream_consumed = False
+    default_encoding = "utf-8"
+    _request = None
+    _num_bytes_downloaded = 0
+    _made: httpx.Headers | None = None
 
     def __init__(self, status: int, raw: list[tuple[bytes, bytes]], stream: httpx.AsyncByteStream) -> None:
+        self.status_code = status
+        self.stream = self._body = stream
+        self.extensions = {}
+        self.history = []
         self._raw = raw
-        self._made: httpx.Headers | None = None
-        super().__init__(status, stream=stream)
-        self.by_name: dict[bytes, bytes] = {}
-        for name, value in raw:
-            key = name.lower()
-            before = self.by_name.get(key)
-            self.by_name[key] = value if before is None else before + b", " + value
+        by_name = {name.lower(): value for name, value in raw}
+        self.by_name = by_name if len(by_name) == len(raw) else _joined(raw)
+
+    async def aclose(self) -> None:
+        """Leave the connection to others, or close it."""
+        if not self.is_closed:
+            self.is_closed = True
+            await self._body.aclose()
 
     @property
-    def headers(self) -> httpx.Headers:
+    def headers(self) -> httpx.Headers:  # type: ignore[override]
         """All headers."""
         if self._made is None:
             self._made = httpx.Headers(self._raw)
         return self._made
-
-    @headers.setter
-    def headers(self, _: httpx.Headers) -> None:
-        """Those that `httpx.Response` makes are empty."""
 
 
 def header(response: httpx.Response, name: bytes) -> str:
@@ -209,6 +224,19 @@ def header(response: httpx.Response, name: bytes) -> str:
     if isinstance(response, Received):
         return response.by_name.get(name, b"").decode("latin-1")
     return str(response.headers.get(name.decode(), ""))
+
+
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by their names in lower case; those that come several times as one."""
+    found: dict[bytes, bytes] = {}
+    for name, value in raw:
+        key = name.lower()
+        found[key] = b", ".join((found[key], value)) if key in found else value
+    return found
+
+
+def _bytes(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 def _closed(_: Answer) -> None:

@@ -105,7 +105,9 @@ class Connection(asyncio.Protocol):
                 self._transport.write(head + body)
             else:
                 await self._send(request, head, length, answer, seconds.get("write"))
-            return await answer.response()
+            while not answer.headed:
+                await answer.more()
+            return answer.response()
         except BaseException:
             answer.keeps = False
             await answer.aclose()

@@ -58,7 +58,7 @@ class Pool:
 
     def released(self, connection: Connection) -> None:
         """A connection is fit for another request."""
-        first = self._first()
+        first = self._first() if self._line else None
         if first is not None and first[0] == connection.origin:
             first[1].set_result(connection)
         elif first is not None:

@@ -84,6 +84,11 @@ class Prepared(httpx.Request):
         return self._headers
 
     @property
+    def content(self) -> bytes:
+        """The body as a whole."""
+        return self._content
+
+    @property
     def stream(self) -> httpx.ByteStream:  # type: ignore[override]
         """The body."""
         return httpx.ByteStream(self._content)

@@ -241,3 +241,9 @@ async def test_headers_are_found_by_name_however_they_are_written_and_however_of
     assert header(received, b"content-encoding") == received.headers["content-encoding"] == "gzip, gzip"
     assert header(received, b"retry-after") == ""
     assert header(httpx.Response(200, headers={"retry-after": "3"}), b"retry-after") == "3"
+
+
+def test_what_comes_back_begins_as_an_answer_of_httpx() -> None:
+    body = httpx.ByteStream(b"")
+    theirs, ours = httpx.Response(200, stream=body), Received(200, [], body)
+    assert {name: getattr(ours, name) for name in vars(theirs)} == vars(theirs)
