@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import brotli
 import httpx
@@ -61,6 +61,7 @@ class _Brotli:
 
 
 UNPACKERS: Final[Mapping[str, Callable[[], Unpacker]]] = {"gzip": _Gzip, "br": _Brotli}
+PLAIN: Final = frozenset({"", "identity"})
 
 
 async def read(response: httpx.Response, most: int, source: str) -> None:
@@ -69,14 +70,17 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         if len(response.content) > most:
             raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         return
-    packing = (header(response, b"content-encoding") or "identity").strip().lower()
+    packing = header(response, b"content-encoding").strip().lower()
+    stream: Any = response.stream
     parts: list[bytes] = []
     size = 0
     try:
-        if packing != "identity" and packing not in UNPACKERS:
+        unpack: Unpacker | None = None
+        if packing in UNPACKERS:
+            unpack = UNPACKERS[packing]()
+        elif packing not in PLAIN:
             raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
-        unpack = None if packing == "identity" else UNPACKERS[packing]()
-        async for chunk in cast("httpx.AsyncByteStream", response.stream):
+        async for chunk in stream:
             part = chunk if unpack is None else unpack.take(chunk, most + 1 - size)
             parts.append(part)
             size += len(part)
@@ -88,6 +92,5 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         raise UpstreamBadResponse(source, f"{source} sent an answer that cannot be unpacked.") from None
     finally:
         await response.aclose()  # never waits for anything, so nobody can go away in the middle of it
-    response._content = (
-        parts[0] if len(parts) == 1 else b"".join(parts)
-    )  # what `Response.aread` keeps, but bounded
+    # What `Response.aread` keeps, but bounded.
+    response._content = parts[0] if len(parts) == 1 else b"".join(parts)

@@ -28,6 +28,11 @@ class Gate:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def guarded(self) -> bool:
+        """Whether a call may be refused, or counts as a probe."""
+        return self.breaker.state is not State.CLOSED
+
+    @property
     def shut(self) -> bool:
         """Whether calls are refused now."""
         return self.breaker.refuses_for(loop_time()) > 0
@@ -40,9 +45,6 @@ class Gate:
 
     async def enter(self) -> int:
         """The number of a call that may go. Raises UpstreamUnavailable with a time where none may."""
-        number = self.breaker.enter() if self.breaker.state is State.CLOSED else None
-        if number is not None:
-            return number
         clock = running_loop().time
         until = clock() + deadline.seconds_left(PROBE_SECONDS)
         while True:

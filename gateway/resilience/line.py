@@ -23,9 +23,10 @@ class Line(Generic[W]):
     def first(self) -> tuple[Hashable, W, bool] | None:
         """Who is next: operation, waiter, whether it is work in the background; None when nobody waits."""
         queues = self._callers or self._background
-        for operation, waiting in queues.items():
-            return operation, waiting[0], queues is self._background
-        return None
+        if not queues:
+            return None
+        operation = next(iter(queues))
+        return operation, queues[operation][0], queues is self._background
 
     def serve(self, operation: Hashable, waiter: W) -> None:
         """Somebody has been served: the operation goes to the end of the rotation."""

@@ -86,7 +86,11 @@ class Purse:
         try:
             if not (self._line if background else self._line.callers):
                 now = clock()
-                if not await self._take(now, calls, background=background):
+                if self.share is None:
+                    wait = self.budget.take(now, calls, background=background)
+                else:
+                    wait = await self._take(now, calls, background=background)
+                if not wait:
                     return now
             return await self._wait(calls, held.operation if held else object(), background=background)
         except BaseException:
@@ -111,9 +115,9 @@ class Purse:
         """How many wait for room."""
         return len(self._line)
 
-    def check_open(self) -> None:
+    def check_open(self, now: float) -> None:
         """Raise BudgetSpent where the source has closed after a call was paid for."""
-        wait = self.budget.closed_for(loop_time())
+        wait = self.budget.closed_for(now)
         if wait:
             raise self._spent(wait)
 
@@ -200,7 +204,7 @@ class Purse:
 
     def arrived(self, paid_at: float) -> None:
         """A call that was paid for at a time has been answered, or given up, now."""
-        if paid_at != PREPAID:
+        if paid_at != PREPAID and self.budget.limit is not None:
             self.budget.arrived(paid_at, loop_time())
 
     def _take_back(self, waiter: _Waiter) -> None:

@@ -73,11 +73,17 @@ class _Trace:
         return self.left or not self.told
 
 
+UNTOLD: Final = _Trace()  # of what is safe nobody has to know when it leaves
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
-    """One call with all its attempts. `left` is what is left of its own time, in seconds."""
+    """One call with all its attempts. `left` is what is left of its own time, in seconds, on the `clock` of
+    the event loop.
+    """
 
     request: httpx.Request
+    clock: Callable[[], float]
     operation: str
     safe: bool
     allowed: float
@@ -93,16 +99,17 @@ class _Call:
     def of(cls, request: httpx.Request, policy: Policy) -> "_Call":
         """The call that a request and its extensions mean."""
         told = request.extensions
-        allowed = float(told.get("seconds", policy.seconds))
+        allowed = told.get("seconds", policy.seconds)
         return cls(
             request,
-            operation=str(told.get("operation", "")),
-            safe=bool(told.get("safe")),
-            allowed=allowed,
-            left=allowed,
-            answer_bytes=int(told.get("answer_bytes", 0)) or policy.answer_bytes,
-            batch=int(told.get("batch", 1)),
-            check=told.get("check", _anything),
+            running_loop().time,
+            told.get("operation", ""),
+            told.get("safe", False),
+            allowed,
+            allowed,
+            told.get("answer_bytes", policy.answer_bytes),
+            told.get("batch", 1),
+            told.get("check", _anything),
         )
 
 
@@ -145,6 +152,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         }
         self.waiting = 0
         self._inner = inner
+        self._patient = _timeouts(policy, None)
+        self._impatient = _timeouts(policy, policy.read_seconds)
         self._repeats = backoff.Repeats()
         self._sleep = sleep
         self._dice = dice
@@ -162,7 +171,13 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         while True:
             call.attempt += 1
             number, paid_at = await self._admitted(call, gate)
-            response, failed = await self._tried(call, gate, number)
+            try:
+                response, failed = await self._tried(call)
+            except BaseException:  # the caller went away: that says nothing of the source
+                gate.left(number)
+                raise
+            finally:
+                self.slots.free()
             self.purse.arrived(paid_at)
             pause = self._pause(call, response, failed)
             self._judge(gate, number, response, failed, repeated=pause is not None)
@@ -205,9 +220,10 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     async def _admitted(self, call: _Call, gate: Gate) -> tuple[int, float]:
         """Wait until a call may be sent, and hold a place. The breaker's number, and when it was paid for."""
-        asked_at = loop_time()
+        asked_at = call.clock()
         try:
-            gate.check()
+            if gate.guarded:
+                gate.check()
             if self.waiting >= self.policy.queued:
                 raise SourceCrowded(
                     self.source,
@@ -225,8 +241,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             finally:
                 self.waiting -= 1
             try:
-                self.purse.check_open()
-                number = await gate.enter()
+                self.purse.check_open(call.clock())
+                number = await gate.enter() if gate.guarded else 0
             except BaseException:
                 self.purse.give_back(1, paid_at)
                 self.slots.free()
@@ -241,22 +257,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             if not call.safe and error.uncertain is None:
                 error.uncertain = False
             raise
-        call.waited = loop_time() - asked_at
+        call.waited = call.clock() - asked_at
         return number, paid_at
-
-    async def _tried(
-        self, call: _Call, gate: Gate, number: int
-    ) -> tuple[httpx.Response | None, GatewayError | None]:
-        """The answer, or why there is none. The place of the call is free afterwards."""
-        try:
-            return await self._within_time(call), None
-        except GatewayError as error:
-            return None, error
-        except BaseException:  # the caller went away: that says nothing of the source
-            gate.left(number)
-            raise
-        finally:
-            self.slots.free()
 
     def _judge(
         self,
@@ -284,39 +286,51 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         """Seconds until the call may be sent again; None where it may not, or where that leaves no time."""
         if call.attempt >= self.policy.attempts:
             return None
-        wait = backoff.pause(call.attempt, self._dice())
+        asked: float | None = None
         if response is not None:
             if not call.safe or response.status_code not in PASSING:
                 return None
             asked = retry_after(response)
             if response.status_code == 429 and asked is None:
                 return None
-            wait += asked or 0.0
         elif not _passing(failed) or not (call.safe or failed.uncertain is False):
             return None
+        wait = backoff.pause(call.attempt, self._dice()) + (asked or 0.0)
         left = min(call.left, deadline.seconds_left(float("inf"))) - wait
         if left < LEAST_LEFT * call.allowed or not self._repeats.spend():
             return None  # a repeat without time would only hide what is known
         return wait
 
-    async def _within_time(self, call: _Call) -> httpx.Response:
-        clock = running_loop().time
+    async def _tried(self, call: _Call) -> tuple[httpx.Response | None, GatewayError | None]:
+        """Send, learn from the head of the answer, read its body, and look whether it is one; the answer, or
+        why there is none.
+
+        In the task at hand, which may be cancelled by its time-out and again by a caller who goes away: so
+        what is below has to clean up without waiting for anything (as `gateway.network` does).
+        """
         seconds = deadline.seconds_left(call.left)
         if seconds <= 0:
-            raise DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
-        trace = _Trace()
+            return None, DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
+        trace = UNTOLD
         request = call.request
-        request.extensions = {**request.extensions, "timeout": self._timeouts(seconds)}
+        # A silence as long as the time that is left needs no clock of its own.
+        silent = self.policy.read_seconds < seconds
+        request.extensions["timeout"] = self._impatient if silent else self._patient
         if not call.safe:
-            request.extensions["trace"] = trace
-        started = clock()
+            trace = request.extensions["trace"] = _Trace()
+        started = call.clock()
         call.status = None
+        response: httpx.Response | None = None
         error: GatewayError | None = None
         ended = False  # else nobody waits any more
         try:
             with deadline.limit(seconds):
-                response = await self._exchange(call)
-            ended = True
+                answer = await self._inner.handle_async_request(request)
+                call.status = answer.status_code
+                self._learn(answer)
+                await body.read(answer, call.answer_bytes, self.source)
+                call.check(answer)
+            ended, response = True, answer
         except TimeoutError:
             ended, error = True, self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
@@ -325,46 +339,22 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         except GatewayError as strange:
             ended, error = True, strange
         finally:
-            call.left -= clock() - started
+            took = call.clock() - started
+            call.left -= took
             events.emit(
                 events.UpstreamCalled(
                     source=self.source,
                     operation=call.operation,
                     status=call.status,
                     error=error.code if error else None,
-                    seconds=clock() - started,
+                    seconds=took,
                     waited=call.waited,
                     attempt=call.attempt,
                     batch=call.batch,
                     cancelled=not ended,
                 )
             )
-        if error is not None:
-            raise error
-        return response
-
-    async def _exchange(self, call: _Call) -> httpx.Response:
-        """Send, learn from the head of the answer, read its body, and look whether it is one.
-
-        In the task at hand, which may be cancelled by its time-out and again by a caller who goes away: so
-        what is below has to clean up without waiting for anything (as `gateway.network` does).
-        """
-        response = await self._inner.handle_async_request(call.request)
-        call.status = response.status_code
-        self._learn(response, loop_time())
-        await body.read(response, call.answer_bytes, self.source)
-        call.check(response)
-        return response
-
-    def _timeouts(self, seconds: float) -> dict[str, float]:
-        """What is told inwards: how long a connection may take, and how long one may be silent."""
-        silent = min(seconds, self.policy.read_seconds)
-        return {
-            "connect": min(seconds, self.policy.connect_seconds),
-            "read": silent,
-            "write": silent,
-            "pool": seconds,
-        }
+        return response, error
 
     def _too_late(self, seconds: float, call: _Call) -> GatewayError:
         if seconds < call.left:
@@ -406,16 +396,23 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         error.passing = not hopeless
         return error
 
-    def _learn(self, response: httpx.Response, now: float) -> None:
+    def _learn(self, response: httpx.Response) -> None:
         remaining = header(response, b"x-rate-limit")
         if remaining and NUMBER.fullmatch(remaining):
-            self.purse.budget.told_remaining(int(remaining), now)
+            self.purse.budget.told_remaining(int(remaining), loop_time())
         if response.status_code == 429:
             wait = retry_after(response)
             wait = UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT)
-            self.purse.budget.told_to_wait(wait, now)
+            self.purse.budget.told_to_wait(wait, loop_time())
             if self._sharing is not None:
                 self._sharing.locked(wait)
+
+
+def _timeouts(policy: Policy, silent: float | None) -> dict[str, float | None]:
+    """What is told inwards: how long a connection may take, and how long one may be silent. For the rest the
+    time of the call is bound enough.
+    """
+    return {"connect": policy.connect_seconds, "read": silent, "write": silent, "pool": None}
 
 
 def _says_nothing(failed: GatewayError | None) -> bool:

@@ -103,10 +103,11 @@ class Wire:
         if json is not None:
             headers = {**headers, "content-type": "application/json"}
             content = orjson.dumps(json)
-        extensions = {"operation": operation, "safe": safe, **(extensions or {})}
-        return await self._answer(
-            Prepared(method, self._base, target, headers=headers, content=content, extensions=extensions)
+        extensions = {"operation": operation, "safe": safe, "check": self._check, **(extensions or {})}
+        request = Prepared(
+            method, self._base, target, headers=headers, content=content, extensions=extensions
         )
+        return self._answer(request, await self.transport.handle_async_request(request))
 
     async def upload(
         self,
@@ -117,31 +118,30 @@ class Wire:
     ) -> Answer:
         """POST a multipart form; `files` as httpx takes them. Errors as of `send`."""
         url = f"{self._base.url}/{'/'.join([segment(part) for part in path])}"
-        extensions = {"operation": operation, **(extensions or {})}
-        return await self._answer(
-            httpx.Request("POST", url, headers=self._credential.headers, files=files, extensions=extensions)
-        )
+        extensions = {"operation": operation, "check": self._check, **(extensions or {})}
+        headers = self._credential.headers
+        request = httpx.Request("POST", url, headers=headers, files=files, extensions=extensions)
+        return self._answer(request, await self.transport.handle_async_request(request))
 
-    async def _answer(self, request: httpx.Request) -> Answer:
-        request.extensions["check"] = self._check
-        response = await self.transport.handle_async_request(request)
+    def _answer(self, request: httpx.Request, response: httpx.Response) -> Answer:
+        """What an answer says, or the error that its status means."""
         status = response.status_code
+        if status not in TOLD_BY_STATUS and status < 500:
+            return Answer(status, response.extensions[JSON])
         if status in (401, 403):
             raise UpstreamAuth(self.source, f"{self.source} refused the gateway's key ({status}).")
         if status == 429:
             wait = retry_after(response)
             wait = UNKNOWN_LOCK if wait is None else wait
             raise UpstreamRateLimited(self.source, f"{self.source} is rate limited (429).", retry_after=wait)
-        if status >= 500:
-            uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
-            failed = UpstreamUnavailable(
-                self.source,
-                f"{self.source} answered {status}.{'' if uncertain else ' Try again later.'}",
-                retry_after=retry_after(response),
-            )
-            failed.uncertain = uncertain
-            raise failed
-        return Answer(status, response.extensions[JSON])
+        uncertain = status not in NOT_CARRIED_OUT and not request.extensions.get("safe")
+        failed = UpstreamUnavailable(
+            self.source,
+            f"{self.source} answered {status}.{'' if uncertain else ' Try again later.'}",
+            retry_after=retry_after(response),
+        )
+        failed.uncertain = uncertain
+        raise failed
 
     def _check(self, response: httpx.Response) -> None:
         """Read the JSON of an answer, and raise where it is not what was agreed."""
