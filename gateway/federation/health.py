@@ -61,4 +61,7 @@ class HealthBoard:
 
     def of(self, source: str) -> Health:
         """The health of a source."""
-        return self.sources.setdefault(source, Health())
+        found = self.sources.get(source)
+        if found is None:
+            found = self.sources[source] = Health()
+        return found
