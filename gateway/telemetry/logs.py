@@ -181,7 +181,7 @@ def access(
     """One request has been answered."""
     if LOGGER.isEnabledFor(logging.INFO):
         line = {"requestId": request_id, "method": method, "path": path, "status": status}
-        _write(logging.INFO, "request", {**line, "ms": round(seconds * 1000, 1), **details})
+        _send(logging.INFO, "request", {**line, "ms": round(seconds * 1000, 1), **details})
 
 
 def tool_called(*, tool: str, code: str | None, request_id: str | None, seconds: float) -> None:
@@ -249,7 +249,7 @@ class Lines:
                 "ms": round(call.seconds * 1000, 1),
                 "waitedMs": round(call.waited * 1000, 1),
             }
-            _write(level, "upstream call", details)
+            _send(level, "upstream call", details)
 
     def _write(self, level: int, event: str, source: str, details: Mapping[str, Any]) -> None:
         _write(level, event, {"requestId": self.work, "source": source, **details})
@@ -272,11 +272,15 @@ def where(error: BaseException) -> str:
 
 
 def _write(level: int, event: str, details: Mapping[str, Any]) -> None:
+    """Write a line, if lines of its level are wanted."""
+    if LOGGER.isEnabledFor(level):
+        _send(level, event, details)
+
+
+def _send(level: int, event: str, details: Mapping[str, Any]) -> None:
     """Write a line: straight to where all lines go, if nobody else listens, as the way through `logging`
     costs more than the line. What looks for the caller's place in the code is left out: no line tells it.
     """
-    if not LOGGER.isEnabledFor(level):
-        return
     straight = ROOT.handlers[0] if len(ROOT.handlers) == 1 and not LOGGER.handlers else None
     if isinstance(straight, _Handler):
         at = clock.as_text(time.time_ns() // 1_000_000)

@@ -28,6 +28,7 @@ from gateway.events import (
     UpstreamRefused,
     UpstreamSpared,
 )
+from gateway.telemetry.series import Count, Counts, Spread, Spreads
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 MOST_NAMES: Final = 200  # operation names with a label of their own
@@ -58,13 +59,13 @@ class Metrics(Collector):
         self.registry = CollectorRegistry(auto_describe=False)
         self._gauges: list[Gauge] = []
         self._names: set[str] = set()
-        self._requests = Counter(
+        self._requests = Counts(
             "gateway_requests",
             "GraphQL requests by operation name, kind, outcome (ok, partial, failed, refused, gone), code.",
             ["operation", "kind", "outcome", "code"],
             registry=self.registry,
         )
-        self._request_seconds = Histogram(
+        self._request_seconds = Spreads(
             "gateway_request_seconds",
             "Time to answer a GraphQL request.",
             ["kind", "outcome"],
@@ -77,20 +78,20 @@ class Metrics(Collector):
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._calls = Counter(
+        self._calls = Counts(
             "gateway_upstream_calls",
             "Requests sent to sources, by what came of them: a code, or OK.",
             ["source", "operation", "code"],
             registry=self.registry,
         )
-        self._call_seconds = Histogram(
+        self._call_seconds = Spreads(
             "gateway_upstream_seconds",
             "Time of one request to a source, waiting beforehand not included.",
             ["source", "operation"],
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._wait_seconds = Histogram(
+        self._wait_seconds = Spreads(
             "gateway_upstream_wait_seconds",
             "Time for which a request to a source had to wait for room.",
             ["source"],
@@ -106,7 +107,7 @@ class Metrics(Collector):
             ["source", "reason"],
             registry=self.registry,
         )
-        self._spared = Counter(
+        self._spared = Counts(
             "gateway_upstream_spared",
             "Answers that took no call: from the cache, the index, or a call already under way.",
             ["source", "reason"],
@@ -136,7 +137,7 @@ class Metrics(Collector):
             ["limit"],
             registry=self.registry,
         )
-        self._documents = Counter(
+        self._documents = Counts(
             "gateway_documents",
             "Documents of requests, by where they are from: manifest, registered (and only named), text.",
             ["origin"],
@@ -150,8 +151,6 @@ class Metrics(Collector):
         )
         self._of_call = lru_cache(MOST_SERIES)(self._found_of_call)
         self._of_request = lru_cache(MOST_SERIES)(self._found_of_request)
-        self._of_spared = lru_cache(MOST_SERIES)(self._spared.labels)
-        self._of_document = lru_cache(MOST_SERIES)(self._documents.labels)
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
@@ -160,7 +159,7 @@ class Metrics(Collector):
         if isinstance(event, UpstreamCalled):
             self._called(event)
         elif isinstance(event, UpstreamSpared):
-            self._of_spared(event.source, event.reason).inc(event.answers)
+            self._spared.labels(event.source, event.reason).times += event.answers
         elif isinstance(event, UpstreamRefused):
             self._refused.labels(event.source, event.reason).inc()
         elif isinstance(event, StaleServed):
@@ -173,7 +172,7 @@ class Metrics(Collector):
     def request(self, *, operation: str, kind: str, outcome: str, code: str, seconds: float) -> None:
         """A GraphQL request has been answered."""
         count, lasted = self._of_request(self._name(operation), kind, outcome, code)
-        count.inc()
+        count.times += 1
         lasted.observe(seconds)
 
     def waited(self, seconds: float) -> None:
@@ -186,7 +185,7 @@ class Metrics(Collector):
 
     def document(self, origin: str) -> None:
         """The document of a request has been found."""
-        self._of_document(origin).inc()
+        self._documents.labels(origin).times += 1
 
     def unlisted(self, operation: str) -> None:
         """A document has run that does not stand in the manifest."""
@@ -217,13 +216,13 @@ class Metrics(Collector):
         code = call.error or ("OK" if status < 400 else f"HTTP_{status}")
         code = CANCELLED if call.cancelled else code
         count, seconds, waited = self._of_call(call.source, call.operation, code)
-        count.inc()
+        count.times += 1
         seconds.observe(call.seconds)
         waited.observe(call.waited)
         if call.attempt > 1:
             self._repeats.labels(call.source).inc()
 
-    def _found_of_call(self, source: str, operation: str, code: str) -> tuple[Counter, Histogram, Histogram]:
+    def _found_of_call(self, source: str, operation: str, code: str) -> tuple[Count, Spread, Spread]:
         """The series of a call; looking them up costs more than counting."""
         return (
             self._calls.labels(source, operation, code),
@@ -231,9 +230,7 @@ class Metrics(Collector):
             self._wait_seconds.labels(source),
         )
 
-    def _found_of_request(
-        self, operation: str, kind: str, outcome: str, code: str
-    ) -> tuple[Counter, Histogram]:
+    def _found_of_request(self, operation: str, kind: str, outcome: str, code: str) -> tuple[Count, Spread]:
         return (
             self._requests.labels(operation, kind, outcome, code),
             self._request_seconds.labels(kind, outcome),
@@ -281,7 +278,11 @@ def names(metrics: Metrics) -> Mapping[str, tuple[str, ...]]:
     """Every metric by the name under which it is exposed, with its labels."""
     found: dict[str, tuple[str, ...]] = {gauge.name: gauge.labels for gauge in metrics._gauges}
     for each in vars(metrics).values():
-        if isinstance(each, Counter):
+        if isinstance(each, Counts):
+            found[f"{each.name}_total"] = each.names
+        elif isinstance(each, Spreads):
+            found.update(dict.fromkeys((f"{each.name}_{s}" for s in ("bucket", "sum", "count")), each.names))
+        elif isinstance(each, Counter):
             found[f"{each._name}_total"] = each._labelnames
         elif isinstance(each, Histogram):
             found.update(
