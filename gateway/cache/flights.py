@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from gateway import deadline, events, freshness
 from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
@@ -16,12 +16,27 @@ T = TypeVar("T")
 Fetch = Callable[[], Coroutine[Any, Any, T]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class _Landing:
+    """One who waits for some flights: how many are still in the air, and whether the waiting is over."""
+
+    awaited: int
+    over: "asyncio.Future[None]"
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+@dataclass(slots=True, eq=False)
 class _Flight:
+    """`landings` are those who wait for it."""
+
     key: Hashable
     task: "asyncio.Task[Any]"
     began: float
-    waiting: int = 0
+    landings: list[_Landing] = field(default_factory=list)
 
     def joinable(self, now: float) -> bool:
         """Whether somebody may still wait for it: who says how old an answer may be wants no older call."""
@@ -52,9 +67,11 @@ class Flights:
         joiner who has more. Scans and callers who wait do not share, as their budgets differ.
         """
         while True:
-            flight, joined = self._boarded(key, fetch)
+            flight, joined = self._boarded(self._place(), key, fetch)
             try:
-                return cast("T", self._answer(flight, await self._landing((flight,))))
+                late = await self._landing((flight,))
+                found: T = self._answer(flight, late)
+                return found
             except (DeadlineExceeded, BudgetSpent):
                 if not joined or deadline.seconds_left(float("inf")) <= 0:
                     raise
@@ -67,54 +84,68 @@ class Flights:
         """The same for several keys at once; a failure is the answer to its own key only."""
         if not fetches:
             return {}
-        flights = {key: self._boarded(key, fetch) for key, fetch in fetches.items()}
-        landed = await self._landing([flight for flight, _ in flights.values()])
+        place = self._place()
+        flights = {key: self._boarded(place, key, fetch) for key, fetch in fetches.items()}
+        late = await self._landing([flight for flight, _ in flights.values()])
         found: dict[K, T | GatewayError] = {}
         for key, (flight, joined) in flights.items():
-            again = joined and flight.task in landed and _broken_off(flight.task)
+            again = joined and flight not in late and _broken_off(flight.task)
             try:
-                found[key] = await self.share(key, fetches[key]) if again else self._answer(flight, landed)
+                found[key] = await self.share(key, fetches[key]) if again else self._answer(flight, late)
             except GatewayError as error:
                 found[key] = error
         return found
 
-    def _boarded(self, key: Hashable, fetch: Fetch[Any]) -> "tuple[_Flight, bool]":
-        """A flight of a key, and whether it was under way already."""
+    def _place(self) -> tuple[bool, int]:
+        """What the work at hand shares flights within."""
         held = deadline.current()
-        key = (held is not None and held.background, self.writes, key)
+        return held is not None and held.background, self.writes
+
+    def _boarded(self, place: tuple[bool, int], key: Hashable, fetch: Fetch[Any]) -> "tuple[_Flight, bool]":
+        """A flight of a key, and whether it was under way already."""
+        key = (place, key)
         flight = self._flights.get(key)
         if flight is not None and flight.joinable(loop_time()):
             events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
             return flight, True
         return self._start(key, fetch), False
 
-    async def _landing(self, flights: "Sequence[_Flight]") -> "set[asyncio.Task[Any]]":
-        """Wait for some flights within the deadline; those that have landed. Others that nobody waits for any
-        more are cancelled.
+    async def _landing(self, flights: "Sequence[_Flight]") -> "Sequence[_Flight]":
+        """Wait for some flights within the deadline; those that are late. Of these the ones that nobody waits
+        for any more are cancelled.
         """
+        loop = running_loop()
         left = deadline.seconds_left(float("inf"))
+        landing = _Landing(len(flights), loop.create_future())
         for flight in flights:
-            flight.waiting += 1
+            flight.landings.append(landing)
+        timer = None if left == float("inf") else loop.call_later(max(left, 0), landing.end)
+        late: Sequence[_Flight] = ()
         try:
-            timeout = None if left == float("inf") else max(left, 0)
-            landed, _ = await asyncio.wait([flight.task for flight in flights], timeout=timeout)
-            return landed
+            await landing.over
         finally:
-            left_behind = [flight for flight in flights if self._left(flight)]
-            if left_behind:  # they end in the next turn, and what they tell counts for whoever leaves them
-                await asyncio.wait([flight.task for flight in left_behind], timeout=0)
+            if timer is not None:
+                timer.cancel()
+            if landing.awaited:
+                late = await self._left(flights, landing)
+        return late
 
-    def _left(self, flight: "_Flight") -> bool:
-        """Wait for a flight no longer; whether it is cancelled, as nobody does."""
-        flight.waiting -= 1
-        if flight.waiting or flight.task.done():
-            return False
-        flight.task.cancel()
-        self._forget(flight)
-        return True
+    async def _left(self, flights: "Sequence[_Flight]", landing: _Landing) -> "Sequence[_Flight]":
+        """Wait for some flights no longer; those that have not landed."""
+        late = [flight for flight in flights if not flight.task.done()]
+        behind = []
+        for flight in late:
+            flight.landings.remove(landing)
+            if not flight.landings:
+                flight.task.cancel()
+                self._forget(flight)
+                behind.append(flight.task)
+        if behind:  # they end in the next turn, and what they tell counts for whoever leaves them
+            await asyncio.wait(behind, timeout=0)
+        return late
 
-    def _answer(self, flight: "_Flight", landed: "set[asyncio.Task[Any]]") -> Any:
-        if flight.task not in landed:
+    def _answer(self, flight: "_Flight", late: "Sequence[_Flight]") -> Any:
+        if flight in late:
             raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
         return flight.task.result()
 
@@ -128,6 +159,10 @@ class Flights:
         self._forget(flight)
         if not task.cancelled():
             task.exception()  # seen, so that nobody is warned of a failure that all waiters left behind
+        for landing in flight.landings:
+            landing.awaited -= 1
+            if not landing.awaited:
+                landing.end()
 
     def _forget(self, flight: "_Flight") -> None:
         if self._flights.get(flight.key) is flight:
