@@ -1,12 +1,12 @@
 """Where answers are kept: in this process, bounded in bytes. What was not used longest goes first."""
 
-from collections import Counter
+import math
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import orjson
-from cachetools import LRUCache
 
 from gateway.model.page import Slice
 
@@ -61,7 +61,9 @@ class MemoryShelf:
     """A shelf in this process. What is kept under marks of another shelf can be `held` by it."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._kept: LRUCache[tuple[str, str], tuple[Mark, int, Kept]] = LRUCache(most_bytes, getsizeof=_size)
+        self.used_bytes = 0  # roughly
+        self._most = most_bytes
+        self._kept: OrderedDict[tuple[str, str], tuple[Mark, int, Kept]] = OrderedDict()  # with its bytes
         self._writes: Counter[str] = Counter()
 
     async def get(
@@ -69,6 +71,8 @@ class MemoryShelf:
     ) -> tuple[Mark, list[Kept | None]]:
         """The mark of a space now, and what is kept under some keys and was asked for `since` or later."""
         mark = self._mark(space)
+        if since == math.inf:  # whoever asks anew needs the mark alone
+            return mark, [None] * len(keys)
         found: list[Kept | None] = []
         for key in keys:
             held = self.held(space, key)
@@ -85,20 +89,26 @@ class MemoryShelf:
     def held(self, space: str, key: str) -> tuple[Mark, Kept] | None:
         """What is held under a key, and the mark under which it was asked for."""
         found = self._kept.get((space, key))
-        return None if found is None else (found[0], found[2])
+        if found is None:
+            return None
+        self._kept.move_to_end((space, key))
+        return found[0], found[2]
 
     def hold(self, space: str, mark: Mark, kept: Mapping[str, Kept]) -> None:
         """Hold answers, whatever mark they were asked for under."""
         for key, each in kept.items():
-            try:
-                self._kept[space, key] = mark, len(key), each
-            except ValueError:
-                self._kept.pop((space, key), None)
+            self._drop((space, key))
+            size = _size(key, each.value)
+            if size <= self._most:
+                self._kept[space, key] = mark, size, each
+                self.used_bytes += size
+        while self.used_bytes > self._most:
+            self._drop(next(iter(self._kept)))
 
     async def drop(self, space: str, keys: Sequence[str]) -> None:
         """Forget what is kept under some keys, as there is nothing any more."""
         for key in keys:
-            self._kept.pop((space, key), None)
+            self._drop((space, key))
 
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
@@ -107,27 +117,28 @@ class MemoryShelf:
     async def clear(self, space: str) -> None:
         """Take away everything that is kept of a space."""
         await self.renew(space)
-        for each in [each for each in self._kept if each[0] == space]:
-            self._kept.pop(each, None)
+        self._drop_all(space)
 
     async def forget(self, space: str) -> None:
         """Nobody asks for a space any more. Its answers go first: a space that comes again begins anew."""
-        for each in [each for each in self._kept if each[0] == space]:
-            self._kept.pop(each, None)
+        self._drop_all(space)
         self._writes.pop(space, None)
 
-    @property
-    def used_bytes(self) -> int:
-        """The bytes in use, roughly."""
-        return int(self._kept.currsize)
+    def _drop(self, place: tuple[str, str]) -> None:
+        dropped = self._kept.pop(place, None)
+        if dropped is not None:
+            self.used_bytes -= dropped[1]
+
+    def _drop_all(self, space: str) -> None:
+        for each in [each for each in self._kept if each[0] == space]:
+            self._drop(each)
 
     def _mark(self, space: str) -> Mark:
-        return str(self._writes[space])
+        return str(self._writes.get(space, 0))
 
 
-def _size(held: tuple[Mark, int, Kept]) -> int:
-    _, key, kept = held
-    return SMALLEST + WIDEST * key + OBJECTS * _content(kept.value)
+def _size(key: str, value: Any) -> int:
+    return SMALLEST + WIDEST * len(key) + OBJECTS * _content(value)
 
 
 def _content(value: Any) -> int:
@@ -135,6 +146,10 @@ def _content(value: Any) -> int:
     if isinstance(value, Slice) and value.items:
         return _content(value.items[len(value.items) // 2]) * len(value.items)
     try:
-        return len(orjson.dumps(value, default=repr))
+        return len(orjson.dumps(value, default=_short))
     except TypeError:  # nests deeper than orjson goes
         return len(repr(value))
+
+
+def _short(_: Any) -> None:
+    """What JSON does not know, such as keys of contacts, is small."""
