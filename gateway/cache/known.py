@@ -5,9 +5,9 @@ an answer older; it only spares the work of understanding it again. Values are s
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class _Known:
     """One answer: what was read of it, the places of its records in memory, and what was made of them."""
 
     read: Any
-    records: tuple[int, ...]
+    records: list[int]
     made: dict[tuple[int, Hashable], Any] = field(default_factory=dict)
 
 
@@ -41,7 +41,8 @@ class Known:
         held = self._held.get(content)
         if held is not None:
             self._held.move_to_end(content)
-            return cast("T", held.read)
+            known: T = held.read
+            return known
         found = read(content)
         if len(content) <= self._most // LARGEST and self._twice(content):
             self._hold(content, found)
@@ -53,10 +54,10 @@ class Known:
         if held is None:
             return make()
         key = id(record), how
-        found = held.made.get(key)
+        found: T | None = held.made.get(key)
         if found is None:
             found = held.made[key] = make()
-        return cast("T", found)
+        return found
 
     def clear(self) -> None:
         """Take away everything."""
@@ -77,7 +78,7 @@ class Known:
         return False
 
     def _hold(self, content: bytes, read: Any) -> None:
-        known = _Known(read, tuple(_records(read, DEEPEST)))
+        known = _Known(read, _records(read, DEEPEST))
         self._held[content] = known
         self._of.update(dict.fromkeys(known.records, known))
         self.used_bytes += len(content) * TIMES
@@ -88,11 +89,18 @@ class Known:
                 self._of.pop(place, None)
 
 
-def _records(value: Any, levels: int) -> Iterator[int]:
+def _records(answer: Any, levels: int) -> list[int]:
     """The places of all objects of an answer down to some level."""
-    if isinstance(value, dict):
-        yield id(value)
-        value = list(value.values())
-    if isinstance(value, list) and levels:
-        for each in value:
-            yield from _records(each, levels - 1)
+    found: list[int] = []
+    level = [answer]
+    for _ in range(levels + 1):
+        below: list[Any] = []
+        for each in level:
+            kind = type(each)
+            if kind is dict:
+                found.append(id(each))
+                below.extend(each.values())
+            elif kind is list:
+                below.extend(each)
+        level = below
+    return found
