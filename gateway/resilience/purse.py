@@ -80,7 +80,7 @@ class Purse:
             return PREPAID
         held = deadline.current()
         background = held is not None and held.background
-        own = self._own_budget()
+        own = None if self.budget.limit is None else self._own_budget()
         if own is not None:
             await self._take_own(own, calls)
         try:
