@@ -24,6 +24,11 @@ def text(value: Any) -> str | None:
     return None
 
 
+def joined(first: str | None, second: str | None) -> str | None:
+    """Two parts of a text, of which either may be missing."""
+    return f"{first} {second}" if first and second else first or second
+
+
 def flag(value: Any) -> bool | None:
     """A boolean, or None."""
     return value if isinstance(value, bool) else None

@@ -173,11 +173,13 @@ class PackageX(Upstream):
         """Contacts by id, one call each; a group is not a contact."""
         del brief  # PackageX has one form of a contact
         found: Found[ContactKey, Contact] = {}
-        for key, record in zip(keys, await self._records([key.id for key in keys]), strict=True):
+        records = await self._records([key.id for key in keys])
+        as_of = self._now()
+        for key, record in zip(keys, records, strict=True):
             if isinstance(record, GatewayError):
                 found[key] = record
             elif record is not None and record.get("type") != "group":
-                found[key] = self.contact_of(record, self._now(), "")
+                found[key] = self.contact_of(record, as_of, "")
         return found
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
@@ -186,10 +188,16 @@ class PackageX(Upstream):
         known = self.reads.known.made(
             record, (CONTACT, self.account), lambda: mapping.contact(record, account=self.account, as_of="")
         )
-        for key, value in tolerant.members(record.get("metadata")).items():
+        metadata = tolerant.members(record.get("metadata"))
+        if not metadata.keys() <= self._metadata.keys():
+            self._see(metadata)
+        return {**known, "asOf": as_of}
+
+    def _see(self, metadata: Mapping[str, Any]) -> None:
+        """Remember the keys of some metadata, and what kind of value they have first."""
+        for key, value in metadata.items():
             if len(self._metadata) < MOST_KEYS:
                 self._metadata.setdefault(key, mapping.type_of(value))
-        return {**known, "asOf": as_of}
 
     @kept(Keep.LIST)
     async def groups(self, offset: int, count: int, *, search: str | None = None) -> Slice[Group]:
@@ -200,11 +208,13 @@ class PackageX(Upstream):
     async def groups_by_id(self, ids: Sequence[str]) -> Found[str, Group]:
         """Groups by id, one call each; a person is not a group."""
         found: Found[str, Group] = {}
-        for vendor_id, record in zip(ids, await self._records(ids), strict=True):
+        records = await self._records(ids)
+        as_of = self._now()
+        for vendor_id, record in zip(ids, records, strict=True):
             if isinstance(record, GatewayError):
                 found[vendor_id] = record
             elif record is not None and record.get("type") == "group":
-                found[vendor_id] = self._group(record)
+                found[vendor_id] = self._group(record, as_of)
         return found
 
     @kept(Keep.LIST)
@@ -298,7 +308,8 @@ class PackageX(Upstream):
     async def create_group(self, values: GroupValues) -> Group:
         """Create a group without members."""
         body = _without_none(mapping.body(values)) | {"type": "group"}
-        return self._group(await self.client.create_contact(body))
+        record = await self.client.create_contact(body)
+        return self._group(record, self._now())
 
     async def update_group(
         self,
@@ -311,7 +322,8 @@ class PackageX(Upstream):
         lists = {"children": members, "primary": primary}
         sent = {name: list(ids) for name, ids in lists.items() if ids is not None}
         body = mapping.body(values) | ({"group_contacts": sent} if sent else {})
-        return self._group(await self.client.update_contact(group, body))
+        record = await self.client.update_contact(group, body)
+        return self._group(record, self._now())
 
     async def delete_group(self, group: str) -> None:
         """Delete a group."""
@@ -414,11 +426,11 @@ class PackageX(Upstream):
         off = dict.fromkeys(DELETIONS, Ability(supported=False, caveat=why))
         return replace(TRAITS, abilities={**TRAITS.abilities, **off})
 
-    def _group(self, record: ContactRecord) -> Group:
+    def _group(self, record: ContactRecord, as_of: str) -> Group:
         known = self.reads.known.made(
             record, (GROUP, self.account), lambda: mapping.group(record, account=self.account, as_of="")
         )
-        return {**known, "_asOf": self._now()}
+        return {**known, "_asOf": as_of}
 
     async def _slice(
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None
@@ -449,7 +461,8 @@ class PackageX(Upstream):
         return found
 
     def _as_groups(self, records: Slice[ContactRecord]) -> Slice[Group]:
-        return Slice([self._group(record) for record in records.items], records.more, records.total)
+        as_of = self._now()
+        return Slice([self._group(record, as_of) for record in records.items], records.more, records.total)
 
 
 def _terms(search: str) -> str:

@@ -1,6 +1,6 @@
 """Every endpoint of PackageX, one method each (packagex.md, Operations)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, cast
 
@@ -84,8 +84,8 @@ class Client:
                 found.append(error)
         return found
 
-    async def _get(self, contact: str) -> Answer:
-        return await self._wire.send("getContact", "GET", (*CONTACTS, contact), safe=True)
+    def _get(self, contact: str) -> Coroutine[Any, Any, Answer]:
+        return self._wire.send("getContact", "GET", (*CONTACTS, contact), safe=True)
 
     def _one(self, answer: Answer) -> ContactRecord | None:
         return None if answer.status == 404 else self._contact(answer)

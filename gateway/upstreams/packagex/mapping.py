@@ -14,6 +14,7 @@ from gateway.upstreams import tolerant
 from gateway.upstreams.packagex.records import AddressRecord, ContactRecord
 
 SOURCE: Final = Source.PACKAGEX
+HERE: Final = SOURCE.value  # as ids carry it
 
 # The fields that every PackageX contact has, as definitions: key, label, type, required.
 FIELDS: Final = (
@@ -44,7 +45,7 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     email, phone = tolerant.text(record.get("email")), tolerant.text(record.get("phone"))
     return {
         "__typename": "Contact",
-        "id": ids.encode("Contact", account, SOURCE.value, "", vendor_id),
+        "id": ids.encode("Contact", account, HERE, "", vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "displayName": name or email or phone,
@@ -83,7 +84,7 @@ def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
     children = tolerant.texts(held.get("children"))
     return {
         "__typename": "Group",
-        "id": ids.encode("Group", account, SOURCE.value, vendor_id),
+        "id": ids.encode("Group", account, HERE, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "name": tolerant.text(record.get("name")),
@@ -183,7 +184,7 @@ def _definition(
     vendor_id = key if built_in else METADATA + key
     return {
         "__typename": "Property",
-        "id": ids.encode("Property", account, SOURCE.value, "", vendor_id),
+        "id": ids.encode("Property", account, HERE, "", vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "key": key,

@@ -14,6 +14,7 @@ from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import ContactRecord, ModuleRecord, Pair, PropertyRecord
 
 SOURCE: Final = Source.SAMESPACE
+HERE: Final = SOURCE.value  # as ids carry it
 
 # Words of the vendor for types; the list is open, so any other becomes OTHER.
 TYPES: Final[Mapping[str, str]] = {
@@ -84,13 +85,10 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
     notes: list[Note] = [{"text": note, "author": None, "createdAt": None}] if note else []
     return {
         "__typename": "Contact",
-        "id": ids.encode("Contact", account, SOURCE.value, module, vendor_id),
+        "id": ids.encode("Contact", account, HERE, module, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
-        "displayName": " ".join(part for part in (first, last) if part)
-        or _text(held, NAME)
-        or email
-        or phone,
+        "displayName": tolerant.joined(first, last) or _text(held, NAME) or email or phone,
         "firstName": first,
         "lastName": last,
         "email": email or (emails[0] if emails else None),
@@ -117,7 +115,7 @@ def module(record: ModuleRecord, *, account: str) -> Module:
     vendor_id = tolerant.identity(SOURCE, record, "_id")
     return {
         "__typename": "Module",
-        "id": ids.encode("Module", account, SOURCE.value, vendor_id),
+        "id": ids.encode("Module", account, HERE, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "name": tolerant.text(record.get("name")),
@@ -133,7 +131,7 @@ def definition(record: PropertyRecord, *, account: str, module: str) -> Property
     read = tolerant.text
     return {
         "__typename": "Property",
-        "id": ids.encode("Property", account, SOURCE.value, module, vendor_id),
+        "id": ids.encode("Property", account, HERE, module, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "key": tolerant.identity(SOURCE, record, "key"),
@@ -203,6 +201,8 @@ def covered(found: Mapping[str, Placed], values: ContactValues) -> frozenset[str
 
 def _text(held: Mapping[str, Any], key: str) -> str | None:
     cell = held.get(key)
+    if cell is None:
+        return None
     return tolerant.text(cell.get("value") if isinstance(cell, dict) else cell)
 
 

@@ -151,10 +151,11 @@ class SmartSender(Upstream):
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, one call each; the simple form when that is enough."""
         records = await self.client.get_contacts([key.id for key in keys], brief=brief)
-        return _made(keys, records, lambda key, record: self._contact(key, record, brief=brief))
+        as_of = self._now()
+        return _made(keys, records, lambda key, record: self._contact(key, record, as_of, brief=brief))
 
-    def _contact(self, key: ContactKey, record: Any, *, brief: bool) -> Contact:
-        contact = self.contact_of(record, self._now(), "")
+    def _contact(self, key: ContactKey, record: Any, as_of: str, *, brief: bool) -> Contact:
+        contact = self.contact_of(record, as_of, "")
         if contact["sourceId"] != key.id:
             raise UpstreamBadResponse(self.source, "Smart Sender sent another contact than asked for.")
         if brief:
@@ -352,7 +353,7 @@ class SmartSender(Upstream):
             return Written(note=f"It was written, but could not be read back: {error.message}")
         if record is None:
             raise UpstreamMissing(self.source, "Smart Sender has no such contact.")
-        contact = self._contact(key, record, brief=False)
+        contact = self._contact(key, record, self._now(), brief=False)
         applied, ignored = self.compare(contact, values, definitions)
         note = "Smart Sender drops values that it finds invalid, without a word." if ignored else None
         return Written(contact=contact, applied=applied, ignored=ignored, note=note)

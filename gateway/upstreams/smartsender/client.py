@@ -1,6 +1,6 @@
 """Every endpoint of Smart Sender, one method each (smartsender.md, Operations and their neighbours)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
@@ -209,8 +209,8 @@ class Client:
                 found.append(error)
         return found
 
-    async def _get(self, operation: str, path: Path) -> Answer:
-        return await self._wire.send(operation, "GET", path, safe=True)
+    def _get(self, operation: str, path: Path) -> Coroutine[Any, Any, Answer]:
+        return self._wire.send(operation, "GET", path, safe=True)
 
     def _thing_or_none(self, answer: Answer) -> Any:
         return None if answer.status in NOT_THERE else self._thing(answer)

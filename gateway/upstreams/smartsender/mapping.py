@@ -21,7 +21,10 @@ from gateway.upstreams.smartsender.records import (
 )
 
 SOURCE: Final = Source.SMART_SENDER
+HERE: Final = SOURCE.value  # as ids carry it
 OTHER: Final = PropertyType.OTHER.value
+EMAIL: Final = PropertyType.EMAIL.value
+PHONE: Final = PropertyType.PHONE.value
 TYPES: Final[Mapping[str, str]] = {
     "string": PropertyType.TEXT.value,
     "number": PropertyType.NUMBER.value,
@@ -63,19 +66,19 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     first, last = tolerant.text(record.get("firstName")), tolerant.text(record.get("lastName"))
     email, phone = tolerant.text(record.get("email")), tolerant.text(record.get("phone"))
     company = next((p["value"] for p in properties if p["key"].lower() == COMPANY), None)
-    name = tolerant.text(record.get("fullName")) or " ".join(part for part in (first, last) if part)
+    name = tolerant.text(record.get("fullName")) or tolerant.joined(first, last)
     return {
         "__typename": "Contact",
-        "id": ids.encode("Contact", account, SOURCE.value, "", vendor_id),
+        "id": ids.encode("Contact", account, HERE, "", vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "displayName": name or email or phone,
         "firstName": first,
         "lastName": last,
         "email": email,
-        "emails": _all(email, properties, PropertyType.EMAIL),
+        "emails": _all(email, properties, EMAIL),
         "phone": phone,
-        "phones": _all(phone, properties, PropertyType.PHONE),
+        "phones": _all(phone, properties, PHONE),
         "company": tolerant.text(company),
         "notes": [_note(note) for note in tolerant.items(record.get("notes"))],
         "address": None,
@@ -103,7 +106,7 @@ def tag(record: Mapping[str, Any], *, account: str) -> Tag:
     """The tag of a `TagRecord`."""
     vendor_id = str(record["id"])
     return {
-        "id": ids.encode("Tag", account, SOURCE.value, vendor_id),
+        "id": ids.encode("Tag", account, HERE, vendor_id),
         "sourceId": vendor_id,
         "name": tolerant.text(record.get("name")),
         "color": tolerant.text(record.get("color")),
@@ -114,7 +117,7 @@ def funnel(record: Mapping[str, Any], *, account: str) -> Funnel:
     """The funnel of a `FunnelRecord`; its key names it."""
     key = tolerant.identity(SOURCE, record, "serviceKey")
     return {
-        "id": ids.encode("Funnel", account, SOURCE.value, key),
+        "id": ids.encode("Funnel", account, HERE, key),
         "serviceKey": key,
         "name": tolerant.text(record.get("name")),
     }
@@ -125,7 +128,7 @@ def group(record: GroupRecord, *, account: str, as_of: str) -> Group:
     vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Group",
-        "id": ids.encode("Group", account, SOURCE.value, vendor_id),
+        "id": ids.encode("Group", account, HERE, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "name": tolerant.text(record.get("name")),
@@ -154,7 +157,7 @@ def chat(record: ChatRecord, contact: ContactKey, *, account: str) -> Chat:
         unread = sum(each["unreadMessages"] or 0 for each in communications)
     return {
         "__typename": "Chat",
-        "id": ids.encode("Chat", account, SOURCE.value, contact.id),
+        "id": ids.encode("Chat", account, HERE, contact.id),
         "source": SOURCE,
         "sourceId": tolerant.identity(SOURCE, record, "id"),
         "name": tolerant.text(record.get("name")),
@@ -173,7 +176,7 @@ def communication(record: Mapping[str, Any], contact: ContactKey, *, account: st
     vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Communication",
-        "id": ids.encode("Communication", account, SOURCE.value, contact.id, vendor_id),
+        "id": ids.encode("Communication", account, HERE, contact.id, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "channel": channel(held, account=account) if held else None,
@@ -188,7 +191,7 @@ def channel(record: Mapping[str, Any], *, account: str) -> Channel:
     vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
         "__typename": "Channel",
-        "id": ids.encode("Channel", account, SOURCE.value, vendor_id),
+        "id": ids.encode("Channel", account, HERE, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
         "type": tolerant.text(record.get("type")),
@@ -208,7 +211,7 @@ def message(record: MessageRecord, contact: ContactKey, *, account: str) -> Mess
     kind = tolerant.text(sender.get("type"))
     vendor_id = tolerant.identity(SOURCE, record, "id")
     return {
-        "id": ids.encode("Message", account, SOURCE.value, contact.id, vendor_id),
+        "id": ids.encode("Message", account, HERE, contact.id, vendor_id),
         "sourceId": vendor_id,
         "sender": tolerant.text(sender.get("fullName")),
         "fromContact": None if kind is None else kind == "contact",
@@ -226,7 +229,7 @@ def definition(record: VariableRecord, *, account: str) -> Property:
     options = [part.strip() for part in values.split(",")] if values else []
     return {
         "__typename": "Property",
-        "id": ids.encode("Property", account, SOURCE.value, "", name),
+        "id": ids.encode("Property", account, HERE, "", name),
         "source": SOURCE,
         "sourceId": str(record.get("id", name)),
         "key": name,
@@ -301,10 +304,10 @@ def _property(key: str, value: Any, word: str | None) -> ContactProperty:
     return {"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": ""}
 
 
-def _all(first: str | None, properties: list[ContactProperty], type_: PropertyType) -> list[str]:
+def _all(first: str | None, properties: list[ContactProperty], type_: str) -> list[str]:
     found = [first] if first else []
     for each in properties:
-        if each["type"] == type_.value and each["value"] and str(each["value"]) not in found:
+        if each["type"] == type_ and each["value"] and str(each["value"]) not in found:
             found.append(str(each["value"]))
     return found
 
