@@ -84,7 +84,9 @@ def current() -> Deadline | None:
     return _deadline.get()
 
 
-def seconds_left(most: float) -> float:
-    """Seconds that a step may take: what is left, and never more than `most`."""
+def seconds_left(most: float, now: float | None = None) -> float:
+    """Seconds that a step may take: what is left, and never more than `most`; `now` spares a look at it."""
     deadline = _deadline.get()
-    return most if deadline is None else min(most, deadline.left())
+    if deadline is None:
+        return most
+    return min(most, deadline.at - (loop_time() if now is None else now))

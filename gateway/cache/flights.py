@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from gateway import deadline, events, freshness
 from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
@@ -12,6 +12,8 @@ from gateway.loop import loop_time, running_loop
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+
+NEVER: Final = float("inf")
 
 Fetch = Callable[[], Coroutine[Any, Any, T]]
 
@@ -115,11 +117,11 @@ class Flights:
         for any more are cancelled.
         """
         loop = running_loop()
-        left = deadline.seconds_left(float("inf"))
+        left = deadline.seconds_left(NEVER, loop.time())
         landing = _Landing(len(flights), loop.create_future())
         for flight in flights:
             flight.landings.append(landing)
-        timer = None if left == float("inf") else loop.call_later(max(left, 0), landing.end)
+        timer = None if left == NEVER else loop.call_later(max(left, 0), landing.end)
         late: Sequence[_Flight] = ()
         try:
             await landing.over
@@ -150,7 +152,8 @@ class Flights:
         return flight.task.result()
 
     def _start(self, key: Hashable, fetch: Fetch[Any]) -> "_Flight":
-        flight = _Flight(key, running_loop().create_task(fetch()), loop_time())
+        loop = running_loop()
+        flight = _Flight(key, loop.create_task(fetch()), loop.time())
         self._flights[key] = flight
         flight.task.add_done_callback(partial(self._landed, flight))
         return flight

@@ -49,6 +49,9 @@ class Prepared(httpx.Request):
     `target` is the path below the base, with a query if there is one, quoted already.
     """
 
+    _url: httpx.URL | None = None
+    _headers: httpx.Headers | None = None
+
     def __init__(
         self,
         method: str,
@@ -66,8 +69,6 @@ class Prepared(httpx.Request):
         self._fields = headers
         self._content = content or b""
         self._told = content is not None or method not in NO_BODY
-        self._url: httpx.URL | None = None
-        self._headers: httpx.Headers | None = None
 
     @property
     def url(self) -> httpx.URL:  # type: ignore[override]

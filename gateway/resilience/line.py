@@ -28,6 +28,21 @@ class Line(Generic[W]):
         operation = next(iter(queues))
         return operation, queues[operation][0], queues is self._background
 
+    def pop(self) -> W | None:
+        """Serve who is next; None when nobody waits."""
+        queues = self._callers or self._background
+        if not queues:
+            return None
+        operation = next(iter(queues))
+        waiting = queues[operation]
+        waiter = waiting.popleft()
+        if not waiting:
+            del queues[operation]
+        for each in (self._callers, self._background):
+            if operation in each:
+                each.move_to_end(operation)
+        return waiter
+
     def serve(self, operation: Hashable, waiter: W) -> None:
         """Somebody has been served: the operation goes to the end of the rotation."""
         self.leave(operation, waiter)

@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded
 from gateway.loop import running_loop
 from gateway.resilience.line import Line
+
+NEVER: Final = float("inf")
 
 
 @dataclass(slots=True, eq=False)
@@ -27,9 +30,7 @@ class Slots:
 
     def free(self) -> None:
         """Leave a place: it goes to whoever is next."""
-        while (first := self._line.first()) is not None:
-            operation, place, _ = first
-            self._line.serve(operation, place)
+        while (place := self._line.pop()) is not None:
             if not place.done():
                 place.set_result(True)
                 return
@@ -38,10 +39,11 @@ class Slots:
     async def _wait(self) -> None:
         held = deadline.current()
         operation: object = held.operation if held else object()
-        place: asyncio.Future[bool] = running_loop().create_future()
+        loop = running_loop()
+        place: asyncio.Future[bool] = loop.create_future()
         self._line.join(operation, place, background=held is not None and held.background)
-        left = deadline.seconds_left(float("inf"))
-        late = None if left == float("inf") else place.get_loop().call_later(max(left, 0), _too_late, place)
+        left = deadline.seconds_left(NEVER, loop.time())
+        late = None if left == NEVER else loop.call_later(max(left, 0), _too_late, place)
         try:
             if await place:
                 return

@@ -76,41 +76,40 @@ class _Trace:
 UNTOLD: Final = _Trace()  # of what is safe nobody has to know when it leaves
 
 
-@dataclass(slots=True, eq=False)
 class _Call:
-    """One call with all its attempts. `left` is what is left of its own time, in seconds, on the `clock` of
-    the event loop.
+    """One call with all its attempts, as a request and its extensions mean it. `left` is what is left of its
+    own time, in seconds, on the `clock` of the event loop.
     """
 
-    request: httpx.Request
-    clock: Callable[[], float]
-    operation: str
-    safe: bool
-    allowed: float
-    left: float
-    answer_bytes: int
-    batch: int
-    check: Callable[[httpx.Response], None]
-    attempt: int = 0
-    waited: float = 0.0
-    status: int | None = None
+    __slots__ = (
+        "allowed",
+        "answer_bytes",
+        "attempt",
+        "batch",
+        "check",
+        "clock",
+        "left",
+        "operation",
+        "request",
+        "safe",
+        "status",
+        "waited",
+    )
 
-    @classmethod
-    def of(cls, request: httpx.Request, policy: Policy) -> "_Call":
-        """The call that a request and its extensions mean."""
+    def __init__(self, request: httpx.Request, policy: Policy) -> None:
         told = request.extensions
-        allowed = told.get("seconds", policy.seconds)
-        return cls(
-            request,
-            running_loop().time,
-            told.get("operation", ""),
-            told.get("safe", False),
-            allowed,
-            allowed,
-            told.get("answer_bytes", policy.answer_bytes),
-            told.get("batch", 1),
-            told.get("check", _anything),
-        )
+        self.request = request
+        self.clock = running_loop().time
+        self.operation: str = told.get("operation", "")
+        self.safe: bool = told.get("safe", False)
+        self.allowed: float = told.get("seconds", policy.seconds)
+        self.left = self.allowed
+        self.answer_bytes: int = told.get("answer_bytes", policy.answer_bytes)
+        self.batch: int = told.get("batch", 1)
+        self.check: Callable[[httpx.Response], None] = told.get("check", _anything)
+        self.attempt = 0
+        self.waited = 0.0
+        self.status: int | None = None
 
 
 def _anything(_: httpx.Response) -> None:
@@ -165,7 +164,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extensions name the `operation`, and say whether a repeat is `safe`."""
-        call = _Call.of(request, self.policy)
+        call = _Call(request, self.policy)
         gate = self.gates[READ if call.safe else WRITE]
         self._repeats.earn()
         while True:
@@ -308,7 +307,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         In the task at hand, which may be cancelled by its time-out and again by a caller who goes away: so
         what is below has to clean up without waiting for anything (as `gateway.network` does).
         """
-        seconds = deadline.seconds_left(call.left)
+        started = call.clock()
+        seconds = deadline.seconds_left(call.left, started)
         if seconds <= 0:
             return None, DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
         trace = UNTOLD
@@ -318,7 +318,6 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         request.extensions["timeout"] = self._impatient if silent else self._patient
         if not call.safe:
             trace = request.extensions["trace"] = _Trace()
-        started = call.clock()
         call.status = None
         response: httpx.Response | None = None
         error: GatewayError | None = None

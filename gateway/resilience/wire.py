@@ -96,7 +96,7 @@ class Wire:
         Raises UpstreamAuth on 401 and 403, UpstreamRateLimited on 429, UpstreamUnavailable on 5xx and
         UpstreamBadResponse on a redirect or an answer that is not JSON. Other statuses are the caller's.
         """
-        target = f"/{'/'.join([segment(part) for part in path])}"
+        target = f"/{'/'.join(map(segment, path))}"
         if query:
             target = f"{target}?{urlencode(query)}"
         headers, content = self._credential.headers, None
@@ -117,7 +117,7 @@ class Wire:
         extensions: Mapping[str, Any] | None = None,
     ) -> Answer:
         """POST a multipart form; `files` as httpx takes them. Errors as of `send`."""
-        url = f"{self._base.url}/{'/'.join([segment(part) for part in path])}"
+        url = f"{self._base.url}/{'/'.join(map(segment, path))}"
         extensions = {"operation": operation, "check": self._check, **(extensions or {})}
         headers = self._credential.headers
         request = httpx.Request("POST", url, headers=headers, files=files, extensions=extensions)

@@ -50,6 +50,17 @@ def test_all_are_served_once_and_an_operation_keeps_its_order(joins: list[tuple[
     assert not line
 
 
+@given(OPERATIONS)
+def test_who_is_next_can_be_served_at_once(joins: list[tuple[str, bool]]) -> None:
+    lines: list[Line[int]] = [Line(), Line()]
+    for waiter, (operation, background) in enumerate(joins):
+        for line in lines:
+            line.join(operation, waiter, background=background)
+    one, other = lines
+    assert [one.pop() for _ in joins] == served(other)
+    assert one.pop() is None
+
+
 @given(OPERATIONS, st.sampled_from("abcd"), st.booleans())
 def test_how_many_come_first_is_known_beforehand(
     joins: list[tuple[str, bool]], operation: str, background: bool
