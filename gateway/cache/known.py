@@ -50,10 +50,11 @@ class Known:
 
     def made(self, record: Any, how: Hashable, make: Callable[[], T]) -> T:
         """What `make` makes of a record, which has to depend on nothing else but `how`."""
-        held = self._of.get(id(record))
+        place = id(record)
+        held = self._of.get(place)
         if held is None:
             return make()
-        key = id(record), how
+        key = place, how
         found: T | None = held.made.get(key)
         if found is None:
             found = held.made[key] = make()
