@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from gateway import deadline, events
 from gateway.cache.reads import Reads
 from gateway.errors import UpstreamAuth, UpstreamBadResponse, UpstreamMissing, UpstreamRejected
+from gateway.loop import running_loop
 from gateway.resilience.wire import Wire, understood
 from gateway.upstreams import tolerant
 from gateway.upstreams.samespace.records import (
@@ -66,17 +67,31 @@ class _Batch:
 
     fields: list[RootField]
     task: "asyncio.Task[tuple[list[str], Any]]"
-    waiting: int = 0
+    waiting: "list[asyncio.Future[tuple[list[str], Any]]]"
 
     async def sent(self) -> tuple[list[str], Any]:
         """The names in the answer, and the answer. When nobody waits any more, it is not waited for."""
-        self.waiting += 1
+        told: asyncio.Future[tuple[list[str], Any]] = running_loop().create_future()
+        self.waiting.append(told)
         try:
-            return await asyncio.shield(self.task)
+            return await told
         finally:
-            self.waiting -= 1
+            self.waiting.remove(told)
             if not self.waiting:
                 self.task.cancel()
+
+    def ended(self, task: "asyncio.Task[tuple[list[str], Any]]") -> None:
+        """Tell whoever waits what has come of the document."""
+        failed = None if task.cancelled() else task.exception()
+        for told in self.waiting:
+            if told.done():
+                continue
+            if task.cancelled():
+                told.cancel()
+            elif failed is not None:
+                told.set_exception(failed)
+            else:
+                told.set_result(task.result())
 
 
 class Client:
@@ -215,8 +230,8 @@ class Client:
         if batch is None or batch.task.cancelling():
             fields: list[RootField] = []
             task = asyncio.create_task(self._send_document(work, fields))
-            task.add_done_callback(_seen)
-            batch = self._waiting[work] = _Batch(fields, task)
+            batch = self._waiting[work] = _Batch(fields, task, [])
+            task.add_done_callback(batch.ended)
         place = len(batch.fields)
         batch.fields.append(field)
         names, json = await batch.sent()
@@ -325,12 +340,6 @@ def document(kind: str, fields: Sequence[RootField]) -> tuple[list[str], dict[st
     signature = f"({', '.join(declared)})" if declared else ""
     text = f"{kind} {title}{signature} {{ {' '.join(parts)} }}"
     return names, {"query": text, "operationName": title, "variables": variables}
-
-
-def _seen(task: "asyncio.Task[Any]") -> None:
-    """Take note of a failure that everybody who waited for it has left behind."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _module(module: str | None) -> tuple[tuple[str, str, Any], ...]:
