@@ -97,11 +97,10 @@ class Reads:
         """One answer as a whole."""
         if self.times.none or _background():
             return await fetch()
-        mark, (kept,) = await self._fresh(kind, [key])
+        at, mark, (kept,) = await self._fresh(kind, [key])
         if kept is not None:
             self._spared()
             return cast("T", _marked(kept.value, None))
-        at = self._clock()
         try:
             value = await fetch()
         except DOWN as error:
@@ -126,7 +125,7 @@ class Reads:
         if self.times.none or _background():
             return await fetch(keys)
         places = {key: _place(name, key) for key in keys}
-        mark, held = await self._fresh(kind, [places[key] for key in keys])
+        at, mark, held = await self._fresh(kind, [places[key] for key in keys])
         found: dict[Any, Any] = {}
         for key, kept in zip(keys, held, strict=True):
             if kept is not None:
@@ -135,7 +134,6 @@ class Reads:
         missing = [key for key in keys if key not in found]
         if not missing:
             return found
-        at = self._clock()
         down: GatewayError | None = None
         try:
             fetched = await fetch(missing)
@@ -163,13 +161,15 @@ class Reads:
         if gone:
             await self.shelf.drop(self.space, gone)
 
-    async def _fresh(self, kind: Keep, keys: Sequence[str]) -> tuple[Mark, list[Kept | None]]:
-        """The mark now, and what needs no call. Older answers are looked for once the source has failed."""
+    async def _fresh(self, kind: Keep, keys: Sequence[str]) -> tuple[float, Mark, list[Kept | None]]:
+        """The time, the mark then, and what needs no call. Older answers are looked for once the source has
+        failed.
+        """
         asked = freshness.current().max_age
         allowed = self.times.live.get(kind, 0.0) if asked is None else asked
         now = self._clock()
         mark, held = await self.shelf.get(self.space, keys, now - allowed if allowed > 0 else NEVER)
-        return mark, [kept if kept is not None and kept.at <= now else None for kept in held]
+        return now, mark, [kept if kept is not None and kept.at <= now else None for kept in held]
 
     async def _older(self, mark: Mark, failed: Mapping[str, GatewayError]) -> dict[str, Kept]:
         """What stands in for answers of a source that fails, told to whoever listens; nothing where something

@@ -188,8 +188,8 @@ class PackageX(Upstream):
         known = self.reads.known.made(
             record, (CONTACT, self.account), lambda: mapping.contact(record, account=self.account, as_of="")
         )
-        metadata = tolerant.members(record.get("metadata"))
-        if not metadata.keys() <= self._metadata.keys():
+        metadata = record.get("metadata")
+        if isinstance(metadata, dict) and not metadata.keys() <= self._metadata.keys():
             self._see(metadata)
         return {**known, "asOf": as_of}
 
