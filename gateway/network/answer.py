@@ -7,8 +7,6 @@ from typing import Any, Final
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from gateway.loop import loop_time, running_loop
-
 HEAD_BYTES: Final = 100_000  # of a head, or of whatever else comes without any of the body
 HELD_BYTES: Final = 256 * 1024  # of a body that has not been read yet; then its source has to wait
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -37,6 +35,7 @@ class Answer(httpx.AsyncByteStream):
     def __init__(
         self,
         transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
         close: "Callable[[Answer], None]",
         *,
         silence: float | None,
@@ -44,6 +43,7 @@ class Answer(httpx.AsyncByteStream):
     ) -> None:
         self.keeps = not bodiless  # the parser would wait for what the head of such an answer announces
         self._transport = transport
+        self._loop = loop
         self._close = close
         self._silence = silence
         self._bodiless = bodiless
@@ -58,7 +58,7 @@ class Answer(httpx.AsyncByteStream):
         if self._parser is None:
             return False
         if self._silence is not None:
-            self._heard_at = loop_time()
+            self._heard_at = self._loop.time()
         self._without_body += len(data)
         try:
             self._parser.feed_data(data)
@@ -147,21 +147,24 @@ class Answer(httpx.AsyncByteStream):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def aclose(self) -> None:
+        """The same as `close`, as httpx asks for it."""
+        self.close()
+
+    def close(self) -> None:
         """Leave the connection to others, if all of the answer was read, or close it."""
         self._parser = None
         self.keeps = self.keeps and self.ended and not self._paused
-        close, self._close = self._close, _closed
-        close(self)
+        left, self._close = self._close, _closed
+        left(self)
 
     async def more(self) -> None:
         """Wait until something has come in. Raises a TransportError."""
         if self._broken is not None:
             raise self._broken
-        loop = running_loop()
-        self._waiter = loop.create_future()
+        self._waiter = self._loop.create_future()
         if self._silence is not None:
-            self._heard_at = loop.time()
-            self._timer = loop.call_later(self._silence, self._listen)
+            self._heard_at = self._loop.time()
+            self._timer = self._loop.call_later(self._silence, self._listen)
         try:
             await self._waiter
         finally:
@@ -171,9 +174,9 @@ class Answer(httpx.AsyncByteStream):
 
     def _listen(self) -> None:
         """Give up after too long a silence; else look again when that may have become one."""
-        left = self._heard_at + (self._silence or 0.0) - loop_time()
+        left = self._heard_at + (self._silence or 0.0) - self._loop.time()
         if left > 0:
-            self._timer = running_loop().call_later(left, self._listen)
+            self._timer = self._loop.call_later(left, self._listen)
         else:
             self.fail(httpx.ReadTimeout("Nothing came in for too long."))
 
@@ -222,7 +225,8 @@ class Received(httpx.Response):
 def header(response: httpx.Response, name: bytes) -> str:
     """A header by its name in lower case; the empty text where there is none."""
     if isinstance(response, Received):
-        return response.by_name.get(name, b"").decode("latin-1")
+        value = response.by_name.get(name)
+        return value.decode("latin-1") if value else ""
     return str(response.headers.get(name.decode(), ""))
 
 

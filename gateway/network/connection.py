@@ -9,6 +9,7 @@ from typing import cast
 
 import httpx
 
+from gateway.loop import running_loop
 from gateway.network import sending
 from gateway.network.answer import Answer
 from gateway.network.prepared import Origin
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
         lost: "Callable[[Connection], None]",
     ) -> None:
         self.origin = origin
+        self.loop = running_loop()
         self.kept_until = 0.0
         self._released = released
         self._lost = lost
@@ -93,6 +95,7 @@ class Connection(asyncio.Protocol):
         """
         answer = Answer(
             self._transport,
+            self.loop,
             self._close,
             silence=seconds.get("read"),
             bodiless=request.method == "HEAD",
@@ -110,7 +113,7 @@ class Connection(asyncio.Protocol):
             return answer.response()
         except BaseException:
             answer.keeps = False
-            await answer.aclose()
+            answer.close()
             raise
 
     def abort(self) -> None:

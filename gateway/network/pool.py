@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from gateway.loop import loop_time, running_loop
+from gateway.loop import running_loop
 from gateway.network.connection import Connection
 from gateway.network.prepared import Origin
 
@@ -17,7 +17,8 @@ Place = asyncio.Future[Connection | None]
 class Pool:
     """At most `most` connections, of which `kept` wait for a next request, for so many `seconds` at most.
 
-    Whoever takes gets a kept connection, or None: a place for a new one, which is then `opened`, or `failed`.
+    Whoever can take no connection that was kept waits for a place for a new one, which is then `opened`, or
+    `failed`.
     """
 
     most: int
@@ -29,15 +30,18 @@ class Pool:
     _line: "deque[tuple[Origin, Place]]" = field(default_factory=deque)
     _sweeping: asyncio.TimerHandle | None = None
 
-    async def take(self, origin: Origin, seconds: float | None) -> Connection | None:
-        """A connection that was kept, or None for a place. Raises PoolTimeout."""
-        now = loop_time()
+    def take(self, origin: Origin) -> Connection | None:
+        """A connection that was kept, if there is one."""
         for connection in self.idle[::-1]:
             if connection.origin == origin:
                 self.idle.remove(connection)
-                if connection.kept_until > now and connection.idle:
+                if connection.kept_until > connection.loop.time() and connection.idle:
                     return connection
                 connection.abort()
+        return None
+
+    async def place(self, origin: Origin, seconds: float | None) -> Connection | None:
+        """A place for a new connection, or one that has become free meanwhile. Raises PoolTimeout."""
         if self.taken >= self.most and self.idle:  # they lead elsewhere
             self.idle[0].abort()
         if self.taken >= self.most:
@@ -65,11 +69,10 @@ class Pool:
             self._line.appendleft(first)
             connection.abort()
         elif len(self.idle) < self.kept:
-            loop = running_loop()
-            connection.kept_until = loop.time() + self.seconds
+            connection.kept_until = connection.loop.time() + self.seconds
             self.idle.append(connection)
             if self._sweeping is None:
-                self._sweeping = loop.call_later(self.seconds, self._sweep)
+                self._sweeping = connection.loop.call_later(self.seconds, self._sweep)
         else:
             connection.abort()
 

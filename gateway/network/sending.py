@@ -53,6 +53,8 @@ def whole(request: httpx.Request, length: int | None) -> bytes | None:
     """The body, where it is there as a whole and small."""
     if length is None or length > PIECE:
         return None
+    if isinstance(request, Prepared):
+        return request.content
     try:
         content = request.content
     except httpx.RequestNotRead:

@@ -38,7 +38,7 @@ class Network(httpx.AsyncBaseTransport):
         origin = request.base.origin if isinstance(request, Prepared) else origin_of(request.url)
         if trace is not None:
             await trace("connection.take.started", {})
-        connection = await self.pool.take(origin, seconds.get("pool"))
+        connection = self.pool.take(origin) or await self.pool.place(origin, seconds.get("pool"))
         if connection is None:
             connection = await self._open(origin, seconds.get("connect"))
         if trace is not None:
