@@ -36,11 +36,12 @@ class Line(Generic[W]):
         operation = next(iter(queues))
         waiting = queues[operation]
         waiter = waiting.popleft()
-        if not waiting:
+        if waiting:
+            queues.move_to_end(operation)
+        else:
             del queues[operation]
-        for each in (self._callers, self._background):
-            if operation in each:
-                each.move_to_end(operation)
+        if queues is self._callers and operation in self._background:
+            self._background.move_to_end(operation)
         return waiter
 
     def serve(self, operation: Hashable, waiter: W) -> None:

@@ -66,16 +66,16 @@ class Purse:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
 
-    async def pay(self, calls: int = 1) -> float:
+    async def pay(self, calls: int = 1, now: float | None = None) -> float:
         """Take room for some calls, waiting within the deadline; when it was taken, on the loop's clock, or
-        PREPAID.
+        PREPAID. `now` spares a look at it.
 
         Raises BudgetSpent with a time. What is paid for already is free, unless the source has closed
         meanwhile: each request would make it close for longer.
         """
-        clock = running_loop().time
+        now = loop_time() if now is None else now
         credit = self._credit.get()
-        if credit is not None and credit.left >= calls and not self.budget.closed_for(clock()):
+        if credit is not None and credit.left >= calls and not self.budget.closed_for(now):
             credit.left -= calls
             return PREPAID
         held = deadline.current()
@@ -83,9 +83,9 @@ class Purse:
         own = None if self.budget.limit is None else self._own_budget()
         if own is not None:
             await self._take_own(own, calls)
+            now = loop_time()
         try:
             if not (self._line if background else self._line.callers):
-                now = clock()
                 if self.share is None:
                     wait = self.budget.take(now, calls, background=background)
                 else:

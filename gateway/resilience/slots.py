@@ -21,12 +21,12 @@ class Slots:
     taken: int = 0
     _line: "Line[asyncio.Future[bool]]" = field(default_factory=Line)
 
-    async def take(self) -> None:
-        """Take a place, waiting for it within the deadline. Raises DeadlineExceeded."""
+    def take(self) -> bool:
+        """Take a place; whether there was one, and nobody who waits for it."""
         if self.taken < self.most and not self._line:
             self.taken += 1
-        else:
-            await self._wait()
+            return True
+        return False
 
     def free(self) -> None:
         """Leave a place: it goes to whoever is next."""
@@ -36,7 +36,8 @@ class Slots:
                 return
         self.taken -= 1
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Wait for a place within the deadline, and take it. Raises DeadlineExceeded."""
         held = deadline.current()
         operation: object = held.operation if held else object()
         loop = running_loop()

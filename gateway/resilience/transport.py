@@ -178,6 +178,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             finally:
                 self.slots.free()
             self.purse.arrived(paid_at)
+            if response is not None and response.status_code < 400:
+                gate.succeeded(number)
+                return response
             pause = self._pause(call, response, failed)
             self._judge(gate, number, response, failed, repeated=pause is not None)
             if pause is None or gate.shut:
@@ -231,9 +234,10 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 )
             self.waiting += 1
             try:
-                paid_at = await self.purse.pay()
+                paid_at = await self.purse.pay(now=asked_at)
                 try:
-                    await self.slots.take()
+                    if not self.slots.take():
+                        await self.slots.wait()
                 except BaseException:
                     self.purse.give_back(1, paid_at)
                     raise
