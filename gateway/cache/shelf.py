@@ -3,8 +3,7 @@
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -15,8 +14,7 @@ SMALLEST: Final = 512
 WIDEST: Final = 4  # bytes of one sign of a key
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """An answer, and when it was asked for (epoch seconds)."""
 
     value: Any
@@ -97,7 +95,8 @@ class MemoryShelf:
     def hold(self, space: str, mark: Mark, kept: Mapping[str, Kept]) -> None:
         """Hold answers, whatever mark they were asked for under."""
         for key, each in kept.items():
-            self._drop((space, key))
+            if (space, key) in self._kept:
+                self._drop((space, key))
             size = _size(key, each.value)
             if size <= self._most:
                 self._kept[space, key] = mark, size, each

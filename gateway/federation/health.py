@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.events import Event, UpstreamCalled
 
+REFUSED = frozenset({401, 403, 429})
 MEASURED = 200  # calls of which the time is remembered
 REMEMBERED = 5  # calls; a source whose last ones all failed is DOWN
 
@@ -35,16 +36,16 @@ class Health:
 
     def hear(self, call: UpstreamCalled, now: str) -> None:
         """Learn from a call that has ended. A 4xx other than 401, 403 and 429 is a proper answer."""
-        refused = call.status is not None and (call.status >= 500 or call.status in (401, 403, 429))
-        ok = call.error is None and not refused
+        status = call.status
+        ok = call.error is None and (status is None or (status < 500 and status not in REFUSED))
         self.recent.append(ok)
-        if call.status is not None:
+        if status is not None:
             self.seconds.append(call.seconds)
         if ok:
             self.last_ok_at = now
             self.last_error = None
         else:
-            self.last_error = call.error or f"answered {call.status} to {call.operation}"
+            self.last_error = call.error or f"answered {status} to {call.operation}"
 
 
 @dataclass(slots=True, eq=False)
