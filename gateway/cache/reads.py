@@ -81,6 +81,12 @@ class Reads:
     times: Times
     now: Callable[[], str]
     known: Known = field(default_factory=lambda: Known(0))
+    _none: bool = field(init=False)
+    _longest: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._none = self.times.none
+        self._longest = max(self.times.stale, *self.times.live.values(), 0.0)
 
     async def renew(self) -> None:
         """Something was written, or may have been: what was read before is not used any more."""
@@ -95,7 +101,7 @@ class Reads:
 
     async def one(self, kind: Keep, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """One answer as a whole."""
-        if self.times.none or _background():
+        if self._none or _background():
             return await fetch()
         at, mark, (kept,) = await self._fresh(kind, [key])
         if kept is not None:
@@ -122,7 +128,7 @@ class Reads:
 
         `fetch` answers for the keys that it is given, and for no others.
         """
-        if self.times.none or _background():
+        if self._none or _background():
             return await fetch(keys)
         places = {key: _place(name, key) for key in keys}
         at, mark, held = await self._fresh(kind, [places[key] for key in keys])
@@ -139,9 +145,8 @@ class Reads:
             fetched = await fetch(missing)
         except DOWN as error:
             down, fetched = error, dict.fromkeys(missing, error)
-        older = await self._older(
-            mark, {places[key]: value for key, value in fetched.items() if isinstance(value, DOWN)}
-        )
+        failed = {places[key]: value for key, value in fetched.items() if isinstance(value, DOWN)}
+        older = await self._older(mark, failed) if failed else {}
         if down is not None and not older:
             raise down
         new: dict[str, Kept] = {}
@@ -150,16 +155,12 @@ class Reads:
             if not isinstance(value, GatewayError):
                 new[place] = Kept(value, at)
             found[key] = older[place].value if place in older else value
-        gone = [places[key] for key in missing if key not in fetched]
-        await self._learned(mark, new, gone)
-        return found
-
-    async def _learned(self, mark: Mark, new: Mapping[str, Kept], gone: Sequence[str]) -> None:
-        """Keep what was found; what is not there any more must not come back."""
         if new:
             await self.shelf.put(self.space, mark, new, self._longest)
-        if gone:
+        gone = [places[key] for key in missing if key not in fetched]
+        if gone:  # what is not there any more must not come back
             await self.shelf.drop(self.space, gone)
+        return found
 
     async def _fresh(self, kind: Keep, keys: Sequence[str]) -> tuple[float, Mark, list[Kept | None]]:
         """The time, the mark then, and what needs no call. Older answers are looked for once the source has
@@ -191,10 +192,6 @@ class Reads:
                 )
             )
         return found
-
-    @property
-    def _longest(self) -> float:
-        return max(self.times.stale, *self.times.live.values())
 
     def _spared(self) -> None:
         events.emit(events.UpstreamSpared(source=self.flights.source, reason="cache"))
