@@ -234,14 +234,17 @@ class Lines:
             self._write(level, "index scan", event.source, details)
 
     def _called(self, call: UpstreamCalled) -> None:
-        code = call.error or _code(call.status or 0)
+        status = call.status
+        code = call.error
+        if code is None and status is not None and status >= 400:
+            code = _code(status)
         level = logging.WARNING if code else logging.DEBUG if self.background else logging.INFO
         if LOGGER.isEnabledFor(level):
             details = {
                 "requestId": self.work,
                 "source": call.source,
                 "operation": call.operation,
-                "status": call.status,
+                "status": status,
                 "code": code,
                 "attempt": call.attempt,
                 "batch": call.batch,

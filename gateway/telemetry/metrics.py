@@ -212,9 +212,13 @@ class Metrics(Collector):
         return iter(())
 
     def _called(self, call: UpstreamCalled) -> None:
-        status = call.status or 0
-        code = call.error or ("OK" if status < 400 else f"HTTP_{status}")
-        code = CANCELLED if call.cancelled else code
+        status = call.status
+        if call.cancelled:
+            code = CANCELLED
+        elif call.error is not None:
+            code = call.error
+        else:
+            code = "OK" if status is None or status < 400 else f"HTTP_{status}"
         count, seconds, waited = self._of_call(call.source, call.operation, code)
         count.times += 1
         seconds.observe(call.seconds)
