@@ -1,6 +1,6 @@
 """Python functions for what is selected: written as text, once, and run many times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,8 +27,11 @@ class Odd(Exception):
 
 ODD: Final = Odd()
 
+UNUSUAL: Final = (Odd, KeyError)
+"""What the functions raise: a key that is missing is odd as well."""
+
 Finish = Callable[[Any, Any, Any], Any]
-"""Completes a value that is not null, out of the value, the run and the path. Raises Odd."""
+"""Completes a value that is not null, out of the value, the run and the path. Raises what is UNUSUAL."""
 
 
 def finish_of(held: Field) -> Finish:
@@ -38,7 +41,7 @@ def finish_of(held: Field) -> Finish:
     writer.lines += ["def finish(v, run, path):", f"    return {expression}"]
     if len(writer.lines) > MOST_LINES:
         raise NotCompiled
-    names: dict[str, Any] = {"Odd": Odd, "odd": _odd, **writer.names}
+    names: dict[str, Any] = {"UNUSUAL": UNUSUAL, "odd": _odd, **writer.names}
     exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - a caller's names are in it as literals
     found: Finish = names["finish"]
     return found
@@ -62,9 +65,11 @@ class _Writer:
         return found
 
     def value(self, type_: GraphQLOutputType, held: Field, of: str, path: str) -> str:
-        """An expression that completes what `of` is; a name, or an assignment in brackets."""
+        """An expression that completes what `of` is; a name, or what reads a value in one step."""
         if isinstance(type_, GraphQLNonNull):
             return self._there(type_.of_type, held, of, path)
+        if is_leaf_type(type_):
+            return self._leaf(type_, of, or_null=True)
         return f"(None if (x := {of}) is None else {self._there(type_, held, 'x', path)})"
 
     def _there(self, type_: Any, held: Field, of: str, path: str) -> str:
@@ -72,7 +77,7 @@ class _Writer:
         if isinstance(type_, GraphQLList):
             return f"{self._list(type_.of_type, held)}({of}{self._more(held, path)})"
         if is_leaf_type(type_):
-            return self._leaf(type_, of)
+            return self._leaf(type_, of, or_null=False)
         if isinstance(type_, GraphQLObjectType):
             return f"{self._object(held.below[type_.name])}({of}{self._more(held, path)})"
         return f"{self._one_of(type_, held)}({of}, run, {path})"
@@ -80,28 +85,33 @@ class _Writer:
     def _more(self, held: Field, path: str) -> str:
         return "" if held.simple else f", run, {path}"
 
-    def _leaf(self, type_: GraphQLScalarType | GraphQLEnumType, of: str) -> str:
+    def _leaf(self, type_: GraphQLScalarType | GraphQLEnumType, of: str, *, or_null: bool) -> str:
+        """The value itself where its class tells that it is right: most are, so that is looked at first."""
         coerce = self.name("leaf", _leaf(type_))
         exact = EXACT.get(type_.name)
-        if exact is not None:
-            return f"(y if type(y := {of}) is {exact.__name__} else {coerce}(y))"
         if isinstance(type_, GraphQLEnumType):
-            return self._enum(type_, of, coerce)
-        if type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything
-            return f"(y if type(y := {of}) in {self.name('json', JSON_KINDS)} else {coerce}(y))"
-        return f"{coerce}({of})"
+            fits, found = self._enum(type_)
+        elif exact is not None:
+            fits, found = f"is {exact.__name__}", "y"
+        elif type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything
+            fits, found = f"in {self.name('json', JSON_KINDS)}", "y"
+        elif or_null:
+            return f"(None if (y := {of}) is None else {coerce}(y))"
+        else:
+            return f"{coerce}({of})"
+        otherwise = f"None if y is None else {coerce}(y)" if or_null else f"{coerce}(y)"
+        return f"({found} if type(y := {of}) {fits} else {otherwise})"
 
-    def _enum(self, type_: GraphQLEnumType, of: str, coerce: str) -> str:
+    def _enum(self, type_: GraphQLEnumType) -> tuple[str, str]:
         """A look-up, for values of the kinds that this enum has."""
         names = {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
         kinds = self.name("kinds", frozenset({str, *map(type, names)}))
-        return (
-            f"(({self.name('names', names)}.get(y) if type(y := {of}) in {kinds} else None) or {coerce}(y))"
-        )
+        held = self.name("names", names)
+        return f"in {kinds} and y in {held}", f"{held}[y]"
 
     def _list(self, type_: GraphQLOutputType, held: Field) -> str:
         if held.simple:
-            item = self.value(type_, held, "i", "")
+            item = self._item(type_, held)
             name = self.name("list")
             self.lines += [
                 f"def {name}(v):",
@@ -119,44 +129,59 @@ class _Writer:
             "        here = path.add_key(n)",
             "        try:",
             f"            found.append({item})",
-            "        except Odd:",
+            "        except UNUSUAL:",
             f"            found.append(None); run.slowly({mine}, {of_type}, i, found, here)",
             "    return found",
         ]
         return name
 
+    def _item(self, type_: GraphQLOutputType, held: Field) -> str:
+        """An item of a list that is only copied; an object is written where it stands, without a call."""
+        named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        if not isinstance(named, GraphQLObjectType):
+            return self.value(type_, held, "i", "")
+        copied = f"{self._copy(held.below[named.name], 'i')} if type(i) is dict else odd()"
+        return copied if named is not type_ else f"None if i is None else {copied}"
+
     def _object(self, selected: Selection) -> str:
         if selected.plain:
+            copied = self._copy(selected, "v")
             name = self.name("object")
-            parts = ", ".join(f"{each.key!r}: {self._part(each, selected)}" for each in selected.fields)
             self.lines += [
                 f"def {name}(v):",
                 "    if type(v) is not dict: odd()",
-                "    g = v.get",
-                f"    return {{{parts}}}",
+                f"    return {copied}",
             ]
             return name
         return self._mixed(selected)
 
-    def _part(self, each: Field, selected: Selection) -> str:
-        """The value of a field that lies in that of its parent."""
+    def _copy(self, selected: Selection, of: str) -> str:
+        """An object all of which lies in a value."""
+        return self._dict(
+            {each.key: self._part(each, selected, f"{of}[{each.name!r}]") for each in selected.fields}
+        )
+
+    def _dict(self, parts: Mapping[str, str]) -> str:
+        return f"{{{', '.join(f'{key!r}: {part}' for key, part in parts.items())}}}"
+
+    def _part(self, each: Field, selected: Selection, of: str) -> str:
+        """The value of a field that lies in that of its parent, as `of`."""
         if each.name == TYPE_NAME:
             return repr(selected.type.name)
-        path = f"path.add_key({each.key!r}, {selected.type.name!r})"
-        return self.value(each.type, each, f"g({each.name!r})", path)
+        return self.value(each.type, each, of, f"path.add_key({each.key!r}, {selected.type.name!r})")
 
     def _mixed(self, selected: Selection) -> str:
         """What lies in the value comes first: where that is odd, nothing has been called yet."""
         name = self.name("mixed")
-        parts = ", ".join(
-            f"{each.key!r}: {self._part(each, selected) if each.plain else None}" for each in selected.fields
-        )
+        parts = {
+            each.key: self._part(each, selected, f"v[{each.name!r}]") if each.plain else "None"
+            for each in selected.fields
+        }
         body = list(self._steps(selected))
         self.lines += [
             f"def {name}(v, run, path):",
             "    if type(v) is not dict: odd()",
-            "    g = v.get",
-            f"    found = {{{parts}}}",
+            f"    found = {self._dict(parts)}",
             *body,
             "    return found",
         ]
@@ -167,7 +192,7 @@ class _Writer:
             if each.plain:
                 continue
             if each.held:
-                yield f"    found[{each.key!r}] = {self._part(each, selected)}"
+                yield f"    found[{each.key!r}] = {self._part(each, selected, f'v.get({each.name!r})')}"
             else:
                 yield f"    run.call({self.name('field', each)}, v, found, path)"
 

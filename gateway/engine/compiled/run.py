@@ -9,7 +9,7 @@ from graphql import ExecutionResult, Executor, GraphQLResolveInfo, OperationType
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
-from gateway.engine.compiled.code import ODD, Finish, Odd, finish_of
+from gateway.engine.compiled.code import ODD, UNUSUAL, Finish, finish_of
 from gateway.engine.compiled.plan import TYPE_NAME, Field, Selection
 
 NOTHING: Final[dict[str, Any]] = {}
@@ -138,7 +138,7 @@ class Run:
             return
         try:
             slot.into[slot.at] = slot.finish(value, self, slot.path)  # type: ignore[misc]
-        except Odd:
+        except UNUSUAL:
             self._by_core(slot, held.type, value)
 
     def _by_core(self, slot: _Slot, type_: Any, value: Any) -> None:
