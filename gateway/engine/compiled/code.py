@@ -14,8 +14,9 @@ from graphql import (
     Undefined,
     is_leaf_type,
 )
+from graphql.pyutils import Path
 
-from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, NotCompiled, Selection
+from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, Finish, NotCompiled, Selection
 
 MOST_LINES: Final = 20_000
 JSON_KINDS: Final = frozenset({str, int, float, bool, dict, list})
@@ -30,9 +31,6 @@ ODD: Final = Odd()
 UNUSUAL: Final = (Odd, KeyError)
 """What the functions raise: a key that is missing is odd as well."""
 
-Finish = Callable[[Any, Any, Any], Any]
-"""Completes a value that is not null, out of the value, the run and the path. Raises what is UNUSUAL."""
-
 
 def finish_of(held: Field) -> Finish:
     """The function that completes the values of a field with a resolver, once they are there."""
@@ -41,7 +39,7 @@ def finish_of(held: Field) -> Finish:
     writer.lines += ["def finish(v, run, path):", f"    return {expression}"]
     if len(writer.lines) > MOST_LINES:
         raise NotCompiled
-    names: dict[str, Any] = {"UNUSUAL": UNUSUAL, "odd": _odd, **writer.names}
+    names: dict[str, Any] = {"UNUSUAL": UNUSUAL, "Path": Path, "odd": _odd, **writer.names}
     exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - a caller's names are in it as literals
     found: Finish = names["finish"]
     return found
@@ -103,11 +101,11 @@ class _Writer:
         return f"({found} if type(y := {of}) {fits} else {otherwise})"
 
     def _enum(self, type_: GraphQLEnumType) -> tuple[str, str]:
-        """A look-up, for values of the kinds that this enum has."""
+        """A look-up, for values of the kinds that this enum has; one that is not found is odd."""
         names = {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
         kinds = self.name("kinds", frozenset({str, *map(type, names)}))
         held = self.name("names", names)
-        return f"in {kinds} and y in {held}", f"{held}[y]"
+        return f"in {kinds}", f"{held}[y]"
 
     def _list(self, type_: GraphQLOutputType, held: Field) -> str:
         if held.simple:
@@ -126,7 +124,7 @@ class _Writer:
             "    if type(v) is not list: odd()",
             "    found = []",
             "    for n, i in enumerate(v):",
-            "        here = path.add_key(n)",
+            "        here = Path(path, n, None)",
             "        try:",
             f"            found.append({item})",
             "        except UNUSUAL:",
@@ -168,7 +166,7 @@ class _Writer:
         """The value of a field that lies in that of its parent, as `of`."""
         if each.name == TYPE_NAME:
             return repr(selected.type.name)
-        return self.value(each.type, each, of, f"path.add_key({each.key!r}, {selected.type.name!r})")
+        return self.value(each.type, each, of, f"Path(path, {each.key!r}, {selected.type.name!r})")
 
     def _mixed(self, selected: Selection) -> str:
         """What lies in the value comes first: where that is odd, nothing has been called yet."""
@@ -217,7 +215,9 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
     coerce_output_value = type_.coerce_output_value
 
     def coerce(value: Any) -> Any:
-        if value is None or value is Undefined or isinstance(value, Exception):
+        if type(value) not in JSON_KINDS and (
+            value is None or value is Undefined or isinstance(value, Exception)
+        ):
             raise ODD
         try:
             found = coerce_output_value(value)

@@ -1,6 +1,6 @@
 """What an operation selects: collected once, and kept as long as its document."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,6 +46,10 @@ EXACT: Final[Mapping[str, type]] = {
 DECIDING: Final = frozenset({"skip", "include"})
 
 
+Finish = Callable[[Any, Any, Any], Any]
+"""Completes a value that is not null, out of the value, the run and the path. Raises what is UNUSUAL."""
+
+
 class NotCompiled(Exception):
     """An operation that is left to graphql-core."""
 
@@ -54,7 +58,8 @@ class NotCompiled(Exception):
 class Field:
     """A selected field. `key` is its name in the answer; `below` what is selected of each type it may be.
 
-    `details` are its nodes as graphql-core wants them; `reads` makes its arguments, where that is easy.
+    `details` are its nodes as graphql-core wants them; `reads` makes its arguments, where that is easy;
+    `told` is what its resolver is told of it each time. `finish` completes its values; it is made last.
     """
 
     key: str
@@ -65,12 +70,17 @@ class Field:
     below: dict[str, "Selection"]
     nodes: list[FieldNode] = field(init=False)
     required: bool = field(init=False)
+    called: bool = field(init=False)  # with arguments
     reads: Part | None = field(init=False)
+    told: tuple[str, list[FieldNode], GraphQLOutputType, GraphQLObjectType] = field(init=False)
+    finish: Finish = field(init=False)
 
     def __post_init__(self) -> None:
         self.nodes = [each.node for each in self.details]
         self.required = isinstance(self.definition.type, GraphQLNonNull)
+        self.called = bool(self.definition.args or self.nodes[0].arguments)
         self.reads = reader(self.definition, self.nodes[0]) if self.called else None
+        self.told = (self.name, self.nodes, self.type, self.parent)
 
     @property
     def type(self) -> GraphQLOutputType:
@@ -93,11 +103,6 @@ class Field:
     def held(self) -> bool:
         """Whether its value lies in that of its parent."""
         return self.definition.resolve is None or self.name == TYPE_NAME
-
-    @property
-    def called(self) -> bool:
-        """Whether it is called with arguments."""
-        return bool(self.definition.args or self.nodes[0].arguments)
 
 
 @dataclass(slots=True, eq=False)

@@ -21,8 +21,8 @@ from graphql.execution.get_variable_signature import GraphQLVariableSignature, g
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 
 from gateway.engine.compiled.code import Odd
-from gateway.engine.compiled.plan import EXACT, NotCompiled, Reading, deciding
-from gateway.engine.compiled.run import Compiled, Run, compiled
+from gateway.engine.compiled.plan import EXACT, NotCompiled, Reading, Selection, deciding
+from gateway.engine.compiled.run import Run, compiled
 
 MOST_PLANS: Final = 8  # of one operation: outcomes of `@skip` and `@include`
 WORTH_IT: Final = 2  # times that an operation is asked for before it is compiled
@@ -38,9 +38,9 @@ class Prepared:
     fragments: dict[str, FragmentDetails]
     plain: Callable[..., Any]
     _signatures: tuple[tuple[GraphQLVariableSignature, type], ...] = ()
-    _deciding: frozenset[str] = frozenset()
+    _deciding: tuple[str, ...] = ()
     _asked: int = 0
-    _plans: "OrderedDict[tuple[Any, ...], Compiled | None]" = field(default_factory=OrderedDict)
+    _plans: "OrderedDict[tuple[Any, ...], Selection | None]" = field(default_factory=OrderedDict)
 
     async def run(
         self, variables: dict[str, Any] | None, context: Any, *, hide_suggestions: bool = False
@@ -94,19 +94,19 @@ class Prepared:
             hide_suggestions=hide_suggestions,
         )
 
-    def _plan(self, values: VariableValues) -> Compiled | None:
+    def _plan(self, values: VariableValues) -> Selection | None:
         """What was compiled for these variables; None where graphql-core has to do it all."""
         self._asked += 1
         if self._asked < WORTH_IT:
             return None
-        key = tuple(bool(values.coerced.get(name)) for name in sorted(self._deciding))
+        key = tuple([bool(values.coerced.get(name)) for name in self._deciding])
         if key not in self._plans:
             self._plans[key] = self._compiled(values)
             if len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
         return self._plans[key]
 
-    def _compiled(self, values: VariableValues) -> Compiled | None:
+    def _compiled(self, values: VariableValues) -> Selection | None:
         try:
             return compiled(Reading(self.schema, self.operation, self.fragments, values).root())
         except (NotCompiled, RecursionError, SyntaxError, MemoryError):  # too deep for the compiler of Python
@@ -129,7 +129,7 @@ def prepare(
         {each.name.value: FragmentDetails(each, None) for each in fragments},
         plain,
         tuple(_signatures(schema, chosen[0])),
-        deciding(document),
+        tuple(sorted(deciding(document))),
     )
 
 

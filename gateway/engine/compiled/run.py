@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
@@ -9,54 +10,46 @@ from graphql import ExecutionResult, Executor, GraphQLResolveInfo, OperationType
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
-from gateway.engine.compiled.code import ODD, UNUSUAL, Finish, finish_of
+from gateway.engine.compiled.code import ODD, UNUSUAL, finish_of
 from gateway.engine.compiled.plan import TYPE_NAME, Field, Selection
 
 NOTHING: Final[dict[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The fields at the root of an operation, and the function of each field with a resolver."""
-
-    root: Selection
-    finishes: dict[int, Finish]
-
-
-def compiled(root: Selection) -> Compiled:
+def compiled(root: Selection) -> Selection:
     """Write the functions for all that is selected."""
-    finishes: dict[int, Finish] = {}
     waiting = [root]
     while waiting:
         for each in waiting.pop().fields:
             if not each.held:
-                finishes[id(each)] = finish_of(each)
+                each.finish = finish_of(each)
             waiting.extend(each.below.values())
-    return Compiled(root, finishes)
+    return root
 
 
 class _Slot(NamedTuple):
-    """Where the result of a field goes: `into[at]`. `finish` None: graphql-core completes it, as `type`."""
+    """Where the result of a field goes: `into[at]`. With a `type` it is graphql-core that completes it."""
 
     held: Field
     info: GraphQLResolveInfo[Any]
     into: Any
     at: Any
-    path: Path
-    finish: Finish | None
     type: Any = None
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One operation under way. `executor` is graphql-core's own, which completes what is odd.
+    """One operation under way: the fields at its root, compiled. `executor` is graphql-core's own, which
+    completes what is odd.
 
-    `_broken` are the fields at the root below which a null was where none may be: those are completed anew.
+    `_told` is what every resolver is told. `_broken` are the fields at the root below which a null was where
+    none may be: those are completed anew.
     """
 
-    plan: Compiled
+    root: Selection
     executor: Executor[Any]
-    _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _told: tuple[Any, ...] = field(init=False)
+    _arguments: dict[Field, dict[str, Any]] = field(default_factory=dict)
     _open: "set[asyncio.Future[Any]]" = field(default_factory=set)
     _settled: "asyncio.Future[None] | None" = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -64,15 +57,29 @@ class Run:
     _broken: set[str] = field(default_factory=set)
     _bug: BaseException | None = None
 
+    def __post_init__(self) -> None:
+        executor = self.executor
+        self._told = (
+            executor.schema,
+            executor.fragment_definitions,
+            executor.root_value,
+            executor.operation,
+            executor.variable_values,
+            executor.context_value,
+            executor.is_awaitable,
+            None,
+            executor.async_helpers,
+        )
+
     async def result(self) -> ExecutionResult:
         """The result; errors of fields stand in it."""
         executor = self.executor
         out: dict[str, Any] = {}
         serially = executor.operation.operation is OperationType.MUTATION
         try:
-            for each in self.plan.root.fields:
+            for each in self.root.fields:
                 if each.name == TYPE_NAME:
-                    out[each.key] = self.plan.root.type.name
+                    out[each.key] = self.root.type.name
                     continue
                 out[each.key] = None
                 self.call(each, executor.root_value, out, None)
@@ -95,7 +102,7 @@ class Run:
         """Resolve a field, and put its value where it belongs, now or once it is there."""
         path = Path(above, held.key, held.parent.name)
         info = self._info(held, path)
-        slot = _Slot(held, info, into, held.key, path, self.plan.finishes[id(held)])
+        slot = _Slot(held, info, into, held.key)
         try:
             arguments = self._arguments_of(held) if held.called else NOTHING
             value = held.definition.resolve(source, info, **arguments)  # type: ignore[misc]  # it has one
@@ -110,7 +117,7 @@ class Run:
     def slowly(self, held: Field, type_: Any, value: Any, into: list[Any], path: Path) -> None:
         """Let graphql-core complete an item that is odd; it is the last one of `into` so far."""
         info = self._info(held, path)
-        self._by_core(_Slot(held, info, into, len(into) - 1, path, None), type_, value)
+        self._by_core(_Slot(held, info, into, len(into) - 1, type_), value)
 
     def kind(self, held: Field, abstract: Any, value: Any, path: Path) -> str:
         """The type that a value of an abstract type says it is."""
@@ -128,43 +135,46 @@ class Run:
     # How fields come to their end.
 
     def _complete(self, slot: _Slot, value: Any) -> None:
-        held = slot.held
-        if slot.path.prev is None:
+        held, path = slot.held, slot.info.path
+        if path.prev is None:
             self._roots[held.key] = slot, value
         if value is None:
             if held.required:
-                self._break(slot.path)
+                self._break(path)
             slot.into[slot.at] = None
             return
         try:
-            slot.into[slot.at] = slot.finish(value, self, slot.path)  # type: ignore[misc]
+            slot.into[slot.at] = held.finish(value, self, path)
         except UNUSUAL:
-            self._by_core(slot, held.type, value)
+            self._by_core(slot._replace(type=held.type), value)
 
-    def _by_core(self, slot: _Slot, type_: Any, value: Any) -> None:
+    def _by_core(self, slot: _Slot, value: Any) -> None:
         executor = self.executor
         try:
-            found: Any = executor.complete_value(type_, slot.held.details, slot.info, slot.path, value, None)
+            found: Any = executor.complete_value(
+                slot.type, slot.held.details, slot.info, slot.info.path, value, None
+            )
         except Exception as error:
-            self._spoilt(slot, type_, error)
+            self._spoilt(slot, error)
             return
         if hasattr(found, "__await__"):
-            self._wait(found, slot._replace(finish=None, type=type_))
+            self._wait(found, slot)
         else:
             slot.into[slot.at] = found
 
     def _failed(self, slot: _Slot, error: Exception) -> None:
         """A field without a value."""
-        if slot.path.prev is None:
+        if slot.info.path.prev is None:
             self._roots[slot.held.key] = slot, error
-        self._spoilt(slot, slot.held.type, error)
+        self._spoilt(slot, error)
 
-    def _spoilt(self, slot: _Slot, type_: Any, error: Exception) -> None:
+    def _spoilt(self, slot: _Slot, error: Exception) -> None:
+        held, path = slot.held, slot.info.path
         try:
-            self.executor.handle_field_error(error, type_, slot.held.details, slot.path)
+            self.executor.handle_field_error(error, slot.type or held.type, held.details, path)
             slot.into[slot.at] = None
         except Exception:  # nothing may be null here: the root above it is completed anew
-            self._break(slot.path)
+            self._break(path)
 
     def _break(self, path: Path) -> None:
         while path.prev is not None:
@@ -173,7 +183,7 @@ class Run:
 
     async def _anew(self, slot: _Slot, value: Any) -> Any:
         """A field at the root by graphql-core alone. Its own resolver is not called again."""
-        executor, held = self.executor, slot.held
+        executor, held, path = self.executor, slot.held, slot.info.path
         told = executor.collected_errors
         kept = [error for error in told.errors if (error.path or [""])[0] != held.key]
         fresh = type(told)()
@@ -181,11 +191,11 @@ class Run:
             fresh.add(error, _path(error.path or ()))
         executor.collected_errors = fresh
         try:
-            found: Any = executor.complete_value(held.type, held.details, slot.info, slot.path, value, None)
+            found: Any = executor.complete_value(held.type, held.details, slot.info, path, value, None)
             return await found if hasattr(found, "__await__") else found
         except Exception as error:
             try:
-                executor.handle_field_error(error, held.type, held.details, slot.path)
+                executor.handle_field_error(error, held.type, held.details, path)
             except Exception as null:
                 raise _NullRoot(null) from None
             return None
@@ -200,28 +210,27 @@ class Run:
         else:
             future = asyncio.ensure_future(value)
         self._open.add(future)
-        future.add_done_callback(lambda done: self._done(done, slot))
+        future.add_done_callback(partial(self._done, slot))
 
-    def _done(self, future: "asyncio.Future[Any]", slot: _Slot) -> None:
+    def _done(self, slot: _Slot, future: "asyncio.Future[Any]") -> None:
         self._open.discard(future)
         try:
-            if future.cancelled():
-                raise asyncio.CancelledError
-            error = future.exception()
-            if error is None and slot.finish is not None:
+            error = future.exception()  # raises where it was cancelled
+            if error is None and slot.type is None:
                 self._complete(slot, future.result())
             elif error is None:
                 slot.into[slot.at] = future.result()
             elif isinstance(error, Exception):
-                if slot.finish is None:
-                    self._spoilt(slot, slot.type, error)
-                else:
+                if slot.type is None:
                     self._failed(slot, error)
+                else:
+                    self._spoilt(slot, error)
             else:
                 raise error
         except BaseException as bug:  # must not get lost in a callback
             self._bug = self._bug or bug
-        if self._settled is not None and not self._settled.done() and (not self._open or self._bug):
+        ended = not self._open or self._bug is not None
+        if ended and self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
 
     async def _settle(self) -> None:
@@ -244,28 +253,12 @@ class Run:
     # What resolvers are told.
 
     def _info(self, held: Field, path: Path) -> GraphQLResolveInfo[Any]:
-        executor = self.executor
-        return GraphQLResolveInfo(
-            held.name,
-            held.nodes,
-            held.definition.type,
-            held.parent,
-            path,
-            executor.schema,
-            executor.fragment_definitions,
-            executor.root_value,
-            executor.operation,
-            executor.variable_values,
-            executor.context_value,
-            executor.is_awaitable,
-            None,
-            executor.async_helpers,
-        )
+        return GraphQLResolveInfo(*held.told, path, *self._told)
 
     def _arguments_of(self, held: Field) -> dict[str, Any]:
-        found = self._arguments.get(id(held))
+        found = self._arguments.get(held)
         if found is None:
-            found = self._arguments[id(held)] = self._read(held)
+            found = self._arguments[held] = self._read(held)
         return found
 
     def _read(self, held: Field) -> dict[str, Any]:
