@@ -12,12 +12,25 @@ from graphql import (
     SelectionSetNode,
 )
 
+from gateway.engine.compiled.plan import Nodes
+
 
 def names(info: GraphQLResolveInfo[Any], *path: str) -> frozenset[str]:
     """Names of the fields selected below this field, or below fields of it along a path of names.
 
-    Whatever may be selected counts: `@skip`, `@include` and type conditions are not looked at.
+    Whatever may be selected counts: `@skip`, `@include` and type conditions are not looked at. It depends on
+    the document alone, so it is kept with the nodes of a compiled field.
     """
+    nodes = info.field_nodes
+    if not isinstance(nodes, Nodes):
+        return _names(info, path)
+    found: frozenset[str] | None = nodes.known.get(path)
+    if found is None:
+        found = nodes.known[path] = _names(info, path)
+    return found
+
+
+def _names(info: GraphQLResolveInfo[Any], path: tuple[str, ...]) -> frozenset[str]:
     sets: Iterable[SelectionSetNode] = [node.selection_set for node in info.field_nodes if node.selection_set]
     for step in path:
         sets = [

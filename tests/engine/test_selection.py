@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
-from graphql import GraphQLResolveInfo, build_schema, graphql_sync
+from graphql import GraphQLResolveInfo, build_schema, graphql_sync, parse, print_schema
 
 from gateway.engine import selection
+from gateway.engine.compiled.prepared import prepare
+from gateway.engine.schema import from_value
 
 SCHEMA = build_schema(
     """
@@ -76,3 +78,21 @@ def test_only_the_path_that_was_asked_for_is_followed() -> None:
     text = "{ page { nodes { id } edges { node { ... on Person { name } } } } }"
     assert selected(text, "nodes") == {"id"}
     assert selected(text, "edges", "node") == {"name"}
+
+
+async def test_a_compiled_operation_sees_the_same_each_time() -> None:
+    seen: list[frozenset[str]] = []
+
+    def page(_: object, info: GraphQLResolveInfo[Any]) -> None:
+        seen.append(selection.names(info))
+        seen.append(selection.names(info, "edges"))
+
+    schema = build_schema(print_schema(SCHEMA))
+    schema.query_type.fields["page"].resolve = page  # type: ignore[union-attr]
+    text = "{ page { total edges { cursor } } more: page { nodes { id } } }"
+    operation = prepare(schema, parse(text), None, from_value)
+    assert operation is not None
+    for _ in range(3):  # the first time it is not compiled
+        assert (await operation.run(None, None)).errors is None
+    once = [frozenset({"total", "edges"}), frozenset({"cursor"}), frozenset({"nodes"}), frozenset()]
+    assert seen == once * 3

@@ -1,6 +1,6 @@
 """What an operation selects: collected once, and kept as long as its document."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -54,6 +54,18 @@ class NotCompiled(Exception):
     """An operation that is left to graphql-core."""
 
 
+class Nodes(list[FieldNode]):
+    """The nodes of a compiled field. A resolver is told the same ones each time, so what was found out about
+    them may be kept here, in `known`.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self, nodes: Iterable[FieldNode]) -> None:
+        super().__init__(nodes)
+        self.known: dict[tuple[str, ...], Any] = {}
+
+
 @dataclass(slots=True, eq=False)
 class Field:
     """A selected field. `key` is its name in the answer; `below` what is selected of each type it may be.
@@ -68,7 +80,7 @@ class Field:
     definition: GraphQLField
     details: FieldDetailsList
     below: dict[str, "Selection"]
-    nodes: list[FieldNode] = field(init=False)
+    nodes: Nodes = field(init=False)
     required: bool = field(init=False)
     called: bool = field(init=False)  # with arguments
     reads: Part | None = field(init=False)
@@ -76,7 +88,7 @@ class Field:
     finish: Finish = field(init=False)
 
     def __post_init__(self) -> None:
-        self.nodes = [each.node for each in self.details]
+        self.nodes = Nodes(each.node for each in self.details)
         self.required = isinstance(self.definition.type, GraphQLNonNull)
         self.called = bool(self.definition.args or self.nodes[0].arguments)
         self.reads = reader(self.definition, self.nodes[0]) if self.called else None
