@@ -100,6 +100,42 @@ async def test_a_loader_knows_what_was_asked_for() -> None:
     assert not loader.asked("b")
 
 
+@jumping
+async def test_several_keys_come_in_their_order_whenever_they_were_asked_for() -> None:
+    shop = Shop()
+    loader = Loader(shop.find, Work())
+    early = asyncio.create_task(loader.load_all("ab"))
+    await asyncio.sleep(1)
+    assert await loader.load_all("cboa") == ["C", "B", None, "A"]
+    assert await early == ["A", "B"]
+    assert await loader.load_all("ca") == ["C", "A"]
+    assert shop.asked == [["a", "b"], ["c", "o"]]
+    with pytest.raises(UpstreamUnavailable):
+        await loader.load_all("ax")
+
+
+@jumping
+async def test_a_call_that_fails_is_made_again_for_whoever_asks_later() -> None:
+    shop = Shop(failing=DOWN)
+    loader = Loader(shop.find, Work())
+    found = await asyncio.gather(loader.load_all("ab"), loader.load("b"), return_exceptions=True)
+    assert found == [DOWN, DOWN]
+    shop.failing = None
+    assert await loader.load_all("ab") == ["A", "B"]
+    assert [sorted(keys) for keys in shop.asked] == [["a", "b"]] * 2
+
+
+@jumping
+async def test_nothing_is_begun_for_a_request_that_nobody_waits_for() -> None:
+    shop, work = Shop(), Work()
+    loader = Loader(shop.find, work)
+    loading = loader.load("a")
+    work.abandon()
+    await asyncio.sleep(10)
+    assert not loading.done()
+    assert shop.asked == []
+
+
 # ---- the loaders of a request, over real sources
 
 
