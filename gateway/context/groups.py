@@ -79,11 +79,13 @@ class Groups:
         self, group: Group, arguments: Arguments, info: GraphQLResolveInfo[Any]
     ) -> Connection | None:
         """The members of a group; None where the source does not tell."""
-        asking.page(arguments)
+        first, after = asking.page(arguments)
         if group["_members"] is None:
             return None
         wanted = selection.names(info, "nodes") | selection.names(info, "edges", "node")
-        page = await lists.members(group, lambda keys: self._members(group, keys, wanted), arguments)
+        page = await lists.members(
+            group, lambda keys: self._members(group, keys, wanted), first=first, after=after
+        )
         return self.asked.told(page, info)
 
     async def primary_contacts(self, group: Group, info: GraphQLResolveInfo[Any]) -> list[Contact] | None:
@@ -97,11 +99,11 @@ class Groups:
         self, group: Group, keys: Sequence[ContactKey], wanted: frozenset[str]
     ) -> list[Contact | None]:
         """Members of a group; what the group mirrors of them answers where that is enough."""
-        mirrored: Mapping[ContactKey, Contact] = {}
+        known = self.asked.known
+        held: dict[ContactKey, Contact | None] = {key: known[key] for key in keys if key in known}
         if wanted <= MIRRORED:
-            mirrored = self.asked.upstream(group["source"]).members_as_mirrored(group)
-        known = {key: mirrored.get(key) or self.asked.known.get(key) for key in keys}
-        missing = [key for key, contact in known.items() if contact is None]
+            held.update(self.asked.upstream(group["source"]).members_as_mirrored(group))
+        missing = [key for key in keys if key not in held]
         if missing:
-            known.update(zip(missing, await self.asked.loaders.contact.load_all(missing), strict=True))
-        return [known[key] for key in keys]
+            held.update(zip(missing, await self.asked.loaders.contact.load_all(missing), strict=True))
+        return [held[key] for key in keys]

@@ -54,10 +54,11 @@ async def single(
 async def members(
     group: Group,
     load: Callable[[Sequence[Any]], Awaitable[list[Any]]],
-    arguments: asking.Arguments,
+    *,
+    first: int,
+    after: str | None,
 ) -> Connection:
     """The members of a group in the order of the source."""
-    first, after = asking.page(arguments)
     feeds: dict[Source, Feed] = {group["source"]: KeyFeed(group["_members"] or [], load)}
     page = await walk(
         feeds, first=first, after=after, mark=partial(paging.fingerprint, "members", group["id"])

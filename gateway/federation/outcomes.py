@@ -28,15 +28,22 @@ STATUSES: Final[tuple[tuple[type[GatewayError], str], ...]] = (
 
 def answered(source: Source, reads: Sequence[Read], returned: int, *, exhausted: bool) -> SourceOutcome:
     """The outcome of a source that answered, in one or several reads; no read means it had ended before."""
-    stale = any(read.stale for read in reads)
-    failed = next((read.failed for read in reads if read.failed is not None), None)
+    stale = from_cache = False
+    failed: GatewayError | None = None
+    as_of: str | None = None
+    for read in reads:
+        stale = stale or read.stale
+        from_cache = from_cache or read.from_cache
+        failed = failed or read.failed
+        if read.as_of and (as_of is None or read.as_of < as_of):
+            as_of = read.as_of
     return {
         "source": source,
         "status": "STALE" if stale else "OK",
         "returned": returned,
         "exhausted": exhausted,
-        "fromCache": any(read.from_cache for read in reads),
-        "asOf": min((read.as_of for read in reads if read.as_of), default=None),
+        "fromCache": from_cache,
+        "asOf": as_of,
         "retryAfterSeconds": failed.retry_after if failed else None,
         "code": failed.code if failed else None,
         "message": _why_stale(failed) if stale else None,

@@ -12,11 +12,14 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from itertools import repeat
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import orjson
 
 from gateway.errors import CursorInvalid
+
+N = TypeVar("N", bound=str)  # how sources are named
 
 VERSION: Final = 1
 LONGEST: Final = 16_384
@@ -32,6 +35,9 @@ class Position(NamedTuple):
     offset: int = 0
     last: str | None = None
     done: bool = False
+
+
+START: Final = Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ def fingerprint(*parts: Any) -> str:
 def encode(cursor: Cursor, mark: str) -> str:
     """The text of a cursor of the list with this fingerprint."""
     places = {
-        source: [place.offset, place.last, int(place.done)] for source, place in cursor.positions.items()
+        str(source): [place.offset, place.last, int(place.done)] for source, place in cursor.positions.items()
     }
     return seal([VERSION, mark, cursor.turn, places])
 
@@ -155,25 +161,28 @@ class Buffer:
 
 
 @dataclass(slots=True)
-class Weave:
-    """A page in the making: the picks so far, as (source, number in its buffer), and whose turn is next.
+class Weave(Generic[N]):
+    """A page in the making: the picks so far, as (source, number in its buffer), how many of them are of each
+    source, and whose turn is next.
 
     `short`: sources that have to be read further before the page can go on.
     """
 
-    picks: list[tuple[str, int]]
+    picks: list[tuple[N, int]]
+    taken: Mapping[N, int]
     turn: str | None
     short: bool
 
 
-def weave(buffers: Mapping[str, Buffer], turn: str | None, first: int) -> Weave:
+def weave(buffers: Mapping[N, Buffer], turn: str | None, first: int) -> Weave[N]:
     """Pick up to `first` items in turn. Stops early where a source that is open has nothing left to pick."""
+    if len(buffers) == 1:  # which takes no turns
+        ((name, only),) = buffers.items()
+        count = min(first, len(only.items))
+        picks = list(zip(repeat(name), range(count)))
+        return Weave(picks, {name: count}, name, short=count < first and only.open)
     order = list(buffers)
-    if len(order) == 1:  # which takes no turns
-        only = buffers[order[0]]
-        picks = [(order[0], place) for place in range(min(first, len(only.items)))]
-        return Weave(picks, order[0], short=len(picks) < first and only.open)
-    at = order.index(turn) if turn is not None and turn in buffers else 0
+    at = _place(order, turn)
     taken = dict.fromkeys(order, 0)
     picks = []
     idle = 0
@@ -185,18 +194,26 @@ def weave(buffers: Mapping[str, Buffer], turn: str | None, first: int) -> Weave:
             taken[name] += 1
             idle = 0
         elif buffer.open:
-            return Weave(picks, name, short=True)
+            return Weave(picks, taken, name, short=True)
         else:
             idle += 1
         at = (at + 1) % len(order)
-    return Weave(picks, order[at] if order else None, short=False)
+    return Weave(picks, taken, order[at] if order else None, short=False)
 
 
-def shares(buffers: Mapping[str, Buffer], turn: str | None, first: int) -> dict[str, int]:
+def _place(order: Sequence[N], turn: str | None) -> int:
+    """The place of the source whose turn it is; the first where it is not asked."""
+    return next((place for place, name in enumerate(order) if name == turn), 0)
+
+
+def shares(buffers: Mapping[N, Buffer], turn: str | None, first: int) -> dict[N, int]:
     """How many more items each open source should be read for, so that a page of `first` can be filled."""
+    if len(buffers) == 1:  # which shares with nobody
+        ((name, only),) = buffers.items()
+        return {name: max(1, first - len(only.items))} if only.open else {}
     have = sum(len(buffer.items) for buffer in buffers.values())
     order = list(buffers)
-    at = order.index(turn) if turn is not None and turn in buffers else 0
+    at = _place(order, turn)
     live = [name for name in order[at:] + order[:at] if buffers[name].open]
     if not live:
         return {}

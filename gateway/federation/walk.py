@@ -8,7 +8,7 @@ from gateway.errors import CapabilityUnsupported, GatewayError
 from gateway.federation import outcomes, paging
 from gateway.federation.fanout import ask
 from gateway.federation.feeds import Feed, Read
-from gateway.federation.paging import Buffer, Cursor, Position, Weave
+from gateway.federation.paging import START, Buffer, Cursor, Position, Weave
 from gateway.model.outcome import Connection, SourceOutcome
 from gateway.model.source import SOURCES, Source
 
@@ -30,19 +30,20 @@ async def walk(
     """
     refused = refused or {}
     cursor = paging.decode(after, mark()) if after is not None else Cursor()
-    buffers = {name.value: Buffer.at(cursor.positions.get(name.value, Position())) for name in feeds}
+    positions = cursor.positions
+    buffers = {source: Buffer.at(positions.get(source, START)) for source in feeds}
     reads: dict[Source, list[Read]] = {source: [] for source in feeds}
     errors: dict[Source, GatewayError] = {}
-    woven = Weave([], cursor.turn, short=True)
+    woven: Weave[Source] = Weave([], dict.fromkeys(feeds, 0), cursor.turn, short=True)
     for _ in range(ROUNDS):
         wanted = paging.shares(buffers, cursor.turn, first)
         if not wanted:
             break
         answers = await ask(
-            {Source(name): feeds[Source(name)].read(buffers[name].end, n) for name, n in wanted.items()}
+            {source: feeds[source].read(buffers[source].end, count) for source, count in wanted.items()}
         )
         for source, answer in answers.items():
-            _fill(buffers[source.value], answer)
+            _fill(buffers[source], answer)
             if isinstance(answer, GatewayError):
                 errors[source] = answer
             else:
@@ -52,23 +53,18 @@ async def walk(
             break
     else:
         woven = paging.weave(buffers, cursor.turn, first)
-    if not wanted_anything(feeds, errors):
+    if len(errors) == len(feeds):
         raise outcomes.nobody([*errors.values(), *refused.values()])
     page = Page(cursor, buffers, woven, mark)
-    told = _outcomes(buffers, page.taken(len(woven.picks)), reads, errors, refused)
+    told = _outcomes(buffers, woven.taken, reads, errors, refused)
     return {
-        "nodes": [buffers[name].items[place] for name, place in woven.picks],
+        "nodes": page.nodes(),
         "_info": lambda: page.info(after),
         "sources": told,
         "_cursors": page.cursors,
         "_totals": {source: read[0].total if read else None for source, read in reads.items()},
         "_total": None,
     }
-
-
-def wanted_anything(feeds: Mapping[Source, Feed], errors: Mapping[Source, GatewayError]) -> bool:
-    """Whether at least one source was asked and did not fail."""
-    return any(source not in errors for source in feeds)
 
 
 def _fill(buffer: Buffer, answer: Read | GatewayError) -> None:
@@ -86,8 +82,8 @@ def _fill(buffer: Buffer, answer: Read | GatewayError) -> None:
 
 
 def _outcomes(
-    buffers: Mapping[str, Buffer],
-    returned: Mapping[str, int],
+    buffers: Mapping[Source, Buffer],
+    returned: Mapping[Source, int],
     reads: Mapping[Source, Sequence[Read]],
     errors: Mapping[Source, GatewayError],
     refused: Mapping[Source, GatewayError],
@@ -95,13 +91,13 @@ def _outcomes(
     found: dict[Source, SourceOutcome] = {
         source: outcomes.failed(source, error) for source, error in refused.items()
     }
-    for source in reads:
-        count = returned[source.value]
+    for source, some in reads.items():
+        count = returned[source]
         if source in errors:
             found[source] = outcomes.failed(source, errors[source], count)
         else:
-            exhausted = buffers[source.value].behind(count).done
-            found[source] = outcomes.answered(source, reads[source], count, exhausted=exhausted)
+            exhausted = buffers[source].behind(count).done
+            found[source] = outcomes.answered(source, some, count, exhausted=exhausted)
     return [found[source] for source in SOURCES if source in found]
 
 
@@ -110,26 +106,28 @@ class Page:
     """A woven page, and the cursors within it."""
 
     before: Cursor
-    buffers: Mapping[str, Buffer]
-    woven: Weave
+    buffers: Mapping[Source, Buffer]
+    woven: Weave[Source]
     mark: Callable[[], str]
 
-    def taken(self, picks: int) -> dict[str, int]:
-        """How many items of each source are among the first so many picks."""
-        count = dict.fromkeys(self.buffers, 0)
-        for name, _ in self.woven.picks[:picks]:
-            count[name] += 1
-        return count
+    def nodes(self) -> list[Any]:
+        """The items that were picked."""
+        buffers, picks = self.buffers, self.woven.picks
+        if len(buffers) == 1:  # they stand there in their order
+            (only,) = buffers.values()
+            return only.items[: len(picks)]
+        return [buffers[source].items[place] for source, place in picks]
 
     def info(self, after: str | None) -> dict[str, Any]:
         """The `pageInfo`. There is a next page as long as a source has not told its end."""
-        picks = len(self.woven.picks)
-        end = self._positions(self.taken(picks))
-        has_next = any(not end[name].done for name in self.buffers)
+        picks = self.woven.picks
+        end = self._positions(self.woven.taken)
+        has_next = any(not end[source].done for source in self.buffers)
+        first = {source: int(bool(picks) and source is picks[0][0]) for source in self.buffers}
         return {
             "hasNextPage": has_next,
             "hasPreviousPage": after is not None,
-            "startCursor": self._cursor(self.taken(1), 1) if picks else None,
+            "startCursor": self._cursor(first, 1) if picks else None,
             "endCursor": paging.encode(Cursor(end, self.woven.turn), self.mark())
             if picks or has_next
             else None,
@@ -139,12 +137,12 @@ class Page:
         """The cursor behind each pick."""
         taken = dict.fromkeys(self.buffers, 0)
         found = []
-        for place, (name, _) in enumerate(self.woven.picks, start=1):
-            taken[name] += 1
+        for place, (source, _) in enumerate(self.woven.picks, start=1):
+            taken[source] += 1
             found.append(self._cursor(taken, place))
         return found
 
-    def _cursor(self, taken: Mapping[str, int], picks: int) -> str:
+    def _cursor(self, taken: Mapping[Source, int], picks: int) -> str:
         return paging.encode(Cursor(self._positions(taken), self._turn(picks)), self.mark())
 
     def _turn(self, picks: int) -> str | None:
@@ -153,10 +151,10 @@ class Page:
         order = list(self.buffers)
         return order[(order.index(self.woven.picks[picks - 1][0]) + 1) % len(order)]
 
-    def _positions(self, taken: Mapping[str, int]) -> dict[str, Position]:
+    def _positions(self, taken: Mapping[Source, int]) -> dict[str, Position]:
         return {
             **self.before.positions,
-            **{name: buffer.behind(taken[name]) for name, buffer in self.buffers.items()},
+            **{source: buffer.behind(taken[source]) for source, buffer in self.buffers.items()},
         }
 
 
