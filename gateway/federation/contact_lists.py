@@ -120,7 +120,6 @@ class ContactLists:
         for source, (_, state) in questions.items():
             read = Read(
                 items=[],
-                after=[],
                 end=paging.Position(),
                 more=more,
                 from_cache=True,

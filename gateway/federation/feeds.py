@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count as count_from
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.errors import GatewayError
 from gateway.federation.paging import Position
@@ -17,18 +16,18 @@ SEARCH_BACK: Final = 20  # items looked at before a position where the last item
 ReadSlice = Callable[[int, int], Awaitable[Slice[Any]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """A stretch of a list. `after[i]` is the position behind `items[i]`, `end` that behind all that was read.
+class Read(NamedTuple):
+    """A stretch of a list. `after` makes the position behind each of its items, which few ask for; `end` is
+    that behind all that was read.
 
     `stale`: the answer is older or less complete than asked, because of `failed` where that is known; `held`:
     there may be more, but not yet.
     """
 
     items: list[Any]
-    after: list[Position]
     end: Position
     more: bool
+    after: Callable[[], list[Position]] = list
     held: bool = False
     total: int | None = None
     from_cache: bool = False
@@ -70,12 +69,14 @@ class LiveFeed:
                 items = found.items
         more = found.more or len(items) > count
         items = items[:count]
-        after = list(map(Position, count_from(offset + 1), [str(item["sourceId"]) for item in items]))
+        last = str(items[-1]["sourceId"]) if items else position.last
         return Read(
             items=items,
-            after=after,
-            end=after[-1] if after else Position(offset, position.last),
+            end=Position(offset + len(items), last),
             more=more,
+            after=lambda: [
+                Position(offset + place, str(item["sourceId"])) for place, item in enumerate(items, start=1)
+            ],
             total=found.total,
             from_cache=found.from_cache,
             stale=found.failed is not None,
@@ -112,12 +113,11 @@ class IndexFeed:
         self.index.spared(Source(self.question.source))
         rows = await self.index.store.after_rowid(self.question, position.offset, count + 1)
         more, rows = len(rows) > count, rows[:count]
-        after = [Position(row.rowid) for row in rows]
         return Read(
             items=[self.index.contact(row) for row in rows],
-            after=after,
-            end=after[-1] if after else position,
+            end=Position(rows[-1].rowid) if rows else position,
             more=more,
+            after=lambda: [Position(row.rowid) for row in rows],
             held=not more and not self.state.complete,
             from_cache=True,
             stale=not self.state.fresh,
@@ -140,17 +140,17 @@ class KeyFeed:
             gone = position.last not in texts  # then what followed it stands at its place
             offset = max(0, offset - 1) if gone else texts.index(position.last) + 1
         keys = self.keys[offset : offset + count]
-        found = [
-            (item, Position(offset + place + 1, str(key.id)))
-            for place, (key, item) in enumerate(zip(keys, await self.load(keys), strict=True))
-            if item is not None
-        ]
+        loaded = await self.load(keys)
         behind = offset + len(keys)
         return Read(
-            items=[item for item, _ in found],
-            after=[place for _, place in found],
+            items=[item for item in loaded if item is not None],
             end=Position(behind, str(keys[-1].id)) if keys else position,
             more=behind < len(self.keys),
+            after=lambda: [
+                Position(offset + place, str(key.id))
+                for place, (key, item) in enumerate(zip(keys, loaded, strict=True), start=1)
+                if item is not None
+            ],
             total=len(self.keys),
         )
 
@@ -162,7 +162,7 @@ class NoFeed:
     async def read(self, position: Position, count: int) -> Read:
         """Nothing."""
         del count
-        return Read(items=[], after=[], end=position, more=False, total=0)
+        return Read(items=[], end=position, more=False, total=0)
 
 
 def _place(items: Sequence[Any], last: str) -> int | None:

@@ -10,7 +10,7 @@ A cursor is unpadded base64url of the JSON array `[version, fingerprint, turn, {
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -130,7 +130,7 @@ def _position(offset: Any, last: Any, done: Any) -> Position:
 
 @dataclass(slots=True)
 class Buffer:
-    """What was read of one source for a page. `after[i]` is the position behind `items[i]`.
+    """What was read of one source for a page. `after` makes, for each read, the positions behind its items.
 
     `end` is the position behind all that was read, also where nothing came of it. `held`: the source fails
     or is not ready, so it gives no more for this page and keeps its position.
@@ -139,9 +139,10 @@ class Buffer:
     start: Position
     end: Position
     items: list[Any] = field(default_factory=list)
-    after: list[Position] = field(default_factory=list)
+    after: list[Callable[[], list[Position]]] = field(default_factory=list)
     more: bool = True
     held: bool = False
+    _made: list[Position] = field(default_factory=list)
 
     @classmethod
     def at(cls, position: Position) -> "Buffer":
@@ -156,7 +157,9 @@ class Buffer:
     def behind(self, taken: int) -> Position:
         """The position after so many of its items were given out."""
         if taken < len(self.items):
-            return self.after[taken - 1] if taken else self.start
+            while len(self._made) < taken:
+                self._made += self.after.pop(0)()
+            return self._made[taken - 1] if taken else self.start
         return self.end if self.more or self.held else Position(self.end.offset, self.end.last, done=True)
 
 

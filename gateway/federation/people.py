@@ -360,7 +360,7 @@ class People:
                 told[source] = outcomes.failed(source, why or _unread(source), count)
                 continue
             read = Read(
-                items=[], after=[], end=Position(), more=more, from_cache=True, stale=source in stale,
+                items=[], end=Position(), more=more, from_cache=True, stale=source in stale,
                 failed=state.error, as_of=state.as_of,
             )  # fmt: skip
             told[source] = outcomes.answered(source, [read], count, exhausted=not more and state.complete)

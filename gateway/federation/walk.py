@@ -75,7 +75,7 @@ def _fill(buffer: Buffer, answer: Read | GatewayError) -> None:
         buffer.held = True
         return
     buffer.items.extend(answer.items)
-    buffer.after.extend(answer.after)
+    buffer.after.append(answer.after)
     buffer.end = answer.end
     buffer.more = answer.more
     buffer.held = answer.held

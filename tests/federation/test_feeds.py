@@ -51,8 +51,8 @@ def ids(read: Read) -> list[str]:
 async def test_a_stretch_tells_the_position_behind_each_item() -> None:
     read = await Shelf(numbered(9)).feed.read(Position(2, "c1"), 3)
     assert ids(read) == ["c2", "c3", "c4"]
-    assert read.after == [Position(3, "c2"), Position(4, "c3"), Position(5, "c4")]
-    assert read.end == read.after[-1]
+    assert read.after() == [Position(3, "c2"), Position(4, "c3"), Position(5, "c4")]
+    assert read.end == read.after()[-1]
     assert read.more
     assert read.total == 9
     assert read.as_of == "as of c2"
@@ -116,7 +116,7 @@ async def test_nothing_is_lost_when_items_before_the_last_are_deleted(
     shelf.ids = [each for each in shelf.ids if int(each[1:]) not in gone]
     read = await shelf.feed.read(Position(offset, f"c{offset - 1}"), count)
     assert ids(read) == numbered(80)[offset : offset + count]
-    assert read.after[0].offset == offset + 1 - len(gone)
+    assert read.after()[0].offset == offset + 1 - len(gone)
 
 
 @CALM
@@ -126,7 +126,7 @@ async def test_nothing_is_lost_when_the_last_item_itself_is_deleted(offset: int,
     shelf.ids.remove(f"c{offset - 1}")
     read = await shelf.feed.read(Position(offset, f"c{offset - 1}"), count)
     assert ids(read) == numbered(80)[offset : offset + count]
-    assert [place.offset for place in read.after] == list(range(offset, offset + len(read.items)))
+    assert [place.offset for place in read.after()] == list(range(offset, offset + len(read.items)))
 
 
 async def test_an_item_that_is_not_where_it_was_is_looked_for_in_one_further_read() -> None:
@@ -134,7 +134,7 @@ async def test_an_item_that_is_not_where_it_was_is_looked_for_in_one_further_rea
     read = await shelf.feed.read(Position(60, "c59"), 10)
     assert shelf.calls == [(59, 11), (60 - SEARCH_BACK, SEARCH_BACK + 10)]
     assert ids(read) == numbered(80)[60:70]
-    assert read.after[0] == Position(56, "c60")
+    assert read.after()[0] == Position(56, "c60")
 
 
 @CALM
@@ -212,7 +212,7 @@ async def test_keys_with_nothing_behind_them_are_left_out_and_left_behind() -> N
     roll = Roll(numbered(5), gone={"c0", "c1", "c3", "c4"})
     read = await roll.feed.read(Position(), 5)
     assert ids(read) == ["c2"]
-    assert read.after == [Position(3, "c2")]
+    assert read.after() == [Position(3, "c2")]
     assert read.end == Position(5, "c4")
     assert not read.more
 
@@ -245,5 +245,5 @@ async def test_no_keys_are_an_empty_list() -> None:
 
 async def test_a_list_that_can_hold_nothing_is_empty_wherever_it_is_read() -> None:
     read = await NoFeed().read(Position(7, "x"), 5)
-    assert (read.items, read.after, read.more, read.total) == ([], [], False, 0)
+    assert (read.items, read.after(), read.more, read.total) == ([], [], False, 0)
     assert read.end == Position(7, "x")

@@ -26,9 +26,7 @@ SOURCE = Source.PACKAGEX
 def read(
     *, as_of: str | None = None, stale: bool = False, from_cache: bool = False, more: bool = False
 ) -> Read:
-    return Read(
-        items=[], after=[], end=Position(), more=more, as_of=as_of, stale=stale, from_cache=from_cache
-    )
+    return Read(items=[], end=Position(), more=more, as_of=as_of, stale=stale, from_cache=from_cache)
 
 
 def test_a_source_that_answered_is_ok() -> None:

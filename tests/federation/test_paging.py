@@ -211,8 +211,8 @@ def filled(items: str, *, more: bool = False, held: bool = False) -> Buffer:
     start = Position()
     buffer = Buffer.at(start)
     buffer.items = list(items)
-    buffer.after = [Position(place, item) for place, item in enumerate(items, start=1)]
-    buffer.end = buffer.after[-1] if items else start
+    buffer.after = [lambda: [Position(place, item) for place, item in enumerate(items, start=1)]]
+    buffer.end = Position(len(items), items[-1]) if items else start
     buffer.more, buffer.held = more, held
     return buffer
 

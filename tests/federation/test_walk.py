@@ -488,7 +488,7 @@ class Filling:
         after = [Position(position.offset + place) for place in range(1, len(found) + 1)]
         return Read(
             items=[{"sourceId": each} for each in found],
-            after=after,
+            after=lambda: after,
             end=after[-1] if after else position,
             more=more,
             held=not more and not self.complete,
