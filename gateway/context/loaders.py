@@ -52,23 +52,27 @@ class Loader(Generic[K, V]):
         if key in self._found:
             _settle(future, self._found[key])
         else:
-            self._batch(key).waiting.append((key, future))
+            batch = self._batches.get(key) or self._ask(key)
+            batch.waiting.append((key, future))
         return future
 
     async def load_all(self, keys: Sequence[K]) -> list[V | None]:
         """The values of several keys, in their order."""
+        found, batches = self._found, self._batches
         ends: dict[_Batch[K, V], asyncio.Future[None]] = {}
         for key in keys:
-            if key not in self._found and (batch := self._batch(key)) not in ends:
-                ends[batch] = self._loop.create_future()
-                batch.watching.append(ends[batch])
+            if key not in found:
+                batch = batches.get(key) or self._ask(key)
+                if batch not in ends:
+                    ends[batch] = self._loop.create_future()
+                    batch.watching.append(ends[batch])
         for batch, end in ends.items():
             await end
             if batch.error is not None:
                 raise batch.error
         values: list[V | None] = []
         for key in keys:
-            value = self._found[key]
+            value = found[key]
             if isinstance(value, Exception):
                 raise value
             values.append(value)
@@ -78,18 +82,16 @@ class Loader(Generic[K, V]):
         """Whether somebody has asked for this key."""
         return key in self._found or key in self._batches
 
-    def _batch(self, key: K) -> _Batch[K, V]:
-        """The batch of a key that has not come. It leaves two turns of the loop after its first key was asked
-        for, as what is begun in this turn asks in the next one.
+    def _ask(self, key: K) -> _Batch[K, V]:
+        """Put a key that nobody has asked for into the next batch. It leaves two turns of the loop after its
+        first key, as what is begun in this turn asks in the next one.
         """
-        batch = self._batches.get(key)
+        batch = self._next
         if batch is None:
-            batch = self._next
-            if batch is None:
-                batch = self._next = _Batch()
-                self._loop.call_soon(self._loop.call_soon, self._leave, batch)
-            batch.keys.append(key)
-            self._batches[key] = batch
+            batch = self._next = _Batch()
+            self._loop.call_soon(self._loop.call_soon, self._leave, batch)
+        batch.keys.append(key)
+        self._batches[key] = batch
         return batch
 
     def _leave(self, batch: _Batch[K, V]) -> None:
