@@ -49,12 +49,12 @@ class CostMeter:
     @property
     def calls(self) -> int:
         """Calls of all sources."""
-        return sum(calls for calls, _ in self.sources.values())
+        return sum([calls for calls, _ in self.sources.values()])
 
     @property
     def hits(self) -> int:
         """Spared calls of all sources."""
-        return sum(hits for _, hits in self.sources.values())
+        return sum([hits for _, hits in self.sources.values()])
 
     def report(self) -> dict[str, Any]:
         """What stands in `extensions.cost`."""

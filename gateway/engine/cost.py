@@ -151,7 +151,7 @@ class Price:
 
     def actual(self, data: Mapping[str, Any] | None) -> int:
         """The points of an answer."""
-        return _actual(self._nodes, data or {})
+        return _actual(self._nodes, [data or {}])
 
 
 def price(
@@ -183,17 +183,21 @@ def _expected(nodes: Sequence[Node], variables: Variables) -> Cost:
     return sum((each.cost(variables) for each in nodes), Cost(0, 0))
 
 
-def _actual(nodes: Sequence[Node], data: Mapping[str, Any]) -> int:
+def _actual(nodes: Sequence[Node], things: Sequence[Mapping[str, Any]]) -> int:
+    """The points of what was told of some things."""
     points = 0
     for each in nodes:
-        value = data.get(each.key)
-        points += each.own
-        if isinstance(value, list):
-            points += each.weight * len(value)
-            if each.below:
-                points += sum(_actual(each.below, item) for item in value if isinstance(item, dict))
-        elif isinstance(value, dict):
-            points += each.weight + (_actual(each.below, value) if each.below else 0)
+        points += each.own * len(things)
+        key, found = each.key, []
+        for thing in things:
+            value = thing.get(key)
+            if isinstance(value, list):
+                found += value
+            elif isinstance(value, dict):
+                found.append(value)
+        points += each.weight * len(found)
+        if each.below:
+            points += _actual(each.below, [value for value in found if isinstance(value, dict)])
     return points
 
 
