@@ -83,9 +83,10 @@ class Asked:
     def loading(self, key: ContactKey, *, brief: bool = False) -> Awaitable[Contact | None]:
         """The promise of a contact that is not known yet."""
         brief = brief and self.directory.traits[key.source].has_brief  # else it is one call for both
-        if brief and not self.loaders.contact.asked(key):
-            return self.loaders.brief_contact.load(key)
-        return self.loaders.contact.load(key)
+        loaders = self.loaders
+        if brief and not loaders.contact.asked(key):
+            return loaders.brief_contact.load(key)
+        return loaders.contact.load(key)
 
     def key_of(self, text: str) -> ContactKey:
         """The key of a contact's global id."""
