@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from types import CoroutineType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from graphql import ExecutionResult, Executor, GraphQLResolveInfo, OperationType
 from graphql.execution.values import get_argument_values
@@ -12,8 +12,6 @@ from graphql.pyutils import Path
 
 from gateway.engine.compiled.code import ODD, UNUSUAL, finish_of
 from gateway.engine.compiled.plan import TYPE_NAME, Field, Selection
-
-NOTHING: Final[dict[str, Any]] = {}
 
 
 def compiled(root: Selection) -> Selection:
@@ -28,7 +26,9 @@ def compiled(root: Selection) -> Selection:
 
 
 class _Slot(NamedTuple):
-    """Where the result of a field goes: `into[at]`. With a `type` it is graphql-core that completes it."""
+    """Where the result of a field goes that has to be waited for, or is odd: `into[at]`. With a `type` it is
+    graphql-core that completes it.
+    """
 
     held: Field
     info: GraphQLResolveInfo[Any]
@@ -53,7 +53,7 @@ class Run:
     _open: "set[asyncio.Future[Any]]" = field(default_factory=set)
     _settled: "asyncio.Future[None] | None" = None
     _loop: asyncio.AbstractEventLoop | None = None
-    _roots: dict[str, tuple[_Slot, Any]] = field(default_factory=dict)
+    _roots: dict[str, tuple[Field, GraphQLResolveInfo[Any], Any]] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
     _bug: BaseException | None = None
 
@@ -87,8 +87,7 @@ class Run:
                     await self._settle()
             await self._settle()
             for key in self._broken:
-                slot, value = self._roots[key]
-                out[key] = await self._anew(slot, value)
+                out[key] = await self._anew(*self._roots[key])
         except _NullRoot as null:
             executor.collected_errors.add(null.error, None)
             return ExecutionResult(None, executor.collected_errors.errors)
@@ -102,17 +101,18 @@ class Run:
         """Resolve a field, and put its value where it belongs, now or once it is there."""
         path = Path(above, held.key, held.parent.name)
         info = self._info(held, path)
-        slot = _Slot(held, info, into, held.key)
         try:
-            arguments = self._arguments_of(held) if held.called else NOTHING
+            arguments = self._arguments.get(held)
+            if arguments is None:
+                arguments = self._arguments[held] = self._read(held) if held.called else {}
             value = held.definition.resolve(source, info, **arguments)  # type: ignore[misc]  # it has one
         except Exception as error:
-            self._failed(slot, error)
+            self._failed(_Slot(held, info, into, held.key), error)
             return
         if type(value) is CoroutineType or hasattr(value, "__await__"):
-            self._wait(value, slot)
+            self._wait(value, _Slot(held, info, into, held.key))
         else:
-            self._complete(slot, value)
+            self._complete(held, info, into, value)
 
     def slowly(self, held: Field, type_: Any, value: Any, into: list[Any], path: Path) -> None:
         """Let graphql-core complete an item that is odd; it is the last one of `into` so far."""
@@ -134,19 +134,19 @@ class Run:
 
     # How fields come to their end.
 
-    def _complete(self, slot: _Slot, value: Any) -> None:
-        held, path = slot.held, slot.info.path
+    def _complete(self, held: Field, info: GraphQLResolveInfo[Any], into: Any, value: Any) -> None:
+        path = info.path
         if path.prev is None:
-            self._roots[held.key] = slot, value
+            self._roots[held.key] = held, info, value
         if value is None:
             if held.required:
                 self._break(path)
-            slot.into[slot.at] = None
+            into[held.key] = None
             return
         try:
-            slot.into[slot.at] = held.finish(value, self, path)
+            into[held.key] = held.finish(value, self, path)
         except UNUSUAL:
-            self._by_core(slot._replace(type=held.type), value)
+            self._by_core(_Slot(held, info, into, held.key, held.type), value)
 
     def _by_core(self, slot: _Slot, value: Any) -> None:
         executor = self.executor
@@ -165,7 +165,7 @@ class Run:
     def _failed(self, slot: _Slot, error: Exception) -> None:
         """A field without a value."""
         if slot.info.path.prev is None:
-            self._roots[slot.held.key] = slot, error
+            self._roots[slot.held.key] = slot.held, slot.info, error
         self._spoilt(slot, error)
 
     def _spoilt(self, slot: _Slot, error: Exception) -> None:
@@ -181,9 +181,9 @@ class Run:
             path = path.prev
         self._broken.add(str(path.key))
 
-    async def _anew(self, slot: _Slot, value: Any) -> Any:
+    async def _anew(self, held: Field, info: GraphQLResolveInfo[Any], value: Any) -> Any:
         """A field at the root by graphql-core alone. Its own resolver is not called again."""
-        executor, held, path = self.executor, slot.held, slot.info.path
+        executor, path = self.executor, info.path
         told = executor.collected_errors
         kept = [error for error in told.errors if (error.path or [""])[0] != held.key]
         fresh = type(told)()
@@ -191,7 +191,7 @@ class Run:
             fresh.add(error, _path(error.path or ()))
         executor.collected_errors = fresh
         try:
-            found: Any = executor.complete_value(held.type, held.details, slot.info, path, value, None)
+            found: Any = executor.complete_value(held.type, held.details, info, path, value, None)
             return await found if hasattr(found, "__await__") else found
         except Exception as error:
             try:
@@ -217,7 +217,7 @@ class Run:
         try:
             error = future.exception()  # raises where it was cancelled
             if error is None and slot.type is None:
-                self._complete(slot, future.result())
+                self._complete(slot.held, slot.info, slot.into, future.result())
             elif error is None:
                 slot.into[slot.at] = future.result()
             elif isinstance(error, Exception):
@@ -254,12 +254,6 @@ class Run:
 
     def _info(self, held: Field, path: Path) -> GraphQLResolveInfo[Any]:
         return GraphQLResolveInfo(*held.told, path, *self._told)
-
-    def _arguments_of(self, held: Field) -> dict[str, Any]:
-        found = self._arguments.get(held)
-        if found is None:
-            found = self._arguments[held] = self._read(held)
-        return found
 
     def _read(self, held: Field) -> dict[str, Any]:
         executor = self.executor
