@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.errors import BadInput
 from gateway.index.rows import instant
@@ -28,8 +28,7 @@ class ModuleRef:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContactsQuery:
+class ContactsQuery(NamedTuple):
     """What a caller wants of the list of contacts. `group` is the id of a group whose members are meant."""
 
     first: int

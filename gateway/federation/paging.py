@@ -48,6 +48,9 @@ class Cursor:
     turn: str | None = None
 
 
+BEGINNING: Final = Cursor()
+
+
 def fingerprint(*parts: Any) -> str:
     """A short text that differs for lists that differ; a cursor fits its own list only."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=6).hexdigest()

@@ -1,14 +1,13 @@
 """Reads one page of a list that is woven out of several."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.errors import CapabilityUnsupported, GatewayError
 from gateway.federation import outcomes, paging
 from gateway.federation.fanout import ask
 from gateway.federation.feeds import Feed, Read
-from gateway.federation.paging import START, Buffer, Cursor, Position, Weave
+from gateway.federation.paging import BEGINNING, START, Buffer, Cursor, Position, Weave
 from gateway.model.outcome import Connection, SourceOutcome
 from gateway.model.source import SOURCES, Source
 
@@ -29,7 +28,7 @@ async def walk(
     A source that fails keeps its position and is told in the outcomes. Raises only when nobody answered.
     """
     refused = refused or {}
-    cursor = paging.decode(after, mark()) if after is not None else Cursor()
+    cursor = paging.decode(after, mark()) if after is not None else BEGINNING
     positions = cursor.positions
     buffers = {source: Buffer.at(positions.get(source, START)) for source in feeds}
     reads: dict[Source, list[Read]] = {source: [] for source in feeds}
@@ -101,8 +100,7 @@ def _outcomes(
     return [found[source] for source in SOURCES if source in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A woven page, and the cursors within it."""
 
     before: Cursor
