@@ -57,7 +57,7 @@ def sources(arguments: Arguments) -> tuple[Source, ...] | None:
         return None
     if not named:
         raise BadInput("sources is empty: name at least one, or leave it out for all.")
-    return tuple(source for source in SOURCES if source.value in named)
+    return tuple([source for source in SOURCES if source in named])
 
 
 def text(value: str | None, what: str) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway.errors import BadInput, CapabilityUnsupported, Forbidden, GatewayError
@@ -145,18 +146,15 @@ class Directory:
         self, keys: Sequence[ContactKey], caller: Caller, *, brief: bool, max_age: float | None
     ) -> Found[ContactKey, Contact]:
         """Contacts by key, from every source at once."""
-
-        async def of_one(source: Source, some: "Sequence[ContactKey]") -> "Found[ContactKey, Contact]":
-            return await self._contacts_of(source, some, caller, brief=brief, max_age=max_age)
-
+        of_one = partial(self._contacts_of, caller=caller, brief=brief, max_age=max_age)
         return await self._by_source(keys, of_one)
 
     async def _contacts_of(
         self,
         source: Source,
         keys: Sequence[ContactKey],
-        caller: Caller,
         *,
+        caller: Caller,
         brief: bool,
         max_age: float | None,
     ) -> Found[ContactKey, Contact]:
@@ -166,11 +164,10 @@ class Directory:
         if not upstream.reads_by_id:
             return await coverage.only(upstream, await self.index.contacts(keys, max_age))
         found = await upstream.contacts_by_id(keys, brief=brief)
-        homeless = [
-            key for key in keys if key not in found and upstream.traits.has_modules and not key.module
-        ]
-        if homeless:  # not in the default module: the index knows in which
-            found.update(await coverage.only(upstream, await self.index.contacts(homeless, max_age)))
+        if upstream.traits.has_modules:
+            homeless = [key for key in keys if key not in found and not key.module]
+            if homeless:  # not in the default module: the index knows in which
+                found.update(await coverage.only(upstream, await self.index.contacts(homeless, max_age)))
         return found
 
     async def groups(self, keys: Sequence[GroupKey], caller: Caller) -> Found[GroupKey, Group]:

@@ -203,10 +203,13 @@ class Run:
     # Waiting.
 
     def _wait(self, value: Any, slot: _Slot) -> None:
-        if type(value) is CoroutineType:
+        future: asyncio.Future[Any]
+        if isinstance(value, asyncio.Future):
+            future = value
+        elif type(value) is CoroutineType:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
-            future: asyncio.Future[Any] = self._loop.create_task(value)
+            future = self._loop.create_task(value)
         else:
             future = asyncio.ensure_future(value)
         self._open.add(future)
