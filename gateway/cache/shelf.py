@@ -1,11 +1,12 @@
 """Where answers are kept: in this process, bounded in bytes. What was not used longest goes first."""
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
+from cachetools import LRUCache
 
 from gateway.model.page import Slice
 
@@ -59,9 +60,7 @@ class MemoryShelf:
     """A shelf in this process. What is kept under marks of another shelf can be `held` by it."""
 
     def __init__(self, most_bytes: int) -> None:
-        self.used_bytes = 0  # roughly
-        self._most = most_bytes
-        self._kept: OrderedDict[tuple[str, str], tuple[Mark, int, Kept]] = OrderedDict()  # with its bytes
+        self._kept: LRUCache[tuple[str, str], tuple[Mark, int, Kept]] = LRUCache(most_bytes, getsizeof=_size)
         self._writes: Counter[str] = Counter()
 
     async def get(
@@ -87,27 +86,20 @@ class MemoryShelf:
     def held(self, space: str, key: str) -> tuple[Mark, Kept] | None:
         """What is held under a key, and the mark under which it was asked for."""
         found = self._kept.get((space, key))
-        if found is None:
-            return None
-        self._kept.move_to_end((space, key))
-        return found[0], found[2]
+        return None if found is None else (found[0], found[2])
 
     def hold(self, space: str, mark: Mark, kept: Mapping[str, Kept]) -> None:
         """Hold answers, whatever mark they were asked for under."""
         for key, each in kept.items():
-            if (space, key) in self._kept:
-                self._drop((space, key))
-            size = _size(key, each.value)
-            if size <= self._most:
-                self._kept[space, key] = mark, size, each
-                self.used_bytes += size
-        while self.used_bytes > self._most:
-            self._drop(next(iter(self._kept)))
+            try:
+                self._kept[space, key] = mark, len(key), each
+            except ValueError:
+                self._kept.pop((space, key), None)
 
     async def drop(self, space: str, keys: Sequence[str]) -> None:
         """Forget what is kept under some keys, as there is nothing any more."""
         for key in keys:
-            self._drop((space, key))
+            self._kept.pop((space, key), None)
 
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
@@ -123,21 +115,22 @@ class MemoryShelf:
         self._drop_all(space)
         self._writes.pop(space, None)
 
-    def _drop(self, place: tuple[str, str]) -> None:
-        dropped = self._kept.pop(place, None)
-        if dropped is not None:
-            self.used_bytes -= dropped[1]
+    @property
+    def used_bytes(self) -> int:
+        """The bytes in use, roughly."""
+        return int(self._kept.currsize)
 
     def _drop_all(self, space: str) -> None:
         for each in [each for each in self._kept if each[0] == space]:
-            self._drop(each)
+            self._kept.pop(each, None)
 
     def _mark(self, space: str) -> Mark:
         return str(self._writes.get(space, 0))
 
 
-def _size(key: str, value: Any) -> int:
-    return SMALLEST + WIDEST * len(key) + OBJECTS * _content(value)
+def _size(held: tuple[Mark, int, Kept]) -> int:
+    _, key, kept = held
+    return SMALLEST + WIDEST * key + OBJECTS * _content(kept.value)
 
 
 def _content(value: Any) -> int:
