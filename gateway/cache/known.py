@@ -19,10 +19,12 @@ LARGEST: Final = 8  # one answer has this part of the room at most
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """One answer: what was read of it, the places of its records in memory, and what was made of them."""
+    """One answer: what was read of it, the places of its records in memory, and what was made of them. The
+    places are looked for when it comes once more: most that come twice do not come a third time soon.
+    """
 
     read: Any
-    records: list[int]
+    records: list[int] = field(default_factory=list)
     made: dict[tuple[int, Hashable], Any] = field(default_factory=dict)
 
 
@@ -41,6 +43,9 @@ class Known:
         held = self._held.get(content)
         if held is not None:
             self._held.move_to_end(content)
+            if not held.records:
+                held.records = _records(held.read, DEEPEST)
+                self._of.update(dict.fromkeys(held.records, held))
             known: T = held.read
             return known
         found = read(content)
@@ -79,9 +84,7 @@ class Known:
         return False
 
     def _hold(self, content: bytes, read: Any) -> None:
-        known = _Known(read, _records(read, DEEPEST))
-        self._held[content] = known
-        self._of.update(dict.fromkeys(known.records, known))
+        self._held[content] = _Known(read)
         self.used_bytes += len(content) * TIMES
         while self.used_bytes > self._most * TIMES:
             content, known = self._held.popitem(last=False)

@@ -22,6 +22,8 @@ class Maker:
 
 
 def held(known: Known, content: bytes = PAGE) -> Any:
+    """An answer that has come three times: from then on what is made of its records is kept."""
+    known.read(content, orjson.loads)
     known.read(content, orjson.loads)
     return known.read(content, orjson.loads)
 
