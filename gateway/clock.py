@@ -8,6 +8,7 @@ SECONDS: Final = len("2026-01-01T00:00:00")
 WHOLE: Final = len("2026-01-01T00:00:00.000Z")
 
 
+@lru_cache(maxsize=4)  # it is asked for many times within a millisecond
 def as_text(milliseconds: int) -> str:
     """The text of so many milliseconds since the epoch."""
     seconds, rest = divmod(milliseconds, 1000)
@@ -21,7 +22,7 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@lru_cache(maxsize=4)  # it is asked for many times within a second
+@lru_cache(maxsize=4)
 def _text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
 
