@@ -100,12 +100,12 @@ class Answer(httpx.AsyncByteStream):
     def on_headers_complete(self) -> None:
         """A head is there."""
         parser: Any = self._parser  # it is there, as it calls
-        self._status = parser.get_status_code()
-        self._interim = 100 <= self._status < 200
-        if self._interim:
+        status = self._status = parser.get_status_code()
+        self._interim = interim = 100 <= status < 200
+        if interim:
             self._headers.clear()
             return
-        if self._status < 100 or (self._without_body > HEAD_BYTES and _bytes(self._headers) > HEAD_BYTES):
+        if status < 100 or (self._without_body > HEAD_BYTES and _bytes(self._headers) > HEAD_BYTES):
             raise HttpParserError("not a head that can be taken")
         self.keeps = self.keeps and parser.should_keep_alive()
         self.headed = True
