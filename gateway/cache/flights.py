@@ -110,7 +110,10 @@ class Flights:
         if flight is not None and flight.joinable(loop_time()):
             events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
             return flight, True
-        return self._start(key, fetch), False
+        loop = running_loop()
+        flight = self._flights[key] = _Flight(key, loop.create_task(fetch()), loop.time())
+        flight.task.add_done_callback(partial(self._landed, flight))
+        return flight, False
 
     async def _landing(self, flights: "Sequence[_Flight]") -> "Sequence[_Flight]":
         """Wait for some flights within the deadline; those that are late. Of these the ones that nobody waits
@@ -150,13 +153,6 @@ class Flights:
         if flight in late:
             raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
         return flight.task.result()
-
-    def _start(self, key: Hashable, fetch: Fetch[Any]) -> "_Flight":
-        loop = running_loop()
-        flight = _Flight(key, loop.create_task(fetch()), loop.time())
-        self._flights[key] = flight
-        flight.task.add_done_callback(partial(self._landed, flight))
-        return flight
 
     def _landed(self, flight: "_Flight", task: "asyncio.Task[Any]") -> None:
         self._forget(flight)
