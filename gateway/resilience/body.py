@@ -61,7 +61,6 @@ class _Brotli:
 
 
 UNPACKERS: Final[Mapping[str, Callable[[], Unpacker]]] = {"gzip": _Gzip, "br": _Brotli}
-PLAIN: Final = frozenset({"", "identity"})
 
 
 async def read(response: httpx.Response, most: int, source: str) -> None:
@@ -70,16 +69,12 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         if len(response.content) > most:
             raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         return
-    packing = header(response, b"content-encoding").strip().lower()
+    packing = header(response, b"content-encoding")
     stream: Any = response.stream
     parts: list[bytes] = []
     size = 0
     try:
-        unpack: Unpacker | None = None
-        if packing in UNPACKERS:
-            unpack = UNPACKERS[packing]()
-        elif packing not in PLAIN:
-            raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
+        unpack = _unpacker(packing.strip().lower(), source) if packing else None
         async for chunk in stream:
             part = chunk if unpack is None else unpack.take(chunk, most + 1 - size)
             parts.append(part)
@@ -94,3 +89,12 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
         await response.aclose()  # never waits for anything, so nobody can go away in the middle of it
     # What `Response.aread` keeps, but bounded.
     response._content = parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unpacker(packing: str, source: str) -> Unpacker | None:
+    """What unpacks an answer; None where nothing has to."""
+    if packing == "identity":
+        return None
+    if packing not in UNPACKERS:
+        raise UpstreamBadResponse(source, f"{source} packed its answer in a way not asked for.")
+    return UNPACKERS[packing]()
