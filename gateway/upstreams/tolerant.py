@@ -11,7 +11,6 @@ from typing import Any
 from gateway.errors import UpstreamBadResponse
 
 USUAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3})?Z?", re.ASCII)  # in UTC
-LONG = 21  # signs, from which on there are milliseconds
 LARGEST_SECONDS = 100_000_000_000  # epoch stamps above this are milliseconds (year 5138 in seconds)
 
 
@@ -66,8 +65,8 @@ def moment(value: Any) -> str | None:
     try:
         if isinstance(value, str) and not value.isdecimal():
             found = datetime.fromisoformat(value)
-            if USUAL.fullmatch(value) and (found.microsecond or len(value) < LONG):  # all others take longer
-                return f"{value[:10]}T{value[11:].removesuffix('Z')}Z"
+            if USUAL.fullmatch(value):  # all others take longer
+                return f"{value[:10]}T{value[11:19]}{value[19:23] if found.microsecond else ''}Z"
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
         elif isinstance(value, bool) or value is None:
             return None
