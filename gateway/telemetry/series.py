@@ -75,7 +75,7 @@ class Counts(_Family[Count]):
     def collect(self) -> Iterator[Metric]:
         """What was counted until now."""
         family = CounterMetricFamily(self.name, self._meaning, labels=self.names)
-        for values, count in self._series.items():
+        for values, count in list(self._series.items()):  # others may come meanwhile
             family.add_metric(values, count.times)
         yield family
 
@@ -102,7 +102,7 @@ class Spreads(_Family[Spread]):
     def collect(self) -> Iterator[Metric]:
         """What was observed until now."""
         family = HistogramMetricFamily(self.name, self._meaning, labels=self.names)
-        for values, spread in self._series.items():
+        for values, spread in list(self._series.items()):
             buckets = list(zip(self._shown, accumulate(spread.within), strict=True))
             family.add_metric(values, buckets, spread.seconds)
         yield family
