@@ -5,10 +5,11 @@ an answer older; it only spares the work of understanding it again. Values are s
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 DEEPEST: Final = 3  # levels of an answer in which its records are looked for: Samespace has the deepest
@@ -63,6 +64,22 @@ class Known:
         found: T | None = held.made.get(key)
         if found is None:
             found = held.made[key] = make()
+        return found
+
+    def made_each(self, records: Sequence[R], how: Hashable, make: Callable[[R], T]) -> list[T]:
+        """What `make` makes of each of some records; as `made`."""
+        of = self._of
+        found: list[T] = []
+        for record in records:
+            place = id(record)
+            held = of.get(place)
+            if held is None:
+                found.append(make(record))
+                continue
+            value: T | None = held.made.get((place, how))
+            if value is None:
+                value = held.made[place, how] = make(record)
+            found.append(value)
         return found
 
     def clear(self) -> None:

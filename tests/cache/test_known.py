@@ -107,3 +107,15 @@ def test_nothing_stays_when_everything_is_taken_away() -> None:
     assert known.used_bytes == 0
     assert known.made(answer["data"][0], "contact", make) is not one
     assert known.read(PAGE, orjson.loads) is not answer
+
+
+def test_some_records_are_made_as_each_of_them_alone() -> None:
+    known, make = Known(10**6), Maker()
+    strange = {"id": "c"}
+    one, other = held(known)["data"]
+    made = known.made(one, "contact", make)
+    each = known.made_each([one, strange, other, one], "contact", lambda _: make())
+    assert each[0] is each[3] is made
+    assert known.made(other, "contact", make) is each[2]
+    assert known.made(strange, "contact", make) is not each[1]
+    assert make.times == 4

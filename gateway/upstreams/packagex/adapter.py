@@ -164,34 +164,38 @@ class PackageX(Upstream):
         del module  # PackageX has none
         records = await self._slice("person", offset, count, search=search)
         as_of = self._now()
-        return Slice(
-            [self.contact_of(record, as_of, "") for record in records.items], records.more, records.total
-        )
+        return Slice(self._contacts(records.items, as_of), records.more, records.total)
 
     @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id, one call each; a group is not a contact."""
         del brief  # PackageX has one form of a contact
         found: Found[ContactKey, Contact] = {}
+        persons: dict[ContactKey, ContactRecord] = {}
         records = await self._records([key.id for key in keys])
-        as_of = self._now()
         for key, record in zip(keys, records, strict=True):
             if isinstance(record, GatewayError):
                 found[key] = record
             elif record is not None and record.get("type") != "group":
-                found[key] = self.contact_of(record, as_of, "")
+                persons[key] = record
+        found.update(zip(persons, self._contacts(list(persons.values()), self._now()), strict=True))
         return found
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # PackageX has none
-        known = self.reads.known.made(
-            record, (CONTACT, self.account), lambda: mapping.contact(record, account=self.account, as_of="")
-        )
-        metadata = record.get("metadata")
-        if isinstance(metadata, dict) and not metadata.keys() <= self._metadata.keys():
-            self._see(metadata)
-        return {**known, "asOf": as_of}
+        return self._contacts((record,), as_of)[0]
+
+    def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
+        known = self.reads.known.made_each(records, (CONTACT, self.account), self._mapped)
+        for record in records:
+            metadata = record.get("metadata")
+            if isinstance(metadata, dict) and not metadata.keys() <= self._metadata.keys():
+                self._see(metadata)
+        return [{**each, "asOf": as_of} for each in known]
+
+    def _mapped(self, record: ContactRecord) -> Contact:
+        return mapping.contact(record, account=self.account, as_of="")
 
     def _see(self, metadata: Mapping[str, Any]) -> None:
         """Remember the keys of some metadata, and what kind of value they have first."""
@@ -376,7 +380,7 @@ class PackageX(Upstream):
         )
         as_of, wanted = self._now(), frozenset(ids)
         records = [record for answer in answers for record in answer["contacts"]]
-        return [self.contact_of(record, as_of, "") for record in records if record.get("id") in wanted]
+        return self._contacts([record for record in records if record.get("id") in wanted], as_of)
 
     def rows_of(self, sheet: Sheet, contacts: Sequence[Contact]) -> Mapping[int, str]:
         """Which row each contact comes from, by an e-mail, phone or name that no other row has."""
@@ -427,10 +431,14 @@ class PackageX(Upstream):
         return replace(TRAITS, abilities={**TRAITS.abilities, **off})
 
     def _group(self, record: ContactRecord, as_of: str) -> Group:
-        known = self.reads.known.made(
-            record, (GROUP, self.account), lambda: mapping.group(record, account=self.account, as_of="")
-        )
-        return {**known, "_asOf": as_of}
+        return self._groups((record,), as_of)[0]
+
+    def _groups(self, records: Sequence[ContactRecord], as_of: str) -> list[Group]:
+        def mapped(record: ContactRecord) -> Group:
+            return mapping.group(record, account=self.account, as_of="")
+
+        known = self.reads.known.made_each(records, (GROUP, self.account), mapped)
+        return [{**each, "_asOf": as_of} for each in known]
 
     async def _slice(
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None
@@ -461,8 +469,7 @@ class PackageX(Upstream):
         return found
 
     def _as_groups(self, records: Slice[ContactRecord]) -> Slice[Group]:
-        as_of = self._now()
-        return Slice([self._group(record, as_of) for record in records.items], records.more, records.total)
+        return Slice(self._groups(records.items, self._now()), records.more, records.total)
 
 
 def _terms(search: str) -> str:

@@ -141,7 +141,7 @@ class Samespace(Upstream):
         records, short = _joined(await all_of(reads), count)
         as_of = self._now()
         more = len(records) > count or not short
-        return Slice([self.contact_of(record, as_of, module or "") for record in records[:count]], more)
+        return Slice(self._contacts(records[:count], as_of, module or ""), more)
 
     @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
@@ -167,21 +167,20 @@ class Samespace(Upstream):
             )
         except GatewayError as error:
             return dict.fromkeys(keys, error)
-        records = [record for page in pages for record in tolerant.items(page)]
-        as_of = self._now()
-        return {
-            wanted[record["_id"]]: self.contact_of(record, as_of, module)
-            for record in records
-            if record.get("_id") in wanted
-        }
+        records = [record for page in pages for record in tolerant.items(page) if record.get("_id") in wanted]
+        contacts = self._contacts(records, self._now(), module)
+        return {wanted[record["_id"]]: contact for record, contact in zip(records, contacts, strict=True)}
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
-        known = self.reads.known.made(record, (self.account, module), lambda: self._mapped(record, module))
-        return {**known, "asOf": as_of}
+        return self._contacts((record,), as_of, module)[0]
 
-    def _mapped(self, record: Any, module: str) -> Contact:
-        return mapping.contact(record, account=self.account, as_of="", module=module)
+    def _contacts(self, records: Sequence[Any], as_of: str, module: str) -> list[Contact]:
+        def mapped(record: Any) -> Contact:
+            return mapping.contact(record, account=self.account, as_of="", module=module)
+
+        known = self.reads.known.made_each(records, (self.account, module), mapped)
+        return [{**each, "asOf": as_of} for each in known]
 
     @kept(Keep.DEFINITION)
     async def modules(self) -> list[Module]:

@@ -145,7 +145,7 @@ class SmartSender(Upstream):
 
         found = await _slice(read, offset, count)
         as_of = self._now()
-        return Slice([self.contact_of(record, as_of, "") for record in found.items], found.more)
+        return Slice(self._contacts(found.items, as_of), found.more)
 
     @kept_each(Keep.CONTACT)
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
@@ -165,8 +165,11 @@ class SmartSender(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # Smart Sender has none
-        known = self.reads.known.made(record, self.account, lambda: self._mapped(record))
-        return {**known, "asOf": as_of}
+        return self._contacts((record,), as_of)[0]
+
+    def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
+        known = self.reads.known.made_each(records, self.account, self._mapped)
+        return [{**each, "asOf": as_of} for each in known]
 
     def _mapped(self, record: Any) -> Contact:
         return mapping.contact(record, account=self.account, as_of="")
