@@ -34,8 +34,8 @@ class Commits:
     async def carry_out(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What comes of a change, which is on the disk then. What it raises undoes it alone.
 
-        `work` may be called again, where the transaction with others came to nothing. Where nobody waits for
-        it any more before it has begun, it is left out.
+        `work` is called again where the transaction with others came to nothing, as one of them has failed.
+        Where nobody waits for it any more before it has begun, it is left out.
         """
         change = _Change(work)
         self._waiting.append(change)
@@ -61,19 +61,13 @@ class Commits:
             self._alone(each)
 
     def _together(self, changes: list[_Change]) -> bool:
-        """Whether one transaction held all of them, each undone by itself where it failed."""
+        """Whether one transaction held all of them. Where one fails nothing was kept of any."""
         try:
             with self._db as db:
                 db.execute("BEGIN IMMEDIATE")
                 for each in changes:
-                    db.execute("SAVEPOINT one")
-                    try:
-                        each.found, each.error = each.work(db), None
-                    except BaseException as error:  # it is for whoever waits
-                        db.execute("ROLLBACK TO one")
-                        each.error = error
-                    db.execute("RELEASE one")
-        except sqlite3.Error:  # such as a full disk: nothing was kept of any, and one may be the cause
+                    each.found = each.work(db)
+        except BaseException:  # whoever has raised it does so again alone, for whoever waits
             return False
         return True
 
