@@ -732,6 +732,8 @@ def _put_keys(db: sqlite3.Connection, account: str, rowid: int | None, row: Row)
     wanted = {(kind, value) for kind, values in by_kind.items() for value in values}
     wanted.update(row.others)
     held = set(db.execute("SELECT kind, value FROM contact_key WHERE contact = ?", (rowid,)))
+    if held == wanted:
+        return False
     db.executemany(
         "DELETE FROM contact_key WHERE account = ? AND kind = ? AND value = ? AND contact = ?",
         [(account, *key, rowid) for key in held - wanted],
@@ -739,4 +741,4 @@ def _put_keys(db: sqlite3.Connection, account: str, rowid: int | None, row: Row)
     db.executemany(
         "INSERT INTO contact_key VALUES (?, ?, ?, ?)", [(account, *key, rowid) for key in wanted - held]
     )
-    return held != wanted
+    return True
