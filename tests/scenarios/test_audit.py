@@ -64,6 +64,21 @@ async def test_a_write_leaves_who_what_and_its_outcome(guarded: World) -> None:
     assert "ecret" not in str(record)  # names of fields, never what stood in them
 
 
+async def test_a_write_goes_on_where_the_journal_cannot_be_written_and_that_is_told_once(
+    guarded: World,
+) -> None:
+    db = guarded.gateway.journal._db  # type: ignore[attr-defined]
+    db.execute("PRAGMA query_only = ON")  # as with a full disk
+    answer = await guarded.ask(CREATE, {"input": person()}, headers=WRITER)
+    assert answer.data["createContact"]["outcomes"][0]["status"] == "APPLIED"
+    told = [each["message"] for each in answer.warnings if "event log" in each["message"]]
+    assert told == ["The event log could not be written; the outcomes are right."]
+    db.execute("PRAGMA query_only = OFF")
+    assert await records(guarded) == []
+    await guarded.ask(CREATE, {"input": person()}, headers=WRITER)
+    assert [each["outcome"] for each in await records(guarded)] == ["APPLIED"]
+
+
 async def test_a_write_that_no_source_takes_leaves_a_record_too(guarded: World) -> None:
     guarded.transports[Source.PACKAGEX].down = httpx.ConnectError
     await guarded.ask(CREATE, {"input": person()}, headers=WRITER)
