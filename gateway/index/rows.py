@@ -1,7 +1,6 @@
 """What the index keeps of a contact. Pure."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -89,7 +88,7 @@ def row_of(contact: Contact, position: int, rules: Rules) -> Row:
         phones=tuple(phones),
         tags=tuple(tag["sourceId"] for tag in contact["tags"]),
         others=tuple(others),
-        properties=json.dumps(searchable(properties), ensure_ascii=False),
+        properties=orjson.dumps(searchable(properties)).decode(),
     )
 
 
