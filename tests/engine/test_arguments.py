@@ -13,7 +13,7 @@ SCHEMA = build_schema("""
     type Query {
         one(
             id: ID!, first: Int = 20, after: String, by: By, filter: Filter, ids: [ID!], on: On = UP, any: Any
-            grid: [[Int]]
+            grid: [[Int]], kept: [String!] = ["a"]
         ): String
     }
     scalar Any
@@ -25,7 +25,10 @@ SCHEMA = build_schema("""
     }
     input Must { id: ID! ids: [ID]! size: Float! = 2 inner: Filter }
 """)
-VARIABLES = "($id: ID!, $first: Int, $after: String, $email: String, $by: By, $filter: Filter, $ids: [ID!])"
+VARIABLES = (
+    "($id: ID!, $first: Int, $after: String, $email: String, $by: By, $filter: Filter, $ids: [ID!], "
+    "$size: Float)"
+)
 
 
 def asked(arguments: str, given: dict[str, Any]) -> tuple[FieldNode, VariableValues]:
@@ -59,6 +62,11 @@ def by_core(node: FieldNode, values: VariableValues) -> Any:
         ("id: $id, filter: {tags: [$email]}", {"email": "x"}),
         ('id: $id, filter: {tags: "a", must: {id: 7, ids: [null, $email]}}', {"email": None}),
         ('id: $id, by: {email: "imke@example.com"}', {}),
+        ("id: $id, kept: $ids", {"ids": ["x"]}),
+        ("id: $id, first: $first, after: $after", {}),  # the default counts, or nothing
+        ("id: $id, filter: {name: $after, company: $email, by: $by}", {}),
+        ("id: $id, filter: {company: $email}", {"email": None}),
+        ("id: $id, filter: {must: {id: $id, ids: [], size: $size}}", {}),
         ('id: $id, ids: ["a", "b"], grid: [[1, null], [], null]', {}),
         ("id: $id, ids: $email, grid: 3", {"email": "x"}),
         ('id: $id, any: {a: [1, {b: "c"}]}', {}),
@@ -75,10 +83,11 @@ def test_what_is_usual_is_read_in_one_go(arguments: str, given: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("arguments", "given"),
     [
-        ("id: $id, first: $first", {}),  # the default counts
         ("id: $id, by: {email: $email}", {"email": None}),
         ("id: $id, by: {email: $email}", {}),
-        ("id: $id, filter: {name: $after}", {}),
+        ("id: $after", {}),
+        ("id: $id, filter: {must: {id: $after, ids: []}}", {}),
+        ("id: $id, filter: {must: {id: $id, ids: [], size: $size}}", {"size": None}),
         ("id: $id, filter: {tags: [$email]}", {"email": None}),
         ("id: $id, filter: {must: {ids: []}}", {}),
         ("id: $id, filter: {must: {id: null, ids: []}}", {}),
@@ -127,7 +136,22 @@ def test_a_variable_that_is_null_where_none_may_be_is_left_to_graphql_core() -> 
         read({"after": None})
 
 
-WORDS = ("null", "1", "2.5", "true", '"x"', "UP", "SIDE", "$id", "$first", "$after", "$email", "$ids", "$by")
+WORDS = (
+    "null",
+    "1",
+    "2.5",
+    "true",
+    '"x"',
+    "UP",
+    "SIDE",
+    "$id",
+    "$first",
+    "$after",
+    "$email",
+    "$ids",
+    "$by",
+    "$size",
+)
 NAMES = (
     "id",
     "ids",
@@ -175,7 +199,12 @@ def likely(chance: random.Random, type_: Any, depth: int) -> str:
             names = list(dict.fromkeys(("id", "ids", *names)))
         parts = (f"{name}: {likely(chance, fields.fields[name].type, depth - 1)}" for name in names)
         return "{" + ", ".join(parts) + "}" if depth > 0 else "{}"
-    found = {"ID": ['"a"', "7", "$id"], "Int": ["1", "$first"], "Float": ["1", "2.5"], "On": ["UP", "DOWN"]}
+    found = {
+        "ID": ['"a"', "7", "$id"],
+        "Int": ["1", "$first"],
+        "Float": ["1", "2.5", "$size"],
+        "On": ["UP", "DOWN"],
+    }
     return chance.choice([*found.get(named, ['"x"', "$after", "$email"]), "null"])
 
 
@@ -188,7 +217,14 @@ def test_random_literals_are_read_as_graphql_core_does(seed: int) -> None:
     for _ in range(500):
         chosen = ["id", *chance.sample(list(field.args)[1:], chance.randrange(3))]
         arguments = ", ".join(f"{name}: {likely(chance, field.args[name].type, 3)}" for name in chosen)
-        given: dict[str, Any] = {"after": "x", "email": "y", "first": 3, "ids": ["c"], "by": {"id": "b"}}
+        given: dict[str, Any] = {
+            "after": "x",
+            "email": "y",
+            "first": 3,
+            "ids": ["c"],
+            "by": {"id": "b"},
+            "size": 2.5,
+        }
         given = {
             name: None if chance.random() < 0.2 else value
             for name, value in given.items()

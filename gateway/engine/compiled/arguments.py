@@ -1,7 +1,7 @@
 """The arguments of a field: what the document says is read once, and variables are put into it each time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -34,36 +34,66 @@ Part = Callable[[Mapping[str, Any]], Any]
 SCALARS: Final = (str, int, float, bool, type(None))
 
 
+class _Member(NamedTuple):
+    """An argument or a member of an input object. `variable` is what it may be left out with, and then
+    `default` counts, if there is any.
+    """
+
+    name: str
+    part: Part
+    variable: str | None = None
+    default: Part | None = None
+
+
 def reader(definition: GraphQLField, node: FieldNode) -> Part | None:
     """Makes the arguments of a field; None where graphql-core has to do it each time."""
     given = {each.name.value: each.value for each in node.arguments or ()}
-    parts: dict[str, Part] = {}
+    members: list[_Member] = []
     for name, argument in definition.args.items():
-        held = given.get(name)
-        if held is None:
-            default = _default(name, argument)
-            if default is None:
+        held, out_name = given.get(name), argument.out_name or name
+        variable = None if held is None else _optional(held, argument)
+        default: Part | None = None
+        if held is None or variable is not None:
+            try:
+                default = _default(name, argument)
+            except GraphQLError:  # it is told, with its place, when the field is called
                 return None
-            parts.update(default)
-            continue
-        part = _part(held, argument.type)
-        if part is None:
+        part = default if held is None else _part(held, argument.type)
+        if part is not None:
+            members.append(_Member(out_name, part, variable, default))
+        elif held is not None:
             return None
-        parts[argument.out_name or name] = part
-    items = tuple(parts.items())
-    return lambda values: {name: part(values) for name, part in items}
+    return lambda values: _filled(members, values)
 
 
-def _default(name: str, argument: GraphQLArgument) -> dict[str, Part] | None:
-    """What counts for an argument that was left out, if anything. What others could change is not shared."""
+def _filled(members: list[_Member], values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, part, variable, default in members:
+        if variable is None or variable in values:
+            found[name] = part(values)
+        elif default is not None:
+            found[name] = default(values)
+    return found
+
+
+def _optional(node: ValueNode, holder: GraphQLArgument | GraphQLInputField) -> str | None:
+    """The variable that a value is, where what holds it may be left out."""
+    none = holder.default is None and holder.default_value is Undefined
+    if not isinstance(node, VariableNode) or (none and isinstance(holder.type, GraphQLNonNull)):
+        return None
+    return node.name.value
+
+
+def _default(name: str, argument: GraphQLArgument) -> Part | None:
+    """What counts for an argument that was left out, if anything. Raises GraphQLError."""
     alone = GraphQLField(GraphQLString, args={name: argument})
-    try:
-        found = get_argument_values(alone, FieldNode(name=NameNode(value=name), arguments=()))
-    except GraphQLError:  # it is told, with its place, when the field is called
+    asked = FieldNode(name=NameNode(value=name), arguments=())
+    found = list(get_argument_values(alone, asked).values())
+    if not found:
         return None
-    if not all(isinstance(value, SCALARS) for value in found.values()):
-        return None
-    return {key: _constant(value) for key, value in found.items()}
+    if isinstance(found[0], SCALARS):
+        return _constant(found[0])
+    return lambda _: next(iter(get_argument_values(alone, asked).values()))
 
 
 def _part(node: ValueNode, type_: GraphQLInputType) -> Part | None:
@@ -107,37 +137,44 @@ def _object(node: ObjectValueNode, type_: GraphQLInputObjectType) -> Part | None
     """An input object with the members that were given, and the defaults of others."""
     given = {each.name.value: each.value for each in node.fields}
     count = len(given)
-    parts: dict[str, Part] = {}
+    members: list[_Member] = []
     for name, member in type_.fields.items():
         held = given.pop(name, None)
-        if held is None and member.default is None and member.default_value is Undefined:
+        none = member.default is None and member.default_value is Undefined
+        if held is None and none:
             if isinstance(member.type, GraphQLNonNull):
                 return None
             continue
-        part = _left_out(member) if held is None else _part(held, member.type)
+        default = None if none else _left_out(member)
+        part = default if held is None else _part(held, member.type)
         if part is None:
             return None
-        parts[member.out_name or name] = part
-    if given or (type_.is_one_of and (count != 1 or len(parts) != 1)):
+        variable = None if held is None else _optional(held, member)
+        members.append(_Member(member.out_name or name, part, variable, default))
+    if given or (type_.is_one_of and (count != 1 or len(members) != 1)):
         return None
-    items, one_of, made = tuple(parts.items()), type_.is_one_of, type_.out_type
+    one_of, made = type_.is_one_of, type_.out_type
 
     def make(values: Mapping[str, Any]) -> Any:
-        found = {name: part(values) for name, part in items}
+        found = _filled(members, values)
         if one_of:
-            _there(found[items[0][0]])
+            _there(found[members[0].name])
         return made(found)
 
     return make
 
 
-def _left_out(member: GraphQLInputField) -> Part | None:
+def _left_out(member: GraphQLInputField) -> Part:
     """The default of a member."""
     try:
         found = coerce_default_value(member)
     except TypeError:  # it is told when the field is called
-        return None
+        return _by_core
     return _constant(found) if isinstance(found, SCALARS) else lambda _: coerce_default_value(member)
+
+
+def _by_core(_: Mapping[str, Any]) -> Any:
+    raise KeyError
 
 
 def _constant(value: Any) -> Part:
