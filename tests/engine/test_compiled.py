@@ -148,6 +148,8 @@ def value_of(type_: Any, chance: random.Random, depth: int) -> Any:
     for name, field in type_.fields.items():
         if field.resolve is None and (depth or is_leaf_type(get_named_type(field.type))):
             found[name] = value_of(field.type, chance, depth - 1)
+        elif field.resolve is None and chance.random() > 0.1:  # else the key is missing, which is the same
+            found[name] = None
     return found
 
 

@@ -9,10 +9,10 @@ Three steps, a file each (and `arguments.py` for what fields are called with):
 3. `run.py` carries an operation out with those functions: it calls resolvers, waits for what they promise,
    for each on its own, and puts the results where they belong.
 
-The functions know ordinary values only: dicts and lists, texts that are texts, nothing missing that must be
-there. Whatever is odd raises `Odd`, and graphql-core completes that value from its beginning: errors, their
-paths, and what becomes null are always its own. Nothing here knows of contacts; any schema whose values are
-dicts will do.
+The functions know ordinary values only: lists, dicts with every key that is asked for, texts that are texts,
+no null that must not be. Whatever is odd raises `Odd`, or `KeyError` where a key is missing, and graphql-core
+completes that value from its beginning: errors, their paths, and what becomes null are always its own.
+Nothing here knows of contacts; any schema whose values are dicts will do.
 
 What is not compiled (introspection, subscriptions, middleware) is left to graphql-core as a whole; so is an
 operation that is asked for the first time (`prepared.py`).
