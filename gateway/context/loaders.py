@@ -1,9 +1,13 @@
 """Batches the look-ups of one request. Keys of one turn of the loop become one call of the directory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from aiodataloader import DataLoader, dispatch_queue
+from aiodataloader import Loader as Load
 
 from gateway.federation.directory import Directory
 from gateway.federation.fanout import ask
@@ -22,17 +26,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-@dataclass(slots=True, eq=False)
-class _Batch(Generic[K, V]):
-    """Keys that are asked for together. `waiting` hear of one of them, `watching` that all have come."""
-
-    keys: list[K] = field(default_factory=list)
-    waiting: "list[tuple[K, asyncio.Future[V | None]]]" = field(default_factory=list)
-    watching: "list[asyncio.Future[None]]" = field(default_factory=list)
-    error: Exception | None = None
-
-
-class Loader(Generic[K, V]):
+class Loader(DataLoader[K, V | None]):
     """Loads values by key: each key once in a request, matched by key and never by position.
 
     Everybody who waits has a future of their own: one that goes away takes the value from nobody.
@@ -41,107 +35,83 @@ class Loader(Generic[K, V]):
     def __init__(self, find: Callable[[Sequence[K]], Awaitable[Found[K, V]]], work: "Work") -> None:
         self._find = find
         self._work = work
-        self._loop = running_loop()
-        self._found: dict[K, V | Exception | None] = {}
-        self._batches: dict[K, _Batch[K, V]] = {}  # of keys that have not come
-        self._next: _Batch[K, V] | None = None
+        self._asked: set[K] = set()
+        super().__init__()
+
+    @staticmethod
+    def get_cache_key(key: K) -> K:
+        """A key as it is."""
+        return key
+
+    async def batch_load_fn(self, keys: list[K]) -> list[Any]:
+        """The values of some keys, in their order."""
+        with self._work:
+            found = await self._find(keys)
+        return [found.get(key) for key in keys]
 
     def load(self, key: K) -> "asyncio.Future[V | None]":
         """The value of a key; None where there is none. Raises the failure of its source."""
-        future: asyncio.Future[V | None] = self._loop.create_future()
-        if key in self._found:
-            _settle(future, self._found[key])
+        self._asked.add(key)
+        promise = super().load(key)
+        waiter: asyncio.Future[V | None] = self.loop.create_future()
+        if promise.done():
+            _tell(waiter, promise)
         else:
-            batch = self._batches.get(key) or self._ask(key)
-            batch.waiting.append((key, future))
-        return future
+            promise.add_done_callback(partial(_tell, waiter))
+        return waiter
 
     async def load_all(self, keys: Sequence[K]) -> list[V | None]:
         """The values of several keys, in their order."""
-        found, batches = self._found, self._batches
-        ends: dict[_Batch[K, V], asyncio.Future[None]] = {}
-        for key in keys:
-            if key not in found:
-                batch = batches.get(key) or self._ask(key)
-                if batch not in ends:
-                    ends[batch] = self._loop.create_future()
-                    batch.watching.append(ends[batch])
-        for batch, end in ends.items():
-            await end
-            if batch.error is not None:
-                raise batch.error
-        values: list[V | None] = []
-        for key in keys:
-            value = found[key]
-            if isinstance(value, Exception):
-                raise value
-            values.append(value)
-        return values
+        self._asked.update(keys)
+        promises = [*map(super().load, keys)]
+        for promise in promises:
+            if not promise.done():  # most end with the first one, as they are in its batch
+                waiter: asyncio.Future[None] = self.loop.create_future()
+                promise.add_done_callback(partial(_wake, waiter))
+                await waiter
+        errors = [error for promise in promises if (error := promise.exception()) is not None]
+        if errors:
+            raise errors[0]
+        return [promise.result() for promise in promises]
 
     def asked(self, key: K) -> bool:
         """Whether somebody has asked for this key."""
-        return key in self._found or key in self._batches
+        return key in self._asked
 
-    def _ask(self, key: K) -> _Batch[K, V]:
-        """Put a key that nobody has asked for into the next batch. It leaves two turns of the loop after its
-        first key, as what is begun in this turn asks in the next one.
+    def do_resolve_reject(self, key: K, future: "asyncio.Future[V | None]") -> None:
+        """Put a key into the next batch. The batch leaves after as many turns of the event loop as it would
+        otherwise, but without a task that only begins another one.
         """
-        batch = self._next
-        if batch is None:
-            batch = self._next = _Batch()
-            self._loop.call_soon(self._loop.call_soon, self._leave, batch)
-        batch.keys.append(key)
-        self._batches[key] = batch
-        return batch
-
-    def _leave(self, batch: _Batch[K, V]) -> None:
-        self._next = None
-        self._work.begin(self._read(batch))
-
-    async def _read(self, batch: _Batch[K, V]) -> None:
-        """Ask for a batch, and tell whoever waits. What fails as a whole is not remembered."""
-        try:
-            found: Mapping[K, Any] = await self._find(batch.keys)
-        except Exception as error:
-            batch.error = error
-            found = dict.fromkeys(batch.keys, error)
-        for key in batch.keys:
-            del self._batches[key]
-            if batch.error is None:
-                self._found[key] = found.get(key)
-        for key, waiter in batch.waiting:
-            _settle(waiter, found.get(key))
-        for watcher in batch.watching:
-            _settle(watcher, None)
+        self._queue.append(Load(key=key, future=future))
+        if len(self._queue) == 1:
+            self.loop.call_soon(self.loop.call_soon, dispatch_queue, self)
 
 
-def _settle(future: "asyncio.Future[Any]", value: Any) -> None:
-    if future.done():  # whoever has waited is gone
+def _tell(waiter: "asyncio.Future[Any]", promise: "asyncio.Future[Any]") -> None:
+    """Tell one who waits what has come of a promise."""
+    error = promise.exception()
+    if waiter.done():  # whoever has waited is gone
         return
-    if isinstance(value, Exception):
-        future.set_exception(value)
+    if error is not None:
+        waiter.set_exception(error)
     else:
-        future.set_result(value)
+        waiter.set_result(promise.result())
+
+
+def _wake(waiter: "asyncio.Future[None]", _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """The work of one request that is under way; it ends with it.
+    """The batches of one request that are under way; they end with it.
 
     A context manager around what the task at hand does for it.
     """
 
     abandoned: bool = False
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
-
-    def begin(self, doing: Coroutine[Any, Any, None]) -> None:
-        """Do something in a task of its own."""
-        if self.abandoned:
-            doing.close()
-            return
-        task = running_loop().create_task(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def __enter__(self) -> None:
         task = asyncio.current_task(running_loop())
