@@ -15,13 +15,14 @@ T = TypeVar("T")
 DEEPEST: Final = 3  # levels of an answer in which its records are looked for: Samespace has the deepest
 MOST_MET: Final = 16_384  # answers that were met once
 TIMES: Final = 6  # bytes that an answer takes for each of its own, beside what is kept of it anyway; measured
+SMALL: Final = 4_096  # bytes of an answer on a single thing, which is soon understood
 LARGEST: Final = 8  # one answer has this part of the room at most
 
 
 @dataclass(slots=True, eq=False)
 class _Known:
     """One answer: what was read of it, the places of its records in memory, and what was made of them. The
-    places are looked for when it comes once more: most that come twice do not come a third time soon.
+    places in one that is small are looked for when it comes once more: few come a third time soon.
     """
 
     read: Any
@@ -45,8 +46,7 @@ class Known:
         if held is not None:
             self._held.move_to_end(content)
             if not held.records:
-                held.records = _records(held.read, DEEPEST)
-                self._of.update(dict.fromkeys(held.records, held))
+                self._look_through(held)
             known: T = held.read
             return known
         found = read(content)
@@ -100,8 +100,15 @@ class Known:
             del self._met[next(iter(self._met))]
         return False
 
+    def _look_through(self, known: _Known) -> None:
+        """Find the records of an answer."""
+        known.records = _records(known.read, DEEPEST)
+        self._of.update(dict.fromkeys(known.records, known))
+
     def _hold(self, content: bytes, read: Any) -> None:
-        self._held[content] = _Known(read)
+        known = self._held[content] = _Known(read)
+        if len(content) > SMALL:
+            self._look_through(known)
         self.used_bytes += len(content) * TIMES
         while self.used_bytes > self._most * TIMES:
             content, known = self._held.popitem(last=False)
