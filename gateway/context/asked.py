@@ -155,9 +155,9 @@ class Asked:
         )
 
 
-def chosen(held: list[Any], keys: Sequence[str] | None) -> list[Any]:
+def chosen(held: Sequence[Any], keys: Sequence[str] | None) -> list[Any]:
     """All properties, or those named, in the order named."""
     if keys is None:
-        return held
+        return [*held]
     by_key: Mapping[str, Any] = {each["key"]: each for each in held}
     return [by_key[key] for key in dict.fromkeys(keys) if key in by_key]

@@ -117,7 +117,7 @@ class Contacts:
     async def _read_properties(self, contact: Contact, keys: Sequence[str] | None) -> list[ContactProperty]:
         return chosen(await self._held(contact), keys)
 
-    async def _held(self, contact: Contact) -> list[ContactProperty]:
+    async def _held(self, contact: Contact) -> Sequence[ContactProperty]:
         held = contact["_properties"]
         if held is None:
             full = await self.asked.loaders.contact.load(contact["_key"])

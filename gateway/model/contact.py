@@ -1,5 +1,6 @@
 """Contacts and what hangs on them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from gateway.model.source import Source
@@ -100,6 +101,6 @@ class Contact(TypedDict):
     updatedAt: str | None
     asOf: str
     _key: ContactKey
-    _properties: list[ContactProperty] | None
+    _properties: Sequence[ContactProperty] | None
     _raw: Any
     _stale: NotRequired[bool]  # from the index, and the source no longer has it at that place

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from gateway.cache.shelf import Kept, Mark, MemoryShelf
 from gateway.errors import StateUnavailable
+from gateway.lazy import Late
 from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
 from gateway.model.page import Slice
@@ -188,7 +189,7 @@ def unpacked(content: bytes | memoryview) -> Any:
     return msgpack.unpackb(content, ext_hook=_less, strict_map_key=False)
 
 
-def _more(value: Any) -> msgpack.ExtType:
+def _more(value: Any) -> Any:
     if isinstance(value, Source):
         return PACKED[value]
     if isinstance(value, ContactKey):
@@ -199,6 +200,8 @@ def _more(value: Any) -> msgpack.ExtType:
         return msgpack.ExtType(SLICE, packed([value.items, value.more, value.total]))
     if isinstance(value, tuple):
         return msgpack.ExtType(TUPLE, packed(list(value)))
+    if isinstance(value, Late):
+        return list(value)
     raise TypeError(f"{type(value).__name__} cannot be kept")
 
 

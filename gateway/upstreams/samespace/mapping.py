@@ -1,8 +1,10 @@
 """Samespace records to the gateway's values and back. Pure (samespace.md, Value formats)."""
 
 from collections.abc import Container, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+from gateway.lazy import Late
 from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Note
 from gateway.model.property import Module, Property, PropertyType
@@ -35,7 +37,8 @@ TYPES: Final[Mapping[str, str]] = {
     "REFERENCE": PropertyType.REFERENCE.value,
     "JSON": PropertyType.JSON.value,
 }
-REACHING: Final = frozenset({PropertyType.EMAIL.value, PropertyType.PHONE.value})
+EMAILS: Final = "EMAIL"
+REACHING: Final = (EMAILS, "PHONE")  # words for types that say how to reach somebody
 OTHER: Final = PropertyType.OTHER.value
 # The words that new definitions get. That for choices is in no published sample (samespace.md).
 WORDS: Final[Mapping[str, str]] = {
@@ -70,15 +73,12 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
     vendor_id = tolerant.identity(SOURCE, record, "_id")
     held = tolerant.members(record.get("properties"))
     module = tolerant.text(record.get("module")) or module
-    properties: list[ContactProperty] = []
     emails: list[str] = []
     phones: list[str] = []
-    for key, cell in held.items():
-        value, word = (cell.get("value"), cell.get("type")) if isinstance(cell, dict) else (cell, None)
-        type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
-        properties.append({"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": module})
-        if type_ in REACHING and (said := tolerant.text(value)):
-            (emails if type_ == "EMAIL" else phones).append(said)
+    for cell in held.values():
+        word = cell.get("type") if isinstance(cell, dict) else None
+        if word in REACHING and (said := tolerant.text(cell.get("value"))):
+            (emails if word == EMAILS else phones).append(said)
     first, last = _text(held, FIRST_NAME), _text(held, LAST_NAME)
     email, phone = _text(held, EMAIL), _text(held, PHONE)
     note = _text(held, NOTES)
@@ -105,9 +105,19 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
         "updatedAt": None,
         "asOf": as_of,
         "_key": ContactKey(SOURCE, module, vendor_id),
-        "_properties": properties,
+        "_properties": Late(partial(_properties, held, module)),
         "_raw": record,
     }
+
+
+def _properties(held: Mapping[str, Any], module: str) -> list[ContactProperty]:
+    """All that a record holds, by its key. There are many in each, and few look at them."""
+    found: list[ContactProperty] = []
+    for key, cell in held.items():
+        value, word = (cell.get("value"), cell.get("type")) if isinstance(cell, dict) else (cell, None)
+        type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
+        found.append({"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": module})
+    return found
 
 
 def module(record: ModuleRecord, *, account: str) -> Module:
