@@ -20,7 +20,7 @@ from tests.support import node
 HERE: Final = Path(__file__).parent
 PATIENCE: Final = 30.0
 SHOWN: Final = 5_000
-GATEWAY: Final = (sys.executable, "-m", "gateway.cli")
+GATEWAY: Final = (sys.executable, "-m", "tests.benchmarks.installed")
 PROCESS_CLOCK: Final = 2  # of another process, its threads included: clock_getcpuclockid(3)
 CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE: Final = {CORES[0]}
