@@ -1,7 +1,8 @@
 """What sources have answered word for word before: it is read, and made into values, once.
 
-Callers poll, and sources repeat themselves: the same bytes mean the same. Nothing here spares a call or makes
-an answer older; it only spares the work of understanding it again. Values are shared: nobody changes them.
+Callers poll lists, and sources repeat themselves: the same bytes mean the same. Nothing here spares a call or
+makes an answer older; it only spares the work of understanding it again. Values are shared: nobody changes
+them.
 """
 
 from collections import OrderedDict
@@ -14,19 +15,17 @@ T = TypeVar("T")
 
 DEEPEST: Final = 3  # levels of an answer in which its records are looked for: Samespace has the deepest
 MOST_MET: Final = 16_384  # answers that were met once
-TIMES: Final = 6  # bytes that an answer takes for each of its own, beside what is kept of it anyway; measured
-SMALL: Final = 4_096  # bytes of an answer on a single thing, which is soon understood
+TIMES: Final = 9  # bytes that an answer takes for each of its own, with what is made of it; measured
+SMALLEST: Final = 2_048  # bytes: an answer on a single thing is understood as soon as it is found here
 LARGEST: Final = 8  # one answer has this part of the room at most
 
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """One answer: what was read of it, the places of its records in memory, and what was made of them. The
-    places in one that is small are looked for when it comes once more: few come a third time soon.
-    """
+    """One answer: what was read of it, the places of its records in memory, and what was made of them."""
 
     read: Any
-    records: list[int] = field(default_factory=list)
+    records: list[int]
     made: dict[tuple[int, Hashable], Any] = field(default_factory=dict)
 
 
@@ -45,12 +44,10 @@ class Known:
         held = self._held.get(content)
         if held is not None:
             self._held.move_to_end(content)
-            if not held.records:
-                self._look_through(held)
             known: T = held.read
             return known
         found = read(content)
-        if len(content) <= self._most // LARGEST and self._twice(content):
+        if SMALLEST <= len(content) <= self._most // LARGEST and self._twice(content):
             self._hold(content, found)
         return found
 
@@ -100,15 +97,9 @@ class Known:
             del self._met[next(iter(self._met))]
         return False
 
-    def _look_through(self, known: _Known) -> None:
-        """Find the records of an answer."""
-        known.records = _records(known.read, DEEPEST)
-        self._of.update(dict.fromkeys(known.records, known))
-
     def _hold(self, content: bytes, read: Any) -> None:
-        known = self._held[content] = _Known(read)
-        if len(content) > SMALL:
-            self._look_through(known)
+        known = self._held[content] = _Known(read, _records(read, DEEPEST))
+        self._of.update(dict.fromkeys(known.records, known))
         self.used_bytes += len(content) * TIMES
         while self.used_bytes > self._most * TIMES:
             content, known = self._held.popitem(last=False)

@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from gateway.model.page import Slice
 
-OBJECTS: Final = 4  # bytes that Python takes for each byte of JSON, roughly; measured on contacts
+OBJECTS: Final = 5  # bytes that Python takes for each byte of JSON, roughly; measured on contacts
 SMALLEST: Final = 512
 WIDEST: Final = 4  # bytes of one sign of a key
 

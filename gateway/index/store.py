@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 VERSION: Final = 6  # of the tables; an index of another version is filled anew
 MEMORY: Final = ":memory:"
-CACHE_KIB: Final = 8_192
+CACHE_KIB: Final = 2_048
 
 SCHEMA: Final = """
 CREATE TABLE contact (

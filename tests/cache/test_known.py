@@ -5,9 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.cache.known import TIMES, Known
+from gateway.cache.known import SMALLEST, TIMES, Known
 
-PAGE = b'{"data": [{"id": "a", "address": {"city": "Salem"}}, {"id": "b"}]}'
+SPACE = b" " * SMALLEST  # which makes a page of it
+PAGE = b'{"data": [{"id": "a", "address": {"city": "Salem"}}, {"id": "b"}]}' + SPACE
 
 
 class Maker:
@@ -22,8 +23,6 @@ class Maker:
 
 
 def held(known: Known, content: bytes = PAGE) -> Any:
-    """An answer that has come three times: from then on what is made of its records is kept."""
-    known.read(content, orjson.loads)
     known.read(content, orjson.loads)
     return known.read(content, orjson.loads)
 
@@ -90,6 +89,12 @@ def test_what_was_not_used_longest_goes_first() -> None:
 def test_an_answer_that_is_large_is_not_held() -> None:
     known = Known(len(PAGE) * TIMES)
     assert held(known) is not held(known)
+    assert known.used_bytes == 0
+
+
+def test_an_answer_that_is_small_is_not_held() -> None:
+    known, small = Known(10**6), PAGE.removesuffix(SPACE)
+    assert held(known, small) is not held(known, small)
     assert known.used_bytes == 0
 
 
