@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway import deadline
-from gateway.cache.known import Known
+from gateway.cache.known import SMALLEST, Known
 from gateway.errors import (
     GatewayError,
     UpstreamAuth,
@@ -331,14 +331,15 @@ async def test_an_answer_has_to_call_itself_json(kind: str, taken: bool) -> None
 
 
 async def test_an_answer_that_comes_again_is_read_once() -> None:
-    asked = wire(Vendor(body=b'{"data": [{"id": "a"}]}'), known=Known(10**6))
+    page = b'{"data": [{"id": "a"}]}' + b" " * SMALLEST
+    asked = wire(Vendor(body=page), known=Known(10**6))
     found = [(await asked.send("listContacts", "GET", ("contacts",), safe=True)).json for _ in range(4)]
     assert found[0] == found[1] == found[2] == found[3] == {"data": [{"id": "a"}]}
     assert found[1] is found[2] is found[3]
 
 
 async def test_what_is_odd_is_refused_however_often_it_comes() -> None:
-    vendor = Vendor(body=b"[" * 600 + b"]" * 600)
+    vendor = Vendor(body=b"[" * SMALLEST + b"]" * SMALLEST)
     asked = wire(vendor, known=Known(10**6))
     for _ in range(4):
         with pytest.raises(UpstreamBadResponse):
@@ -347,7 +348,7 @@ async def test_what_is_odd_is_refused_however_often_it_comes() -> None:
 
 async def test_a_scan_leaves_nothing_behind() -> None:
     known = Known(10**6)
-    asked = wire(Vendor(body=b'{"data": []}'), known=known)
+    asked = wire(Vendor(body=b'{"data": []}' + b" " * SMALLEST), known=known)
     with deadline.within(10.0, background=True):
         for _ in range(3):
             await asked.send("listContacts", "GET", ("contacts",), safe=True)
