@@ -51,20 +51,12 @@ class Known:
             self._hold(content, found)
         return found
 
-    def made(self, record: Any, how: Hashable, make: Callable[[], T]) -> T:
+    def made(self, record: R, how: Hashable, make: Callable[[R], T]) -> T:
         """What `make` makes of a record, which has to depend on nothing else but `how`."""
-        place = id(record)
-        held = self._of.get(place)
-        if held is None:
-            return make()
-        key = place, how
-        found: T | None = held.made.get(key)
-        if found is None:
-            found = held.made[key] = make()
-        return found
+        return self.made_each((record,), how, make)[0]
 
     def made_each(self, records: Sequence[R], how: Hashable, make: Callable[[R], T]) -> list[T]:
-        """What `make` makes of each of some records; as `made`."""
+        """The same for each of some records."""
         of = self._of
         found: list[T] = []
         for record in records:

@@ -30,18 +30,11 @@ class Line(Generic[W]):
 
     def pop(self) -> W | None:
         """Serve who is next; None when nobody waits."""
-        queues = self._callers or self._background
-        if not queues:
+        first = self.first()
+        if first is None:
             return None
-        operation = next(iter(queues))
-        waiting = queues[operation]
-        waiter = waiting.popleft()
-        if waiting:
-            queues.move_to_end(operation)
-        else:
-            del queues[operation]
-        if queues is self._callers and operation in self._background:
-            self._background.move_to_end(operation)
+        operation, waiter, _ = first
+        self.serve(operation, waiter)
         return waiter
 
     def serve(self, operation: Hashable, waiter: W) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from itertools import chain
 from typing import Any, Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -202,7 +202,7 @@ def _told_to_vary(send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = message.get("headers", ())
             if int(dict(headers).get(b"content-length", b"0")) >= PACKING["minimum_size"]:
-                message["headers"] = [*headers, (b"vary", b"Accept-Encoding")]
+                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
         await send(message)
 
     return send_and_tell

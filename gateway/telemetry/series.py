@@ -5,7 +5,8 @@ loop, so a number is one addition; samples are made when somebody asks for them,
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Generic, TypeVar
 
@@ -46,11 +47,18 @@ class _Family(Collector, Generic[S]):
     """Series of one metric, by the values of its labels."""
 
     def __init__(
-        self, name: str, meaning: str, labels: Sequence[str], *, registry: CollectorRegistry
+        self,
+        name: str,
+        meaning: str,
+        labels: Sequence[str],
+        *,
+        new: Callable[[], S],
+        registry: CollectorRegistry,
     ) -> None:
         self.name = name
         self.names = tuple(labels)
         self._meaning = meaning
+        self._new = new
         self._series: dict[tuple[str, ...], S] = {}
         registry.register(self)
 
@@ -65,12 +73,14 @@ class _Family(Collector, Generic[S]):
         """Nothing: names are told apart by hand."""
         return iter(())
 
-    def _new(self) -> S:
-        raise NotImplementedError
-
 
 class Counts(_Family[Count]):
     """A counter, as `prometheus_client.Counter`."""
+
+    def __init__(
+        self, name: str, meaning: str, labels: Sequence[str], *, registry: CollectorRegistry
+    ) -> None:
+        super().__init__(name, meaning, labels, new=Count, registry=registry)
 
     def collect(self) -> Iterator[Metric]:
         """What was counted until now."""
@@ -78,9 +88,6 @@ class Counts(_Family[Count]):
         for values, count in list(self._series.items()):  # others may come meanwhile
             family.add_metric(values, count.times)
         yield family
-
-    def _new(self) -> Count:
-        return Count()
 
 
 class Spreads(_Family[Spread]):
@@ -95,8 +102,7 @@ class Spreads(_Family[Spread]):
         buckets: Sequence[float],
         registry: CollectorRegistry,
     ) -> None:
-        super().__init__(name, meaning, labels, registry=registry)
-        self._bounds = tuple(buckets)
+        super().__init__(name, meaning, labels, new=partial(Spread, tuple(buckets)), registry=registry)
         self._shown = [floatToGoString(bound) for bound in (*buckets, float("inf"))]  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
@@ -106,6 +112,3 @@ class Spreads(_Family[Spread]):
             buckets = list(zip(self._shown, accumulate(spread.within), strict=True))
             family.add_metric(values, buckets, spread.seconds)
         yield family
-
-    def _new(self) -> Spread:
-        return Spread(self._bounds)

@@ -17,7 +17,7 @@ class Maker:
     def __init__(self) -> None:
         self.times = 0
 
-    def __call__(self) -> object:
+    def __call__(self, _: object) -> object:
         self.times += 1
         return object()
 
@@ -119,7 +119,7 @@ def test_some_records_are_made_as_each_of_them_alone() -> None:
     strange = {"id": "c"}
     one, other = held(known)["data"]
     made = known.made(one, "contact", make)
-    each = known.made_each([one, strange, other, one], "contact", lambda _: make())
+    each = known.made_each([one, strange, other, one], "contact", make)
     assert each[0] is each[3] is made
     assert known.made(other, "contact", make) is each[2]
     assert known.made(strange, "contact", make) is not each[1]

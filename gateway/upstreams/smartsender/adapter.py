@@ -214,7 +214,7 @@ class SmartSender(Upstream):
         if told is not None and str(told) != key.id:
             raise UpstreamBadResponse(self.source, "Smart Sender sent the chat of another contact.")
         return self.reads.known.made(
-            record, (key, self.account), lambda: mapping.chat(record, key, account=self.account)
+            record, (key, self.account), lambda chat: mapping.chat(chat, key, account=self.account)
         )
 
     @kept(Keep.CHAT)
