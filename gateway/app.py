@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from graphql import GraphQLSchema
+from graphql import GraphQLSchema, validate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,7 +28,7 @@ from gateway.context import Ledger
 from gateway.engine import persisted as engine_persisted
 from gateway.engine import schema as engine_schema
 from gateway.engine import subgraph as subgraphs
-from gateway.engine.documents import Documents
+from gateway.engine.documents import Documents, Validate
 from gateway.engine.persisted import NOTHING, BadManifest, Manifest, Registered
 from gateway.federation.directory import Directory
 from gateway.imports.room import Room
@@ -305,13 +305,15 @@ def create_app(
     crawling: bool = True,
     schema: GraphQLSchema | None = None,
     subgraph: GraphQLSchema | None = None,
+    validate: Validate = validate,
     reread: Callable[[], Config] | None = None,
     worker: Worker | None = None,
 ) -> Starlette:
     """The application. `reread` reads the settings again, for keys that change in their files; `worker` says
     which of several processes this is.
 
-    Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema` and `subgraph`.
+    Tests replace `transports`, `now`, `sleep` and `resolve`, crawl by hand, share a `schema` and `subgraph`,
+    and what `validate` found.
     """
     schema = schema or read_schema()
     subgraph = subgraph or read_subgraph(schema)
@@ -321,6 +323,7 @@ def create_app(
         subgraph=subgraph,
         introspection=config.introspection,
         suggestions=config.suggestions,
+        validate=validate,
     )
     manifest = _manifest(config, of_schema)
     transports = transports or over_the_network(config.outgoing_proxy)

@@ -36,6 +36,8 @@ SUGGESTION = " Did you mean"  # also where a selection lacks, which `hide_sugges
 TOO_MANY_TOKENS = "contains more than"  # words of graphql-core; it has no class for this
 LARGEST_KEPT = 64 * 1024  # signs of one document; larger ones are parsed each time
 
+Validate = Callable[..., list[GraphQLError]]
+
 
 class InvalidDocument(Exception):
     """A document that is not valid, with all that is wrong."""
@@ -104,7 +106,8 @@ class Document:
 class Documents:
     """The documents of one schema. Bounded: those that were not asked for longest are dropped.
 
-    `subgraph` is the schema of those that ask for what only routers do.
+    `subgraph` is the schema of those that ask for what only routers do; `validate` is graphql-core's, or
+    one that remembers what that has said.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Documents:
         subgraph: GraphQLSchema | None = None,
         introspection: bool = True,
         suggestions: bool = True,
+        validate: Validate = validate,
         most: int = 1_000,
         most_signs: int = 300_000,
     ) -> None:
@@ -126,6 +130,7 @@ class Documents:
         if not introspection:
             self._rules += [NoSchemaIntrospectionCustomRule, NoServiceRule]
         self._suggestions = suggestions
+        self._validate = validate
         self._most = most
         self._most_signs = most_signs
         self._signs = 0
@@ -161,7 +166,7 @@ class Documents:
             roots = _roots(node)
             routed = any(not ROUTED.isdisjoint(names) for names in roots.values())
             schema = self._subgraph if routed else self._schema
-            errors = validate(
+            errors = self._validate(
                 schema,
                 node,
                 rules,
