@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.process import PATIENCE, running, sandbox
+from tests.support.process import PATIENCE, running, sandbox, until
 
 CONTACTS = "{ contacts(first: 9) { nodes { source displayName } sources { source status } } }"
 
@@ -21,6 +21,12 @@ CONTACTS = "{ contacts(first: 9) { nodes { source displayName } sources { source
 def call(url: str, body: bytes | None = None, method: str | None = None) -> bytes:
     with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=PATIENCE) as answer:
         return bytes(answer.read())
+
+
+def called(emulator: str) -> dict[str, int]:
+    """How often each operation of an emulator was called."""
+    counted: dict[str, int] = json.loads(call(f"{emulator}/_emulator/calls"))["operations"]
+    return counted
 
 
 def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> Any:
@@ -80,9 +86,7 @@ def test_what_is_under_way_is_finished_after_sigterm_and_nothing_new_is_taken() 
         with ThreadPoolExecutor(2) as callers:
             read = callers.submit(ask, address, CONTACTS)
             written = callers.submit(ask, address, CHANGE, {"id": contact})
-            arrived: dict[str, int] = {}
-            while not {"listContacts", "updatePerson"} <= arrived.keys():
-                arrived = json.loads(call(f"{packagex}/_emulator/calls"))["operations"]
+            until(lambda: {"listContacts", "updatePerson"} <= called(packagex).keys())
             assert found.stop() == 0
             assert len(read.result()["data"]["contacts"]["nodes"]) == 9
             assert written.result()["data"]["updateContact"]["outcome"]["status"] == "APPLIED"
@@ -99,8 +103,7 @@ def test_a_write_that_is_cut_off_at_the_end_of_the_grace_is_never_called_retryab
         call(f"{packagex}/_emulator/faults/updatePerson", b'{"latency": 8.0}', "PUT")
         with ThreadPoolExecutor(1) as callers:
             written = callers.submit(ask, address, CHANGE, {"id": contact})
-            while "updatePerson" not in json.loads(call(f"{packagex}/_emulator/calls"))["operations"]:
-                pass
+            until(lambda: "updatePerson" in called(packagex))
             assert found.stop() == 0
             with pytest.raises(urllib.error.HTTPError) as cut:
                 written.result()

@@ -5,8 +5,7 @@ import os
 import signal
 import socket
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import httpx
 import pytest
 
 from tests.support.children import bound, lives, readers
-from tests.support.process import PATIENCE, running
+from tests.support.process import PATIENCE, running, until
 
 IMPORT = "mutation ($input: ImportContactsInput!) { importContacts(input: $input) { job { id } } }"
 OPERATIONS = {
@@ -69,19 +68,10 @@ def sending(address: str, body: bytes, length: int) -> Iterator[None]:
         yield
 
 
-def seen(what: Callable[[], Any]) -> Any:
-    """What another process has come to, as soon as it has."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if found := what():
-            return found
-    raise AssertionError("it has not come to that")
-
-
 @contextmanager
 def held(server: int) -> Iterator[int]:
     """The process that reads a file for a gateway, held where it is: it does not end by itself."""
-    (child,) = seen(lambda: [each for each in readers(server) if bound(each)])
+    (child,) = until(lambda: [each for each in readers(server) if bound(each)])
     try:
         os.kill(child, signal.SIGSTOP)
         yield child
@@ -121,7 +111,7 @@ def lying_about(folder: Path) -> list[str]:
 def test_a_gateway_killed_in_the_middle_of_an_upload_leaves_no_file(tmp_path: Path, kind: str) -> None:
     body = form(b"Name,Email\n" + b"Ada,ada@example.com\n" * 50_000)
     with serving(tmp_path, kind) as (process, address), sending(address, body[: len(body) // 2], len(body)):
-        seen(lambda: any(path.stat().st_size for path in on_their_way(tmp_path)))
+        until(lambda: any(path.stat().st_size for path in on_their_way(tmp_path)))
         process.kill()
         process.wait()
         assert on_their_way(tmp_path) != []
@@ -139,7 +129,7 @@ def test_a_gateway_killed_while_a_file_is_read_leaves_no_file_and_no_process(
         with held(process.pid) as child:
             process.kill()
             process.wait()
-            seen(lambda: not lives(child))
+            until(lambda: not lives(child))
         assert on_their_way(tmp_path) != []
     with serving(tmp_path, kind) as (process, address):
         assert (on_their_way(tmp_path), len(scratches(tmp_path)), lying_about(tmp_path)) == ([], 1, [])

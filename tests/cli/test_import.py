@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.process import PATIENCE, running
+from tests.support.emulators import emulators
+from tests.support.process import PATIENCE, running, until
 from tests.support.world import JOB
 
 CSV = (
@@ -28,12 +29,8 @@ CREATE = (
 
 @contextmanager
 def sources(folder: Path) -> Iterator[dict[str, str]]:
-    """The emulators as a process; the settings of a gateway in front of them."""
-    with running("sandbox", "--upstreams-only", "--contacts", "60") as found:
-        places = {
-            name: found.line(f"^{name}=(\\S+)")[1]
-            for name in ("SAMESPACE_URL", "PACKAGEX_URL", "SMART_SENDER_URL")
-        }
+    """The emulators, and the settings of a gateway in front of them."""
+    with emulators(60) as places:
         keys = dict.fromkeys(("SAMESPACE_API_KEY", "PACKAGEX_API_KEY", "SMART_SENDER_TOKEN"), "any")
         yield {**places, **keys, "GATEWAY_DATA_DIR": str(folder / "data")}
 
@@ -195,8 +192,7 @@ def test_an_import_that_is_stopped_names_the_job_that_says_what_is_known(tmp_pat
     with sources(tmp_path) as settings:
         slow(settings, "PACKAGEX", "createFromCsv", 4.0)
         with running("import", str(people), "--to", "packagex", settings=settings) as found:
-            while found.process.poll() is None and "createFromCsv" not in calls(settings, "PACKAGEX"):
-                pass
+            until(lambda: found.process.poll() is not None or "createFromCsv" in calls(settings, "PACKAGEX"))
             found.process.send_signal(signal.SIGINT)
             job = found.line(r"stopped\. The job (\S+)")[1]
             assert found.process.wait(PATIENCE) == 130

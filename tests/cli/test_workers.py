@@ -5,8 +5,7 @@ import json
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from gateway.workers import LONGEST_PAUSE, Watch
 from gateway.workers import PATIENCE as LOOKS
 from tests.cli.test_commands import CHANGE, ask, call, gateway
 from tests.support.children import lives
-from tests.support.process import PATIENCE, Running, running
+from tests.support.emulators import emulators
+from tests.support.process import PATIENCE, Running, running, until
 from tests.support.redis import RedisServer
 
 CREATE = (
@@ -105,15 +105,6 @@ def _command(pid: int) -> bytes:
     return b""
 
 
-def until(met: Callable[[], Any]) -> Any:
-    """What another process has come to, as soon as it has."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if found := met():
-            return found
-    raise AssertionError("it has not come to that")
-
-
 def posted(connection: http.client.HTTPConnection, query: str, **headers: str) -> Any:
     body = json.dumps({"query": query}).encode()
     connection.request("POST", "/graphql", body, {"content-type": "application/json", **headers})
@@ -122,9 +113,7 @@ def posted(connection: http.client.HTTPConnection, query: str, **headers: str) -
 
 @contextmanager
 def pair(redis_url: str, folder: Path, **settings: str) -> Iterator[Pair]:
-    with running("sandbox", "--upstreams-only", "--contacts", "20") as emulators:
-        names = ("SAMESPACE_URL", "PACKAGEX_URL", "SMART_SENDER_URL")
-        urls = {name: emulators.line(rf"^{name}=(\S+)$")[1] for name in names}
+    with emulators(20) as urls:
         chosen = {
             **urls,
             "PACKAGEX_API_KEY": "any",

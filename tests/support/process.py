@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.support import leaks
 
 PATIENCE = 20.0
+TURN = 0.005
 
 
 @dataclass
@@ -68,6 +70,16 @@ class Running:
         """Send a signal, and wait for the exit status."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def until(met: Callable[[], Any]) -> Any:
+    """What another process has come to, as soon as it has; looking without a pause would hold it up."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := met():
+            return found
+        time.sleep(TURN)
+    raise AssertionError("it has not come to that")
 
 
 @contextmanager
