@@ -90,7 +90,7 @@ async def fresh(new_world: Build) -> World:
 async def world(new_world: Build) -> World:
     """A world whose index is filled, with counters at zero."""
     made = new_world()
-    await made.scan()
+    await made.fill()
     return made
 
 

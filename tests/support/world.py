@@ -6,6 +6,7 @@ code is mocked, and nothing waits on a clock.
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,7 @@ import httpx
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, validate
 
 from gateway import config, sandbox
-from gateway.app import Gateway, create_app, read_schema, read_subgraph
+from gateway.app import Gateway, create_app, read_schema, read_subgraph, wall_clock
 from gateway.cache.reads import Keep
 from gateway.federation.directory import Directory
 from gateway.index.crawl import Crawler
@@ -207,6 +208,31 @@ class World:
             await self.crawler.scan(source)
         self.forget()
 
+    async def fill(self) -> None:
+        """As `scan` does in a world as it is built without any wishes, whose sources nobody has changed yet.
+
+        The first one of a process is scanned. The others copy what that has put into the index, as if it had
+        been read now: a scan takes fifty milliseconds of CPU, and a thousand tests begin with one.
+        """
+        store: Any = self.gateway._store
+        database: sqlite3.Connection = store._writer
+        if not FILLED:
+            await self.scan()
+            FILLED.append(database.serialize())
+            return
+        database.deserialize(FILLED[0])
+        now = {"now": wall_clock()}
+        with database:
+            database.execute("UPDATE scan SET started = :now, began = :now, finished = :now", now)
+            database.execute(
+                "UPDATE contact SET as_of = :now, confirmed = iif(confirmed IS NULL, NULL, :now)", now
+            )
+        store.changed += 1
+        for source, progress in self.crawler.progress.items():
+            progress.modules = await self.crawler._modules(source)
+            progress.ended(None)
+        self.forget()
+
     def forget(self) -> None:
         for board in self.boards.values():
             board.forget()
@@ -237,6 +263,9 @@ class World:
     @property
     def directory(self) -> Directory:
         return next(iter(self.gateway.directories.values()))
+
+
+FILLED: list[bytes] = []  # the index of a world, once there is one
 
 
 def build(
