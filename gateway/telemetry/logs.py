@@ -2,11 +2,12 @@
 
 import logging
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import orjson
 
@@ -64,6 +65,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         super().__init__(sys.stderr)
         self._form = form
         self._worker = worker
+        self._turn = cast("threading.RLock", self.lock)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
@@ -74,13 +76,11 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def wrote(self, line: dict[str, Any]) -> bool:
         """Write a line; False where that failed."""
-        self.acquire()  # as `handle` does: threads must not write into one another's lines
         try:
-            self._write(line)
+            with self._turn:  # as `handle` does: threads must not write into one another's lines
+                self._write(line)
         except Exception:
             return False
-        finally:
-            self.release()
         return True
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -234,23 +234,22 @@ class Lines:
             self._write(level, "index scan", event.source, details)
 
     def _called(self, call: UpstreamCalled) -> None:
-        status = call.status
-        code = call.error
+        source, operation, status, code, seconds, waited, attempt, batch, cancelled = call
         if code is None and status is not None and status >= 400:
             code = _code(status)
         level = logging.WARNING if code else logging.DEBUG if self.background else logging.INFO
         if LOGGER.isEnabledFor(level):
             details = {
                 "requestId": self.work,
-                "source": call.source,
-                "operation": call.operation,
+                "source": source,
+                "operation": operation,
                 "status": status,
                 "code": code,
-                "attempt": call.attempt,
-                "batch": call.batch,
-                "cancelled": call.cancelled,
-                "ms": round(call.seconds * 1000, 1),
-                "waitedMs": round(call.waited * 1000, 1),
+                "attempt": attempt,
+                "batch": batch,
+                "cancelled": cancelled,
+                "ms": round(seconds * 1000, 1),
+                "waitedMs": round(waited * 1000, 1),
             }
             _send(level, "upstream call", details)
 
@@ -284,7 +283,8 @@ def _send(level: int, event: str, details: Mapping[str, Any]) -> None:
     """Write a line: straight to where all lines go, if nobody else listens, as the way through `logging`
     costs more than the line. What looks for the caller's place in the code is left out: no line tells it.
     """
-    straight = ROOT.handlers[0] if len(ROOT.handlers) == 1 and not LOGGER.handlers else None
+    handlers = ROOT.handlers
+    straight = handlers[0] if len(handlers) == 1 and not LOGGER.handlers else None
     if isinstance(straight, _Handler):
         at = clock.as_text(time.time_ns() // 1_000_000)
         if straight.wrote({"time": at, "level": WORDS[level], "event": event, **details}):

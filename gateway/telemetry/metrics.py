@@ -212,22 +212,21 @@ class Metrics(Collector):
         return iter(())
 
     def _called(self, call: UpstreamCalled) -> None:
-        status = call.status
-        if call.cancelled:
-            code = CANCELLED
-        elif call.error is not None:
-            code = call.error
-        else:
-            code = "OK" if status is None or status < 400 else f"HTTP_{status}"
-        count, seconds, waited = self._of_call(call.source, call.operation, code)
+        source, operation, status, error, seconds, waited, attempt, _, cancelled = call
+        code = CANCELLED if cancelled else error
+        count, took, stood = self._of_call(source, operation, status, code)
         count.times += 1
-        seconds.observe(call.seconds)
-        waited.observe(call.waited)
-        if call.attempt > 1:
-            self._repeats.labels(call.source).inc()
+        took.observe(seconds)
+        stood.observe(waited)
+        if attempt > 1:
+            self._repeats.labels(source).inc()
 
-    def _found_of_call(self, source: str, operation: str, code: str) -> tuple[Count, Spread, Spread]:
+    def _found_of_call(
+        self, source: str, operation: str, status: int | None, code: str | None
+    ) -> tuple[Count, Spread, Spread]:
         """The series of a call; looking them up costs more than counting."""
+        if code is None:
+            code = "OK" if status is None or status < 400 else f"HTTP_{status}"
         return (
             self._calls.labels(source, operation, code),
             self._call_seconds.labels(source, operation),
