@@ -16,7 +16,7 @@ class Answer(httpx.AsyncByteStream):
     """The answer to one request, as a stream of its body. Its parser is its own, so nothing stays behind.
 
     `headed` once the head is there, `ended` once all of it is; `keeps` while nothing speaks against using the
-    connection again. `close` is called with it once, when nobody reads it any more.
+    connection again. `close` is called with it once, when nothing more of it is read from the connection.
     """
 
     # How each begins.
@@ -55,13 +55,14 @@ class Answer(httpx.AsyncByteStream):
 
     def take(self, data: bytes) -> bool:
         """Take what has come in. Whether it belongs to the answer, and more may follow."""
-        if self._parser is None:
+        parser = self._parser
+        if parser is None:
             return False
         if self._silence is not None:
             self._heard_at = self._loop.time()
         self._without_body += len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
             if self._without_body > HEAD_BYTES and not self.ended:
                 raise HttpParserError("too much")
         except (HttpParserError, HttpParserUpgrade):
@@ -101,12 +102,13 @@ class Answer(httpx.AsyncByteStream):
         """A head is there."""
         parser: Any = self._parser  # it is there, as it calls
         status = self._status = parser.get_status_code()
-        self._interim = interim = 100 <= status < 200
-        if interim:
+        if 100 <= status < 200:
+            self._interim = True
             self._headers.clear()
             return
         if status < 100 or (self._without_body > HEAD_BYTES and _bytes(self._headers) > HEAD_BYTES):
             raise HttpParserError("not a head that can be taken")
+        self._interim = False
         self.keeps = self.keeps and parser.should_keep_alive()
         self.headed = True
         self.ended = self._bodiless
@@ -129,8 +131,13 @@ class Answer(httpx.AsyncByteStream):
     # What the reader calls.
 
     def response(self) -> httpx.Response:
-        """The answer, of which the head is there."""
-        return Received(self._status, self._headers, self)
+        """The answer, of which the head is there. Where all of it is, its connection is free at once."""
+        received = Received(self._status, self._headers, self)
+        if self.ended and not self._paused:  # most are as small as that
+            parts = self._parts
+            received.whole = parts[0] if len(parts) == 1 else b"".join(parts)
+            self.close()
+        return received
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -151,26 +158,23 @@ class Answer(httpx.AsyncByteStream):
         self.close()
 
     def close(self) -> None:
-        """Leave the connection to others, if all of the answer was read, or close it."""
+        """Leave the connection to others, if all of the answer is there, or close it."""
         self._parser = None
+        if self._timer is not None:
+            self._timer.cancel()
         self.keeps = self.keeps and self.ended and not self._paused
         left, self._close = self._close, _closed
         left(self)
 
-    async def more(self) -> None:
-        """Wait until something has come in. Raises a TransportError."""
+    def more(self) -> asyncio.Future[None]:
+        """What is done when something has come in. Raises a TransportError."""
         if self._broken is not None:
             raise self._broken
-        self._waiter = self._loop.create_future()
+        waiter = self._waiter = self._loop.create_future()
         if self._silence is not None:
             self._heard_at = self._loop.time()
             self._timer = self._loop.call_later(self._silence, self._listen)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-            if self._timer is not None:
-                self._timer.cancel()
+        return waiter
 
     def _listen(self) -> None:
         """Give up after too long a silence; else look again when that may have become one."""
@@ -181,16 +185,21 @@ class Answer(httpx.AsyncByteStream):
             self.fail(httpx.ReadTimeout("Nothing came in for too long."))
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Received(httpx.Response):
     """An answer as httpx has them, whose list of headers is made where somebody looks for it.
 
-    It begins as one that `httpx.Response` makes, without what that looks at on the way.
+    It begins as one that `httpx.Response` makes, without what that looks at on the way. `whole` is the body
+    as it came, where all of it came with the head: then nobody has to wait for it, or close it.
     """
 
+    whole: bytes | None = None
     next_request = None
     is_closed = False
     is_stream_consumed = False

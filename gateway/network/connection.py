@@ -5,14 +5,15 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import cast
 
 import httpx
 
 from gateway.loop import running_loop
-from gateway.network import sending
 from gateway.network.answer import Answer
 from gateway.network.prepared import Origin
+from gateway.network.sending import Pieces
 
 Seconds = Mapping[str, float | None]
 """The extension `timeout` of httpx: `connect`, `read`, `write` and `pool`."""
@@ -52,9 +53,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come in."""
-        if self._answer is None or not self._answer.take(data):
+        answer = self._answer
+        if answer is None or not answer.take(data):
             self.abort()
-        elif self._answer.headed:
+        elif answer.headed:
             self._room.set()  # who is answered already need not send the rest
 
     def eof_received(self) -> None:
@@ -87,27 +89,23 @@ class Connection(asyncio.Protocol):
         return not self._closed and not self._has_come()
 
     async def ask(
-        self, request: httpx.Request, head: bytes, length: int | None, seconds: Seconds
+        self, first: bytes, rest: Pieces | None, seconds: Seconds, *, bodiless: bool
     ) -> httpx.Response:
-        """Send a request, and wait for the head of its answer. Raises a TransportError.
+        """Send the `first` bytes of a request and the `rest`, and wait for the head of its answer, which is
+        `bodiless` whatever that announces. Raises a TransportError.
 
-        The connection is free when the answer is closed.
+        The connection is free when the answer is closed, at once where all of it came with its head.
         """
         answer = Answer(
-            self._transport,
-            self.loop,
-            self._close,
-            silence=seconds.get("read"),
-            bodiless=request.method == "HEAD",
+            self._transport, self.loop, self._close, silence=seconds.get("read"), bodiless=bodiless
         )
         try:
             if self._closed:
                 raise httpx.ConnectError("The connection was closed before anything was sent.")
             self._answer = answer
-            if (body := sending.whole(request, length)) is not None:
-                self._transport.write(head + body)
-            else:
-                await self._send(request, head, length, answer, seconds.get("write"))
+            self._transport.write(first)
+            if rest is not None:
+                await self._send(rest, answer, seconds.get("write"))
             while not answer.headed:
                 await answer.more()
             return answer.response()
@@ -122,12 +120,9 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         self._lost(self)
 
-    async def _send(
-        self, request: httpx.Request, head: bytes, length: int | None, answer: Answer, seconds: float | None
-    ) -> None:
+    async def _send(self, rest: Pieces, answer: Answer, seconds: float | None) -> None:
         """Send a request piece by piece, as fast as the source takes it, until it answers."""
-        self._transport.write(head)
-        async with aclosing(sending.pieces(request, length)) as pieces:
+        async with aclosing(rest) as pieces:
             async for piece in pieces:
                 if answer.headed or self._closed:
                     answer.keeps = False
@@ -153,4 +148,4 @@ def _looking_at(sock: socket.socket) -> Callable[[], object]:
         return lambda: select.select([sock], [], [], 0)[0]
     poll = select.poll()
     poll.register(sock.fileno(), select.POLLIN)
-    return lambda: poll.poll(0)
+    return partial(poll.poll, 0)

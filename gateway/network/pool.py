@@ -62,12 +62,12 @@ class Pool:
 
     def released(self, connection: Connection) -> None:
         """A connection is fit for another request."""
-        first = self._first() if self._line else None
-        if first is not None and first[0] == connection.origin:
-            first[1].set_result(connection)
-        elif first is not None:
-            self._line.appendleft(first)
-            connection.abort()
+        if self._line and (first := self._first()) is not None:
+            if first[0] == connection.origin:
+                first[1].set_result(connection)
+            else:
+                self._line.appendleft(first)
+                connection.abort()
         elif len(self.idle) < self.kept:
             connection.kept_until = connection.loop.time() + self.seconds
             self.idle.append(connection)

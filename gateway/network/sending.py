@@ -8,12 +8,26 @@ import httpx
 
 from gateway.network.prepared import Prepared
 
+Pieces = AsyncGenerator[bytes | memoryview, None]
+
 PIECE: Final = 64 * 1024  # of a body, before it is seen whether the source takes it
 LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 # Every head has to look like this as a whole, so that no value can end its line and begin another one.
 WELL_FORMED: Final = re.compile(
     rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*\r\n)+\r\n"
 )
+
+
+def begun(request: httpx.Request) -> tuple[bytes, Pieces | None]:
+    """What of a request is sent at once, and what follows piece by piece; None where nothing does.
+
+    Raises LocalProtocolError.
+    """
+    if isinstance(request, Prepared) and len(request.content) <= PIECE:
+        return request.head() + request.content, None
+    first, length = head(request)
+    body = whole(request, length)
+    return (first, pieces(request, length)) if body is None else (first + body, None)
 
 
 def head(request: httpx.Request) -> tuple[bytes, int | None]:
@@ -64,7 +78,7 @@ def whole(request: httpx.Request, length: int | None) -> bytes | None:
     return content
 
 
-async def pieces(request: httpx.Request, length: int | None) -> AsyncGenerator[bytes | memoryview, None]:
+async def pieces(request: httpx.Request, length: int | None) -> Pieces:
     """The body piece by piece, as it goes over the connection. Raises LocalProtocolError."""
     left = length or 0
     async for part in cast("httpx.AsyncByteStream", request.stream):

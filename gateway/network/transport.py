@@ -32,7 +32,7 @@ class Network(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises a TransportError; its text quotes nothing of the request."""
-        head, length = sending.head(request)
+        first, rest = sending.begun(request)
         seconds: Seconds = request.extensions.get("timeout", {})
         trace: Callable[[str, Mapping[str, Any]], Awaitable[None]] | None = request.extensions.get("trace")
         origin = request.base.origin if isinstance(request, Prepared) else origin_of(request.url)
@@ -47,7 +47,7 @@ class Network(httpx.AsyncBaseTransport):
             except BaseException:
                 connection.abort()
                 raise
-        return await connection.ask(request, head, length, seconds)
+        return await connection.ask(first, rest, seconds, bodiless=request.method == "HEAD")
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -8,7 +8,7 @@ import brotli
 import httpx
 
 from gateway.errors import UpstreamBadResponse
-from gateway.network.answer import header
+from gateway.network.answer import Received, header
 
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told that its input has the header of gzip
 BLOCK: Final = 32 * 1024  # bytes that brotli makes at once at most, where it is told to make as few as it can
@@ -70,25 +70,39 @@ async def read(response: httpx.Response, most: int, source: str) -> None:
             raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         return
     packing = header(response, b"content-encoding")
-    stream: Any = response.stream
-    parts: list[bytes] = []
-    size = 0
+    whole = response.whole if isinstance(response, Received) else None
+    if whole is not None and not packing and len(whole) <= most:
+        response._content = whole
+        return
     try:
         unpack = _unpacker(packing.strip().lower(), source) if packing else None
-        async for chunk in stream:
-            part = chunk if unpack is None else unpack.take(chunk, most + 1 - size)
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
+        if whole is None:
+            content = await _gathered(response.stream, unpack, most)
+        else:
+            content = whole if unpack is None else unpack.take(whole, most + 1)
+        if len(content) > most:
+            raise UpstreamBadResponse(source, f"{source} sent more than {most} bytes.")
         if unpack is not None and not unpack.ended:
             raise UpstreamBadResponse(source, f"{source} sent half of a packed answer.")
     except (zlib.error, brotli.error):
         raise UpstreamBadResponse(source, f"{source} sent an answer that cannot be unpacked.") from None
     finally:
-        await response.aclose()  # never waits for anything, so nobody can go away in the middle of it
-    # What `Response.aread` keeps, but bounded.
-    response._content = parts[0] if len(parts) == 1 else b"".join(parts)
+        if whole is None:
+            await response.aclose()  # never waits for anything, so nobody can go away in the middle of it
+    response._content = content  # what `Response.aread` keeps, but bounded
+
+
+async def _gathered(stream: Any, unpack: Unpacker | None, most: int) -> bytes:
+    """A body that comes piece by piece, until it is larger than allowed."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in stream:
+        part = chunk if unpack is None else unpack.take(chunk, most + 1 - size)
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            break
+    return b"".join(parts)
 
 
 def _unpacker(packing: str, source: str) -> Unpacker | None:

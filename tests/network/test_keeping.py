@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from gateway.network.answer import Received
 from gateway.network.transport import Network
 from tests.network.support import asked, over, read, request
 from tests.support.vendor import END_OF_HEAD, Player, ok, vendor
@@ -109,6 +110,39 @@ async def test_a_body_that_is_there_need_not_be_read() -> None:
             response = await network.handle_async_request(request(port))
             await response.aclose()
         assert player.connections == 1
+        await network.aclose()
+
+
+async def test_an_answer_that_came_as_a_whole_leaves_its_connection_before_it_is_read() -> None:
+    player, network = Player([MINE, ANOTHERS]), over()
+    async with vendor(player) as port:
+        mine = await network.handle_async_request(request(port))
+        assert settled(network)
+        anothers = await network.handle_async_request(request(port))
+        assert player.connections == 1
+        for response, body in ((anothers, b'"another\'s"'), (mine, b'"mine"')):
+            assert isinstance(response, Received)
+            assert response.whole == await read(response) == body
+        await network.aclose()
+
+
+async def test_one_of_which_some_is_still_to_come_does_not() -> None:
+    async def halting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(END_OF_HEAD)
+        writer.write(MINE[:-1])
+        await more.wait()
+        writer.write(MINE[-1:])
+        await reader.read()
+
+    more, network = asyncio.Event(), over()
+    async with vendor(halting) as port:
+        response = await network.handle_async_request(request(port))
+        assert isinstance(response, Received)
+        assert response.whole is None
+        assert not network.pool.idle
+        more.set()
+        assert await read(response) == b'"mine"'
+        assert settled(network)
         await network.aclose()
 
 

@@ -22,6 +22,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.network.answer import Received
 from gateway.resilience import body
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
@@ -304,6 +305,31 @@ async def test_what_counts_is_the_size_of_an_answer_unpacked(
 ) -> None:
     error = await failure(read_packed(encoding, pack(bytes(1_000_000))))
     assert isinstance(error, UpstreamBadResponse)
+
+
+async def read_whole(encoding: str, content: bytes, most: int = 100_000) -> bytes:
+    unread = Stream(())
+    response = Received(200, [(b"content-encoding", encoding.encode())], unread)
+    response.whole = content
+    try:
+        return (await over(Inner(response), answer_bytes=most).handle_async_request(request())).content
+    finally:
+        assert not unread.closed  # as its connection is free already
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", *PACKINGS])
+async def test_an_answer_that_came_as_a_whole_is_held_to_the_same(encoding: str) -> None:
+    packed = PACKINGS.get(encoding, bytes)(bytes(100_000))
+    assert await read_whole(encoding, packed) == bytes(100_000)
+    error = await failure(read_whole(encoding, packed, most=99_999))
+    assert "more than 99999 bytes" in error.message
+
+
+@pytest.mark.parametrize("encoding", [*PACKINGS, "deflate", "gzip, br"])
+async def test_a_whole_that_is_no_packed_answer_is_refused_too(encoding: str) -> None:
+    packed = PACKINGS.get(encoding, zlib.compress)(b'{"data": []}')
+    for odd in (packed[:-1], packed + b"{", b"", b"{}"):
+        assert type(await failure(read_whole(encoding, odd))) is UpstreamBadResponse
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd"])
