@@ -53,21 +53,24 @@ class within:  # noqa: N801 - a context manager, without the cost of a generator
 class limit:  # noqa: N801 - a context manager
     """Let the work inside take so many seconds; TimeoutError after that.
 
-    `asyncio.timeout` for what happens many times in a request: the same, at half of its cost.
+    `asyncio.timeout` for what happens many times in a request: the same, at half of its cost. `loop` spares a
+    look for the one that runs.
     """
 
-    __slots__ = ("_before", "_late", "_seconds", "_task", "_timer")
+    __slots__ = ("_before", "_late", "_loop", "_seconds", "_task", "_timer")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._seconds = seconds
+        self._loop = loop or running_loop()
 
     def __enter__(self) -> None:
-        loop = running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("there is no task to be stopped")
-        self._task, self._before, self._late = task, task.cancelling(), False
-        self._timer = loop.call_later(max(0.0, self._seconds), self._stop)
+        self._task = task
+        self._before = task.cancelling()
+        self._late = False
+        self._timer = self._loop.call_later(self._seconds, self._stop)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self._timer.cancel()
@@ -89,4 +92,5 @@ def seconds_left(most: float, now: float | None = None) -> float:
     deadline = _deadline.get()
     if deadline is None:
         return most
-    return min(most, deadline.at - (loop_time() if now is None else now))
+    left = deadline.at - (loop_time() if now is None else now)
+    return left if left < most else most

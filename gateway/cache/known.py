@@ -41,13 +41,15 @@ class Known:
 
     def read(self, content: bytes, read: Callable[[bytes], T]) -> T:
         """What `read` makes of an answer. What it raises is not remembered."""
+        if len(content) < SMALLEST:
+            return read(content)
         held = self._held.get(content)
         if held is not None:
             self._held.move_to_end(content)
             known: T = held.read
             return known
         found = read(content)
-        if SMALLEST <= len(content) <= self._most // LARGEST and self._twice(content):
+        if len(content) <= self._most // LARGEST and self._twice(content):
             self._hold(content, found)
         return found
 

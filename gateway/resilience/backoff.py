@@ -26,7 +26,8 @@ class Repeats:
 
     def earn(self) -> None:
         """A call was made."""
-        self.saved = min(MOST_SAVED, self.saved + SHARE)
+        if self.saved < MOST_SAVED:
+            self.saved = min(MOST_SAVED, self.saved + SHARE)
 
     def spend(self) -> bool:
         """Take a repeat, where one is saved."""

@@ -16,15 +16,15 @@ class Budget:
     limit: int | None
     window: float
     _sent: deque[float] = field(default_factory=deque)
-    _closed_until: float = 0.0
+    closed_until: float = 0.0  # the source refuses requests
 
     def take(self, now: float, calls: int = 1, *, background: bool = False) -> float:
         """Take room for some requests at once: 0.0 when there is, else the seconds until it is worth asking.
 
         More than the limit is never there at once: then the whole window is waited for.
         """
-        if now < self._closed_until:
-            return self._closed_until - now
+        if now < self.closed_until:
+            return self.closed_until - now
         if self.limit is None:
             return 0.0
         while self._sent and self._sent[0] <= now - self.window:
@@ -71,11 +71,11 @@ class Budget:
 
     def closed_for(self, now: float) -> float:
         """Seconds for which the source refuses requests; 0.0 when it does not."""
-        return max(0.0, self._closed_until - now)
+        return max(0.0, self.closed_until - now)
 
     def affordable(self, now: float, until: float) -> int | None:
         """How many requests can be sent from now to then; None without a limit."""
-        start = max(now, self._closed_until)
+        start = max(now, self.closed_until)
         if start > until:
             return 0
         if self.limit is None:
@@ -88,7 +88,7 @@ class Budget:
         """Requests that could be sent now, or None without a limit."""
         if self.limit is None:
             return None
-        if now < self._closed_until:
+        if now < self.closed_until:
             return 0
         return self.limit - sum(1 for sent in self._sent if sent > now - self.window)
 
@@ -106,7 +106,7 @@ class Budget:
 
     def told_to_wait(self, seconds: float, now: float) -> None:
         """The source refuses requests for so long; each further one might make it longer."""
-        self._closed_until = max(self._closed_until, now + seconds)
+        self.closed_until = max(self.closed_until, now + seconds)
 
     @staticmethod
     def _room(limit: int, *, background: bool) -> int:

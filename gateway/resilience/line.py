@@ -18,7 +18,10 @@ class Line(Generic[W]):
     def join(self, operation: Hashable, waiter: W, *, background: bool) -> None:
         """Wait, behind those of the same operation."""
         queues = self._background if background else self._callers
-        queues.setdefault(operation, deque()).append(waiter)
+        waiting = queues.get(operation)
+        if waiting is None:
+            waiting = queues[operation] = deque()
+        waiting.append(waiter)
 
     def first(self) -> tuple[Hashable, W, bool] | None:
         """Who is next: operation, waiter, whether it is work in the background; None when nobody waits."""
@@ -30,11 +33,17 @@ class Line(Generic[W]):
 
     def pop(self) -> W | None:
         """Serve who is next; None when nobody waits."""
-        first = self.first()
-        if first is None:
+        queues = self._callers or self._background
+        if not queues:
             return None
-        operation, waiter, _ = first
-        self.serve(operation, waiter)
+        operation, waiting = next(iter(queues.items()))
+        waiter = waiting.popleft()
+        if waiting:
+            queues.move_to_end(operation)
+        else:
+            del queues[operation]
+        if operation in self._background:
+            self._background.move_to_end(operation)
         return waiter
 
     def serve(self, operation: Hashable, waiter: W) -> None:

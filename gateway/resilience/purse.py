@@ -66,6 +66,11 @@ class Purse:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _credit: ContextVar[_Credit | None] = field(default_factory=lambda: ContextVar("credit", default=None))
 
+    def unbounded(self, now: float) -> bool:
+        """Whether nobody has to pay: there is no limit, the source refuses nobody, and nobody waits."""
+        budget = self.budget
+        return budget.limit is None and self.share is None and now >= budget.closed_until and not self._line
+
     async def pay(self, calls: int = 1, now: float | None = None) -> float:
         """Take room for some calls, waiting within the deadline; when it was taken, on the loop's clock, or
         PREPAID. `now` spares a look at it.
@@ -117,9 +122,8 @@ class Purse:
 
     def check_open(self, now: float) -> None:
         """Raise BudgetSpent where the source has closed after a call was paid for."""
-        wait = self.budget.closed_for(now)
-        if wait:
-            raise self._spent(wait)
+        if now < self.budget.closed_until:
+            raise self._spent(self.budget.closed_for(now))
 
     def _own_budget(self) -> Budget | None:
         """What the caller at hand has taken; None where it may take everything."""

@@ -2,14 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded
 from gateway.loop import running_loop
 from gateway.resilience.line import Line
-
-NEVER: Final = float("inf")
 
 
 @dataclass(slots=True, eq=False)
@@ -39,12 +36,11 @@ class Slots:
     async def wait(self) -> None:
         """Wait for a place within the deadline, and take it. Raises DeadlineExceeded."""
         held = deadline.current()
-        operation: object = held.operation if held else object()
         loop = running_loop()
         place: asyncio.Future[bool] = loop.create_future()
+        operation: object = place if held is None else held.operation
         self._line.join(operation, place, background=held is not None and held.background)
-        left = deadline.seconds_left(NEVER, loop.time())
-        late = None if left == NEVER else loop.call_later(max(left, 0), _too_late, place)
+        late = None if held is None else loop.call_at(held.at, _too_late, place)
         try:
             if await place:
                 return

@@ -78,42 +78,40 @@ UNTOLD: Final = _Trace()  # of what is safe nobody has to know when it leaves
 
 class _Call:
     """One call with all its attempts, as a request and its extensions mean it. `left` is what is left of its
-    own time, in seconds, on the `clock` of the event loop.
+    own time, in seconds.
+
+    Of the latest attempt: when it was `paid_at`, the `number` that the breaker gave it, when it was
+    `admitted_at`, and how long it `waited` before.
     """
 
     __slots__ = (
+        "admitted_at",
         "allowed",
-        "answer_bytes",
         "attempt",
-        "batch",
-        "check",
-        "clock",
         "left",
+        "loop",
+        "number",
         "operation",
+        "paid_at",
         "request",
         "safe",
-        "status",
         "waited",
     )
+
+    admitted_at: float
+    number: int
+    paid_at: float
+    waited: float
 
     def __init__(self, request: httpx.Request, policy: Policy) -> None:
         told = request.extensions
         self.request = request
-        self.clock = running_loop().time
+        self.loop = running_loop()
         self.operation: str = told.get("operation", "")
         self.safe: bool = told.get("safe", False)
         self.allowed: float = told.get("seconds", policy.seconds)
         self.left = self.allowed
-        self.answer_bytes: int = told.get("answer_bytes", policy.answer_bytes)
-        self.batch: int = told.get("batch", 1)
-        self.check: Callable[[httpx.Response], None] = told.get("check", _anything)
         self.attempt = 0
-        self.waited = 0.0
-        self.status: int | None = None
-
-
-def _anything(_: httpx.Response) -> None:
-    """Any answer is one."""
 
 
 class UpstreamTransport(httpx.AsyncBaseTransport):
@@ -169,20 +167,20 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         self._repeats.earn()
         while True:
             call.attempt += 1
-            number, paid_at = await self._admitted(call, gate)
+            await self._admitted(call, gate)
             try:
                 response, failed = await self._tried(call)
             except BaseException:  # the caller went away: that says nothing of the source
-                gate.left(number)
+                gate.left(call.number)
                 raise
             finally:
                 self.slots.free()
-            self.purse.arrived(paid_at)
+            self.purse.arrived(call.paid_at)
             if response is not None and response.status_code < 400:
-                gate.succeeded(number)
+                gate.succeeded(call.number)
                 return response
             pause = self._pause(call, response, failed)
-            self._judge(gate, number, response, failed, repeated=pause is not None)
+            self._judge(gate, call.number, response, failed, repeated=pause is not None)
             if pause is None or gate.shut:
                 if response is None:
                     raise failed or AssertionError
@@ -220,9 +218,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         """Another process has learned that the source refuses requests."""
         self.purse.budget.told_to_wait(min(seconds, LONGEST_LOCK), loop_time())
 
-    async def _admitted(self, call: _Call, gate: Gate) -> tuple[int, float]:
-        """Wait until a call may be sent, and hold a place. The breaker's number, and when it was paid for."""
-        asked_at = call.clock()
+    async def _admitted(self, call: _Call, gate: Gate) -> None:
+        """Wait until a call may be sent, and hold a place."""
+        asked_at = call.loop.time()
         try:
             if gate.guarded:
                 gate.check()
@@ -234,7 +232,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 )
             self.waiting += 1
             try:
-                paid_at = await self.purse.pay(now=asked_at)
+                unbounded = self.purse.unbounded(asked_at)
+                paid_at = asked_at if unbounded else await self.purse.pay(now=asked_at)
                 try:
                     if not self.slots.take():
                         await self.slots.wait()
@@ -244,8 +243,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             finally:
                 self.waiting -= 1
             try:
-                self.purse.check_open(call.clock())
-                number = await gate.enter() if gate.guarded else 0
+                self.purse.check_open(call.loop.time())
+                call.number = await gate.enter() if gate.guarded else 0
             except BaseException:
                 self.purse.give_back(1, paid_at)
                 self.slots.free()
@@ -260,8 +259,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             if not call.safe and error.uncertain is None:
                 error.uncertain = False
             raise
-        call.waited = call.clock() - asked_at
-        return number, paid_at
+        call.paid_at = paid_at
+        call.admitted_at = now = call.loop.time()
+        call.waited = now - asked_at
 
     def _judge(
         self,
@@ -311,50 +311,48 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         In the task at hand, which may be cancelled by its time-out and again by a caller who goes away: so
         what is below has to clean up without waiting for anything (as `gateway.network` does).
         """
-        started = call.clock()
-        seconds = deadline.seconds_left(call.left, started)
+        request, policy, told = call.request, self.policy, call.request.extensions
+        seconds = deadline.seconds_left(call.left, call.admitted_at)
         if seconds <= 0:
             return None, DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
-        trace = UNTOLD
-        request = call.request
         # A silence as long as the time that is left needs no clock of its own.
-        silent = self.policy.read_seconds < seconds
-        request.extensions["timeout"] = self._impatient if silent else self._patient
+        told["timeout"] = self._impatient if policy.read_seconds < seconds else self._patient
+        trace = UNTOLD
         if not call.safe:
-            trace = request.extensions["trace"] = _Trace()
-        call.status = None
+            trace = told["trace"] = _Trace()
+        status: int | None = None
         response: httpx.Response | None = None
         error: GatewayError | None = None
-        ended = False  # else nobody waits any more
         try:
-            with deadline.limit(seconds):
+            with deadline.limit(seconds, call.loop):
                 answer = await self._inner.handle_async_request(request)
-                call.status = answer.status_code
-                self._learn(answer)
-                await body.read(answer, call.answer_bytes, self.source)
-                call.check(answer)
-            ended, response = True, answer
+                status = answer.status_code
+                self._learn(answer, status)
+                await body.read(answer, told.get("answer_bytes", policy.answer_bytes), self.source)
+                if (check := told.get("check")) is not None:
+                    check(answer)
+            response = answer
         except TimeoutError:
-            ended, error = True, self._too_late(seconds, call)
+            error = self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
         except httpx.HTTPError as broken:
-            ended, error = True, self._broken(broken, trace, safe=call.safe)
+            error = self._broken(broken, trace, safe=call.safe)
         except GatewayError as strange:
-            ended, error = True, strange
+            error = strange
         finally:
-            took = call.clock() - started
+            took = call.loop.time() - call.admitted_at
             call.left -= took
             events.emit(
                 events.UpstreamCalled(
                     source=self.source,
                     operation=call.operation,
-                    status=call.status,
+                    status=status,
                     error=error.code if error else None,
                     seconds=took,
                     waited=call.waited,
                     attempt=call.attempt,
-                    batch=call.batch,
-                    cancelled=not ended,
+                    batch=told.get("batch", 1),
+                    cancelled=response is None and error is None,  # nobody waits any more
                 )
             )
         return response, error
@@ -399,11 +397,12 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         error.passing = not hopeless
         return error
 
-    def _learn(self, response: httpx.Response) -> None:
-        remaining = header(response, b"x-rate-limit")
-        if remaining and NUMBER.fullmatch(remaining):
-            self.purse.budget.told_remaining(int(remaining), loop_time())
-        if response.status_code == 429:
+    def _learn(self, response: httpx.Response, status: int) -> None:
+        if self.purse.budget.limit is not None:  # else it is nothing to us how many are left
+            remaining = header(response, b"x-rate-limit")
+            if remaining and NUMBER.fullmatch(remaining):
+                self.purse.budget.told_remaining(int(remaining), loop_time())
+        if status == 429:
             wait = retry_after(response)
             wait = UNKNOWN_LOCK if wait is None else max(wait, LEAST_WAIT)
             self.purse.budget.told_to_wait(wait, loop_time())

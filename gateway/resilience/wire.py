@@ -22,8 +22,9 @@ from gateway.network.answer import header
 from gateway.network.prepared import Base, Prepared
 from gateway.resilience.transport import UNKNOWN_LOCK, UpstreamTransport, retry_after
 
+JSON_KIND: Final = "application/json"
 COMMON_HEADERS: Final = {
-    "accept": "application/json",
+    "accept": JSON_KIND,
     "accept-encoding": "gzip, br",
     "user-agent": "contacts-gateway",
 }
@@ -101,12 +102,12 @@ class Wire:
             target = f"{target}?{urlencode(query)}"
         headers, content = self._credential.headers, None
         if json is not None:
-            headers = {**headers, "content-type": "application/json"}
+            headers = {**headers, "content-type": JSON_KIND}
             content = orjson.dumps(json)
-        extensions = {"operation": operation, "safe": safe, "check": self._check, **(extensions or {})}
-        request = Prepared(
-            method, self._base, target, headers=headers, content=content, extensions=extensions
-        )
+        told = {"operation": operation, "safe": safe, "check": self._check}
+        if extensions:
+            told.update(extensions)
+        request = Prepared(method, self._base, target, headers=headers, content=content, extensions=told)
         return self._answer(request, await self.transport.handle_async_request(request))
 
     async def upload(
@@ -146,14 +147,16 @@ class Wire:
     def _check(self, response: httpx.Response) -> None:
         """Read the JSON of an answer, and raise where it is not what was agreed."""
         status = response.status_code
-        if status in TOLD_BY_STATUS or status >= 500:
-            return
-        if 300 <= status < 400:
+        if status < 300:
+            kind = header(response, b"content-type")
+            if kind != JSON_KIND and not JSON_TYPE.match(kind):
+                raise self.strange("an answer that does not call itself JSON")
+        elif status < 400:
             redirect = UpstreamBadResponse(self.source, f"{self.source} answered {status}, a redirect.")
             redirect.uncertain = False
             raise redirect
-        if status < 300 and not JSON_TYPE.match(header(response, b"content-type")):
-            raise self.strange("an answer that does not call itself JSON")
+        elif status in TOLD_BY_STATUS or status >= 500:
+            return
         try:
             response.extensions[JSON] = self._read(response.content)
         except orjson.JSONDecodeError:
