@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from gateway import deadline, events, freshness
 from gateway.errors import BudgetSpent, DeadlineExceeded, GatewayError
-from gateway.loop import loop_time, running_loop
+from gateway.loop import running_loop
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -33,18 +32,34 @@ class _Landing:
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """`landings` are those who wait for it."""
+    """`landings` are those who wait for it; `among` which it is found by its key until it has landed."""
 
     key: Hashable
     task: "asyncio.Task[Any]"
     began: float
-    landings: list[_Landing] = field(default_factory=list)
+    landings: list[_Landing]
+    among: "dict[Hashable, _Flight]"
 
     def joinable(self, now: float) -> bool:
         """Whether somebody may still wait for it: who says how old an answer may be wants no older call."""
         held = freshness.current()
         young = not held.asked or held.max_age is None or now - self.began <= held.max_age
         return young and not self.task.done()
+
+    def landed(self, task: "asyncio.Task[Any]") -> None:
+        """Tell those who wait that it has ended."""
+        self.forget()
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody is warned of a failure that all waiters left behind
+        for landing in self.landings:
+            landing.awaited -= 1
+            if not landing.awaited:
+                landing.end()
+
+    def forget(self) -> None:
+        """Be found no longer."""
+        if self.among.get(self.key) is self:
+            del self.among[self.key]
 
 
 class Flights:
@@ -69,9 +84,10 @@ class Flights:
         joiner who has more. Scans and callers who wait do not share, as their budgets differ.
         """
         while True:
-            flight, joined = self._boarded(self._place(), key, fetch)
+            landing = _Landing(1, running_loop().create_future())
+            flight, joined = self._boarded(self._place(), key, fetch, landing)
             try:
-                late = await self._landing((flight,))
+                late = await self._waited((flight,), landing)
                 found: T = self._answer(flight, late)
                 return found
             except (DeadlineExceeded, BudgetSpent):
@@ -87,8 +103,9 @@ class Flights:
         if not fetches:
             return {}
         place = self._place()
-        flights = {key: self._boarded(place, key, fetch) for key, fetch in fetches.items()}
-        late = await self._landing([flight for flight, _ in flights.values()])
+        landing = _Landing(len(fetches), running_loop().create_future())
+        flights = {key: self._boarded(place, key, fetch, landing) for key, fetch in fetches.items()}
+        late = await self._waited([flight for flight, _ in flights.values()], landing)
         found: dict[K, T | GatewayError] = {}
         for key, (flight, joined) in flights.items():
             again = joined and flight not in late and _broken_off(flight.task)
@@ -103,27 +120,28 @@ class Flights:
         held = deadline.current()
         return held is not None and held.background, self.writes
 
-    def _boarded(self, place: tuple[bool, int], key: Hashable, fetch: Fetch[Any]) -> "tuple[_Flight, bool]":
-        """A flight of a key, and whether it was under way already."""
+    def _boarded(
+        self, place: tuple[bool, int], key: Hashable, fetch: Fetch[Any], landing: _Landing
+    ) -> "tuple[_Flight, bool]":
+        """A flight of a key, which is waited for from now on, and whether it was under way already."""
         key = (place, key)
         flight = self._flights.get(key)
-        if flight is not None and flight.joinable(loop_time()):
+        loop = landing.over.get_loop()
+        if flight is not None and flight.joinable(loop.time()):
             events.emit(events.UpstreamSpared(source=self.source, reason="in flight"))
+            flight.landings.append(landing)
             return flight, True
-        loop = running_loop()
-        flight = self._flights[key] = _Flight(key, loop.create_task(fetch()), loop.time())
-        flight.task.add_done_callback(partial(self._landed, flight))
+        task = loop.create_task(fetch())
+        flight = self._flights[key] = _Flight(key, task, loop.time(), [landing], self._flights)
+        task.add_done_callback(flight.landed)
         return flight, False
 
-    async def _landing(self, flights: "Sequence[_Flight]") -> "Sequence[_Flight]":
+    async def _waited(self, flights: "Sequence[_Flight]", landing: _Landing) -> "Sequence[_Flight]":
         """Wait for some flights within the deadline; those that are late. Of these the ones that nobody waits
         for any more are cancelled.
         """
         loop = running_loop()
         left = deadline.seconds_left(NEVER, loop.time())
-        landing = _Landing(len(flights), loop.create_future())
-        for flight in flights:
-            flight.landings.append(landing)
         timer = None if left == NEVER else loop.call_later(max(left, 0), landing.end)
         late: Sequence[_Flight] = ()
         try:
@@ -143,7 +161,7 @@ class Flights:
             flight.landings.remove(landing)
             if not flight.landings:
                 flight.task.cancel()
-                self._forget(flight)
+                flight.forget()
                 behind.append(flight.task)
         if behind:  # they end in the next turn, and what they tell counts for whoever leaves them
             await asyncio.wait(behind, timeout=0)
@@ -153,19 +171,6 @@ class Flights:
         if flight in late:
             raise DeadlineExceeded(f"{self.source} did not answer in the time left.", source=self.source)
         return flight.task.result()
-
-    def _landed(self, flight: "_Flight", task: "asyncio.Task[Any]") -> None:
-        self._forget(flight)
-        if not task.cancelled():
-            task.exception()  # seen, so that nobody is warned of a failure that all waiters left behind
-        for landing in flight.landings:
-            landing.awaited -= 1
-            if not landing.awaited:
-                landing.end()
-
-    def _forget(self, flight: "_Flight") -> None:
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
 
 
 def _broken_off(task: "asyncio.Task[Any]") -> bool:
