@@ -51,7 +51,6 @@ class Prepared(httpx.Request):
 
     _url: httpx.URL | None = None
     _headers: httpx.Headers | None = None
-    _body: bytes | None
 
     def __init__(
         self,
@@ -68,7 +67,8 @@ class Prepared(httpx.Request):
         self.target = base.path + target.encode("ascii")
         self.extensions = extensions
         self._fields = headers
-        self._body = content
+        self._content = content or b""
+        self._told = content is not None or method not in NO_BODY
 
     @property
     def url(self) -> httpx.URL:  # type: ignore[override]
@@ -87,29 +87,25 @@ class Prepared(httpx.Request):
     @property
     def content(self) -> bytes:
         """The body as a whole."""
-        return self._body or b""
+        return self._content
 
     @property
     def stream(self) -> httpx.ByteStream:  # type: ignore[override]
         """The body."""
-        return httpx.ByteStream(self.content)
+        return httpx.ByteStream(self._content)
 
     def head(self) -> bytes:
         """The head as it is sent. Raises LocalProtocolError, whose text quotes nothing: it may be a key."""
         if TARGET.fullmatch(self.target) is None:
             raise httpx.LocalProtocolError("An address has illegal characters.")
         lines = _lines(self.base.host, *self._fields.items())
-        length = b"content-length: %d\r\n" % len(self.content) if self._tells_length else b""
+        length = b"content-length: %d\r\n" % len(self._content) if self._told else b""
         return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (self.method.encode(), self.target, lines, length)
-
-    @property
-    def _tells_length(self) -> bool:
-        return self._body is not None or self.method not in NO_BODY
 
     def _all(self) -> list[tuple[str, str]]:
         found = [("host", self.base.host), *self._fields.items()]
-        if self._tells_length:
-            found.append(("content-length", str(len(self.content))))
+        if self._told:
+            found.append(("content-length", str(len(self._content))))
         return found
 
 

@@ -23,8 +23,8 @@ def begun(request: httpx.Request) -> tuple[bytes, Pieces | None]:
 
     Raises LocalProtocolError.
     """
-    if isinstance(request, Prepared) and len(request.content) <= PIECE:
-        return request.head() + request.content, None
+    if isinstance(request, Prepared) and len(content := request.content) <= PIECE:
+        return request.head() + content, None
     first, length = head(request)
     body = whole(request, length)
     return (first, pieces(request, length)) if body is None else (first + body, None)

@@ -3,9 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway import deadline
+from gateway.deadline import Deadline
 from gateway.errors import DeadlineExceeded
-from gateway.loop import running_loop
 from gateway.resilience.line import Line
 
 
@@ -33,10 +32,8 @@ class Slots:
                 return
         self.taken -= 1
 
-    async def wait(self) -> None:
-        """Wait for a place within the deadline, and take it. Raises DeadlineExceeded."""
-        held = deadline.current()
-        loop = running_loop()
+    async def wait(self, held: Deadline | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for a place within the deadline that is held, and take it. Raises DeadlineExceeded."""
         place: asyncio.Future[bool] = loop.create_future()
         operation: object = place if held is None else held.operation
         self._line.join(operation, place, background=held is not None and held.background)

@@ -78,7 +78,7 @@ UNTOLD: Final = _Trace()  # of what is safe nobody has to know when it leaves
 
 class _Call:
     """One call with all its attempts, as a request and its extensions mean it. `left` is what is left of its
-    own time, in seconds.
+    own time, in seconds; `deadline` that of the work that it belongs to.
 
     Of the latest attempt: when it was `paid_at`, the `number` that the breaker gave it, when it was
     `admitted_at`, and how long it `waited` before.
@@ -88,6 +88,7 @@ class _Call:
         "admitted_at",
         "allowed",
         "attempt",
+        "deadline",
         "left",
         "loop",
         "number",
@@ -107,6 +108,7 @@ class _Call:
         told = request.extensions
         self.request = request
         self.loop = running_loop()
+        self.deadline = deadline.current()
         self.operation: str = told.get("operation", "")
         self.safe: bool = told.get("safe", False)
         self.allowed: float = told.get("seconds", policy.seconds)
@@ -236,15 +238,19 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 paid_at = asked_at if unbounded else await self.purse.pay(now=asked_at)
                 try:
                     if not self.slots.take():
-                        await self.slots.wait()
+                        await self.slots.wait(call.deadline, call.loop)
                 except BaseException:
                     self.purse.give_back(1, paid_at)
                     raise
             finally:
                 self.waiting -= 1
             try:
-                self.purse.check_open(call.loop.time())
-                call.number = await gate.enter() if gate.guarded else 0
+                now = call.loop.time()
+                self.purse.check_open(now)
+                call.number = 0
+                if gate.guarded:
+                    call.number = await gate.enter()
+                    now = call.loop.time()
             except BaseException:
                 self.purse.give_back(1, paid_at)
                 self.slots.free()
@@ -260,7 +266,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                 error.uncertain = False
             raise
         call.paid_at = paid_at
-        call.admitted_at = now = call.loop.time()
+        call.admitted_at = now
         call.waited = now - asked_at
 
     def _judge(
@@ -312,7 +318,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         what is below has to clean up without waiting for anything (as `gateway.network` does).
         """
         request, policy, told = call.request, self.policy, call.request.extensions
-        seconds = deadline.seconds_left(call.left, call.admitted_at)
+        seconds = call.left
+        if call.deadline is not None:
+            seconds = min(seconds, call.deadline.at - call.admitted_at)
         if seconds <= 0:
             return None, DeadlineExceeded(f"No time was left to ask {self.source}.", source=self.source)
         # A silence as long as the time that is left needs no clock of its own.
