@@ -11,5 +11,5 @@ A request goes through these files from top to bottom:
     answer.py      what comes back for one request
 
 No bytes of one exchange may ever be taken for another's. So each has a parser of its own, and a connection is
-kept only after an answer that was read to its end; everything else closes it, also a caller who goes away.
+kept only after an answer that was there to its end; everything else closes it, also a caller who goes away.
 """
