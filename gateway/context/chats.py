@@ -42,7 +42,7 @@ class Chats:
     async def communications(self, contact: Contact, arguments: Arguments) -> Connection | None:
         """The ways to reach a contact; None where the source has none."""
         key = contact["_key"]
-        asking.page(arguments)
+        first, after = asking.page(arguments)
         upstream = self.asked.able(key.source, "Contact.communications")
         if upstream is None:
             return None
@@ -50,7 +50,8 @@ class Chats:
             key.source,
             lambda offset, count: self.asked.loaders.communications(key, offset, count),
             ceiling=upstream.traits.page_ceiling,
-            arguments=arguments,
+            first=first,
+            after=after,
             mark=("communications", contact["id"]),
         )
 
@@ -63,17 +64,20 @@ class Chats:
     async def messages(self, chat: Chat, arguments: Arguments) -> Connection:
         """The messages of a chat, newest first."""
         key = chat["_contact"]
+        first, after = asking.page(arguments)
         upstream = self.asked.upstream(key.source)
         return await lists.single(
             key.source,
             lambda offset, count: upstream.messages_of(key, offset, count),
             ceiling=upstream.traits.page_ceiling,
-            arguments=arguments,
+            first=first,
+            after=after,
             mark=("messages", chat["id"]),
         )
 
     async def channels(self, arguments: Arguments) -> Connection:
         """A page of channels, of the one source that has some."""
+        first, after = asking.page(arguments)
         able = [source for source, traits in self.asked.directory.traits.items() if traits.can("channels")]
         source = able[0]
         upstream = self.asked.upstream(source)
@@ -81,7 +85,8 @@ class Chats:
             source,
             upstream.channels,
             ceiling=upstream.traits.page_ceiling,
-            arguments=arguments,
+            first=first,
+            after=after,
             mark=("channels", self.asked.directory.account),
         )
 

@@ -49,6 +49,7 @@ class Definitions:
 
     async def page(self, source: Source, by: Arguments | None, arguments: Arguments) -> Connection:
         """What contacts of a source hold."""
+        first, after = asking.page(arguments)
         upstream = self.asked.upstream(source)
         wanted = asking.module(by, self.asked.directory.account)
         module = await self.asked.module_id(source, wanted)
@@ -56,7 +57,8 @@ class Definitions:
             source,
             lambda offset, count: upstream.properties(module, offset, count),
             ceiling=upstream.traits.page_ceiling,
-            arguments=arguments,
+            first=first,
+            after=after,
             mark=("properties", self.asked.directory.account, source, module),
         )
 

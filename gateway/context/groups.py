@@ -58,7 +58,7 @@ class Groups:
     ) -> Connection | None:
         """The groups that a contact is in; None where the source has no groups."""
         key = contact["_key"]
-        asking.page(arguments)
+        first, after = asking.page(arguments)
         upstream = self.asked.able(key.source, "Contact.groups")
         if upstream is None:
             return None
@@ -66,7 +66,8 @@ class Groups:
             key.source,
             lambda offset, count: upstream.groups_of(key, offset, count),
             ceiling=upstream.traits.page_ceiling,
-            arguments=arguments,
+            first=first,
+            after=after,
             mark=("groupsOf", contact["id"]),
         )
         return self.asked.told(page, info)
@@ -99,9 +100,11 @@ class Groups:
         self, group: Group, keys: Sequence[ContactKey], wanted: frozenset[str]
     ) -> list[Contact | None]:
         """Members of a group; what the group mirrors of them answers where that is enough."""
-        known = self.asked.known
+        known, mirrored = self.asked.known, wanted <= MIRRORED
+        if not known and not mirrored:
+            return await self.asked.loaders.contact.load_all(keys)
         held: dict[ContactKey, Contact | None] = {key: known[key] for key in keys if key in known}
-        if wanted <= MIRRORED:
+        if mirrored:
             held.update(self.asked.upstream(group["source"]).members_as_mirrored(group))
         missing = [key for key in keys if key not in held]
         if missing:

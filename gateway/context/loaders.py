@@ -69,10 +69,12 @@ class Loader(DataLoader[K, V | None]):
                 waiter: asyncio.Future[None] = self.loop.create_future()
                 promise.add_done_callback(partial(_wake, waiter))
                 await waiter
-        errors = [error for promise in promises if (error := promise.exception()) is not None]
-        if errors:
-            raise errors[0]
-        return [promise.result() for promise in promises]
+        try:
+            return [promise.result() for promise in promises]
+        except Exception:
+            for promise in promises:
+                promise.exception()  # looked at, so that asyncio does not report it as lost
+            raise
 
     def asked(self, key: K) -> bool:
         """Whether somebody has asked for this key."""

@@ -1,7 +1,7 @@
 """Lists that can be read from a position on: of a source, of the index, of known members."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.errors import GatewayError
@@ -57,9 +57,10 @@ class LiveFeed:
 
     async def read(self, position: Position, count: int) -> Read:
         """Up to `count` items behind a position."""
-        start = position.offset - self._overlap(position, count)
-        found = await self.read_slice(start, count + position.offset - start)
-        items, offset = found.items, position.offset
+        offset = position.offset
+        start = offset if position.last is None else offset - self._overlap(position, count)
+        found = await self.read_slice(start, count + offset - start)
+        items = found.items
         if position.last is not None:
             seen = _place(items, position.last)
             if seen is not None:
@@ -85,7 +86,7 @@ class LiveFeed:
         )
 
     def _overlap(self, position: Position, count: int) -> int:
-        if position.last is None or not position.offset:
+        if not position.offset:
             return 0
         without = len(pages(position.offset, count, self.ceiling))
         return int(len(pages(position.offset - 1, count + 1, self.ceiling)) == without)
@@ -97,7 +98,7 @@ class LiveFeed:
         seen = _place(wider.items, str(position.last))
         if seen is None:  # deleted itself: what stands at its place now follows it
             return found, max(0, position.offset - 1)
-        return replace(wider, items=wider.items[seen + 1 :]), start + seen + 1
+        return wider._replace(items=wider.items[seen + 1 :]), start + seen + 1
 
 
 @dataclass(frozen=True, slots=True)

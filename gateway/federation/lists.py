@@ -10,7 +10,7 @@ from gateway.errors import (
 from gateway.federation import asking, paging
 from gateway.federation.directory import Directory
 from gateway.federation.feeds import Feed, KeyFeed, LiveFeed
-from gateway.federation.walk import walk
+from gateway.federation.walk import alone, walk
 from gateway.model.caller import Caller
 from gateway.model.group import Group
 from gateway.model.outcome import Connection
@@ -41,13 +41,13 @@ async def single(
     read: Callable[[int, int], Awaitable[Slice[Any]]],
     *,
     ceiling: int,
-    arguments: asking.Arguments,
+    first: int,
+    after: str | None,
     mark: Sequence[Any],
 ) -> Connection:
     """A list of one source, such as the messages of a chat. `mark` tells it from every other list."""
-    first, after = asking.page(arguments)
-    feeds: dict[Source, Feed] = {source: LiveFeed(read, ceiling)}
-    page = await walk(feeds, first=first, after=after, mark=partial(paging.fingerprint, *mark))
+    feed = LiveFeed(read, ceiling)
+    page = await alone(source, feed, first=first, after=after, mark=partial(paging.fingerprint, *mark))
     return _with_told_total(page)
 
 
@@ -59,10 +59,9 @@ async def members(
     after: str | None,
 ) -> Connection:
     """The members of a group in the order of the source."""
-    feeds: dict[Source, Feed] = {group["source"]: KeyFeed(group["_members"] or [], load)}
-    page = await walk(
-        feeds, first=first, after=after, mark=partial(paging.fingerprint, "members", group["id"])
-    )
+    feed = KeyFeed(group["_members"] or [], load)
+    mark = partial(paging.fingerprint, "members", group["id"])
+    page = await alone(group["source"], feed, first=first, after=after, mark=mark)
     return _with_told_total(page)
 
 

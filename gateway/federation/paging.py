@@ -12,7 +12,6 @@ import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -182,15 +181,10 @@ class Weave(Generic[N]):
 
 def weave(buffers: Mapping[N, Buffer], turn: str | None, first: int) -> Weave[N]:
     """Pick up to `first` items in turn. Stops early where a source that is open has nothing left to pick."""
-    if len(buffers) == 1:  # which takes no turns
-        ((name, only),) = buffers.items()
-        count = min(first, len(only.items))
-        picks = list(zip(repeat(name), range(count)))
-        return Weave(picks, {name: count}, name, short=count < first and only.open)
     order = list(buffers)
     at = _place(order, turn)
     taken = dict.fromkeys(order, 0)
-    picks = []
+    picks: list[tuple[N, int]] = []
     idle = 0
     while len(picks) < first and idle < len(order):
         name = order[at]
@@ -214,9 +208,6 @@ def _place(order: Sequence[N], turn: str | None) -> int:
 
 def shares(buffers: Mapping[N, Buffer], turn: str | None, first: int) -> dict[N, int]:
     """How many more items each open source should be read for, so that a page of `first` can be filled."""
-    if len(buffers) == 1:  # which shares with nobody
-        ((name, only),) = buffers.items()
-        return {name: max(1, first - len(only.items))} if only.open else {}
     have = sum(len(buffer.items) for buffer in buffers.values())
     order = list(buffers)
     at = _place(order, turn)

@@ -27,6 +27,9 @@ async def walk(
 
     A source that fails keeps its position and is told in the outcomes. Raises only when nobody answered.
     """
+    if len(feeds) == 1 and not refused:
+        ((source, feed),) = feeds.items()
+        return await alone(source, feed, first=first, after=after, mark=mark)
     refused = refused or {}
     cursor = paging.decode(after, mark()) if after is not None else BEGINNING
     positions = cursor.positions
@@ -62,6 +65,35 @@ async def walk(
         "sources": told,
         "_cursors": page.cursors,
         "_totals": {source: read[0].total if read else None for source, read in reads.items()},
+        "_total": None,
+    }
+
+
+async def alone(
+    source: Source, feed: Feed, *, first: int, after: str | None, mark: Callable[[], str]
+) -> Connection:
+    """The same for one source that is asked alone, as joins do for each thing of a list: nothing is woven.
+    Raises what the source raises.
+    """
+    cursor = paging.decode(after, mark()) if after is not None else BEGINNING
+    buffer = Buffer.at(cursor.positions.get(source, START))
+    reads: list[Read] = []
+    while buffer.open and len(buffer.items) < first and len(reads) < ROUNDS:
+        read = await feed.read(buffer.end, first - len(buffer.items))
+        _fill(buffer, read)
+        reads.append(read)
+    nodes = buffer.items[:first]
+
+    def page() -> Page:
+        return Page(cursor, {source: buffer}, paging.weave({source: buffer}, cursor.turn, first), mark)
+
+    whole = len(nodes) == len(buffer.items) and not buffer.more and not buffer.held
+    return {
+        "nodes": nodes,
+        "_info": lambda: page().info(after),
+        "sources": [outcomes.answered(source, reads, len(nodes), exhausted=whole)],
+        "_cursors": lambda: page().cursors(),
+        "_totals": {source: reads[0].total if reads else None},
         "_total": None,
     }
 
@@ -110,11 +142,8 @@ class Page(NamedTuple):
 
     def nodes(self) -> list[Any]:
         """The items that were picked."""
-        buffers, picks = self.buffers, self.woven.picks
-        if len(buffers) == 1:  # they stand there in their order
-            (only,) = buffers.values()
-            return only.items[: len(picks)]
-        return [buffers[source].items[place] for source, place in picks]
+        buffers = self.buffers
+        return [buffers[source].items[place] for source, place in self.woven.picks]
 
     def info(self, after: str | None) -> dict[str, Any]:
         """The `pageInfo`. There is a next page as long as a source has not told its end."""

@@ -1,6 +1,5 @@
 """Parts of lists, and how a stretch of a list is read from a source that counts in pages. Pure."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -9,8 +8,7 @@ from gateway.errors import GatewayError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Slice(Generic[T]):
+class Slice(NamedTuple, Generic[T]):
     """Items of a list from some offset on. `more`: whether the list goes on; `total`: None when not told.
 
     `from_cache`: the source was not asked; `failed`: it was, and this is how the list was last seen.
@@ -24,7 +22,7 @@ class Slice(Generic[T]):
 
     def kept(self, error: GatewayError | None) -> "Slice[T]":
         """The same, from the cache."""
-        return replace(self, from_cache=True, failed=error)
+        return self._replace(from_cache=True, failed=error)
 
 
 class PageRead(NamedTuple):
