@@ -76,18 +76,22 @@ async def alone(
     Raises what the source raises.
     """
     cursor = paging.decode(after, mark()) if after is not None else BEGINNING
-    buffer = Buffer.at(cursor.positions.get(source, START))
+    start = end = cursor.positions.get(source, START)
+    items: list[Any] = []
     reads: list[Read] = []
-    while buffer.open and len(buffer.items) < first and len(reads) < ROUNDS:
-        read = await feed.read(buffer.end, first - len(buffer.items))
-        _fill(buffer, read)
+    more, held = not start.done, False
+    while more and not held and len(items) < first and len(reads) < ROUNDS:
+        read = await feed.read(end, first - len(items))
         reads.append(read)
-    nodes = buffer.items[:first]
+        items += read.items
+        end, more, held = read.end, read.more, read.held
+    nodes = items[:first]
 
     def page() -> Page:
-        return Page(cursor, {source: buffer}, paging.weave({source: buffer}, cursor.turn, first), mark)
+        buffers = {source: Buffer(start, end, items, [read.after for read in reads], more, held)}
+        return Page(cursor, buffers, paging.weave(buffers, cursor.turn, first), mark)
 
-    whole = len(nodes) == len(buffer.items) and not buffer.more and not buffer.held
+    whole = len(nodes) == len(items) and not more and not held
     return {
         "nodes": nodes,
         "_info": lambda: page().info(after),
