@@ -1,7 +1,7 @@
-"""Attributes and lists that are made when they are first looked at."""
+"""Attributes that are made when they are first looked at."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -22,38 +22,3 @@ class lazy(Generic[T]):  # noqa: N801 - reads as a decorator, like property
     def __get__(self, held: Any, _: type | None = None) -> T:
         found = held.__dict__[self._name] = self._make(held)
         return found
-
-
-class Late(Sequence[T]):
-    """A list that is made when somebody looks at it."""
-
-    __slots__ = ("_held", "_make")
-
-    def __init__(self, make: Callable[[], list[T]]) -> None:
-        self._make = make
-        self._held: list[T] | None = None
-
-    @overload
-    def __getitem__(self, at: int) -> T: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[T]: ...
-
-    def __getitem__(self, at: int | slice) -> T | list[T]:
-        return self._all()[at]
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._all())
-
-    def __eq__(self, other: object) -> bool:
-        return self._all() == (other._all() if isinstance(other, Late) else other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _all(self) -> list[T]:
-        if self._held is None:
-            self._held = self._make()
-        return self._held

@@ -41,7 +41,7 @@ def resolve_phone_e164(contact: Contact, info: Info) -> str | None:
 
 
 @contact.field("funnels")
-def resolve_funnels(contact: Contact, info: Info) -> Awaitable[list[Funnel]] | list[Funnel]:
+def resolve_funnels(contact: Contact, info: Info) -> Awaitable[Sequence[Funnel]] | Sequence[Funnel]:
     """The funnels of a contact."""
     return info.context.contacts.funnels(contact, info)
 
@@ -49,7 +49,7 @@ def resolve_funnels(contact: Contact, info: Info) -> Awaitable[list[Funnel]] | l
 @contact.field("properties")
 def resolve_properties(
     contact: Contact, info: Info, *, keys: Sequence[str] | None = None
-) -> Awaitable[list[ContactProperty]] | list[ContactProperty]:
+) -> Awaitable[Sequence[ContactProperty]] | Sequence[ContactProperty]:
     """The properties of a contact."""
     return info.context.contacts.properties(contact, keys, info)
 

@@ -29,7 +29,7 @@ def resolve_groups(_: object, info: Info, **arguments: Any) -> Awaitable[Connect
 @group.field("properties")
 def resolve_properties(
     group: Group, info: Info, *, keys: Sequence[str] | None = None
-) -> list[ContactProperty]:
+) -> Sequence[ContactProperty]:
     """The properties of a group."""
     return info.context.groups.properties(group, keys)
 

@@ -132,7 +132,7 @@ class Asked:
                 self.warnings.append(warning)
         return page
 
-    async def or_empty(self, found: Awaitable[list[T]], info: GraphQLResolveInfo[Any]) -> list[T]:
+    async def or_empty(self, found: Awaitable[Sequence[T]], info: GraphQLResolveInfo[Any]) -> Sequence[T]:
         """A list that cannot be null. Where its source fails it is empty, and the warnings say so: a failure
         would take everything around it along, other sources' data too.
         """
@@ -155,9 +155,9 @@ class Asked:
         )
 
 
-def chosen(held: Sequence[Any], keys: Sequence[str] | None) -> list[Any]:
+def chosen(held: Sequence[Any], keys: Sequence[str] | None) -> Sequence[Any]:
     """All properties, or those named, in the order named."""
     if keys is None:
-        return [*held]
+        return held
     by_key: Mapping[str, Any] = {each["key"]: each for each in held}
     return [by_key[key] for key in dict.fromkeys(keys) if key in by_key]

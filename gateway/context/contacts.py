@@ -76,7 +76,7 @@ class Contacts:
 
     def properties(
         self, contact: Contact, keys: Sequence[str] | None, info: GraphQLResolveInfo[Any]
-    ) -> Awaitable[list[ContactProperty]] | list[ContactProperty]:
+    ) -> Awaitable[Sequence[ContactProperty]] | Sequence[ContactProperty]:
         """The properties of a contact, all or those named, in the order named."""
         held = contact["_properties"]
         if held is not None:
@@ -103,7 +103,7 @@ class Contacts:
 
     def funnels(
         self, contact: Contact, info: GraphQLResolveInfo[Any]
-    ) -> Awaitable[list[Funnel]] | list[Funnel]:
+    ) -> Awaitable[Sequence[Funnel]] | Sequence[Funnel]:
         """The funnels of a contact; asked for only where its record does not carry them."""
         if contact["funnels"] or "funnels" in contact["_raw"]:
             return contact["funnels"]
@@ -114,7 +114,9 @@ class Contacts:
     async def _read_funnels(self, contact: Contact) -> list[Funnel]:
         return await self.asked.loaders.funnels.load(contact["_key"]) or []
 
-    async def _read_properties(self, contact: Contact, keys: Sequence[str] | None) -> list[ContactProperty]:
+    async def _read_properties(
+        self, contact: Contact, keys: Sequence[str] | None
+    ) -> Sequence[ContactProperty]:
         return chosen(await self._held(contact), keys)
 
     async def _held(self, contact: Contact) -> Sequence[ContactProperty]:

@@ -72,7 +72,7 @@ class Groups:
         )
         return self.asked.told(page, info)
 
-    def properties(self, group: Group, keys: Sequence[str] | None) -> list[ContactProperty]:
+    def properties(self, group: Group, keys: Sequence[str] | None) -> Sequence[ContactProperty]:
         """The properties of a group, all or those named."""
         return chosen(group["_properties"], keys)
 

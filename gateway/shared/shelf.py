@@ -15,8 +15,8 @@ import msgpack
 from redis.asyncio import Redis
 
 from gateway.cache.shelf import Kept, Mark, MemoryShelf
+from gateway.engine.compiled.columns import Columns
 from gateway.errors import StateUnavailable
-from gateway.lazy import Late
 from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
 from gateway.model.page import Slice
@@ -200,7 +200,7 @@ def _more(value: Any) -> Any:
         return msgpack.ExtType(SLICE, packed([value.items, value.more, value.total]))
     if isinstance(value, tuple):
         return msgpack.ExtType(TUPLE, packed(list(value)))
-    if isinstance(value, Late):
+    if isinstance(value, Columns):
         return list(value)
     raise TypeError(f"{type(value).__name__} cannot be kept")
 

@@ -16,10 +16,12 @@ from graphql import (
 )
 from graphql.pyutils import Path
 
+from gateway.engine.compiled.columns import Columns
 from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, Finish, NotCompiled, Selection
 
 MOST_LINES: Final = 20_000
 JSON_KINDS: Final = frozenset({str, int, float, bool, dict, list})
+LISTS: Final = frozenset({list, Columns})
 
 
 class Odd(Exception):
@@ -39,7 +41,7 @@ def finish_of(held: Field) -> Finish:
     writer.lines += ["def finish(v, run, path):", f"    return {expression}"]
     if len(writer.lines) > MOST_LINES:
         raise NotCompiled
-    names: dict[str, Any] = {"UNUSUAL": UNUSUAL, "Path": Path, "odd": _odd, **writer.names}
+    names: dict[str, Any] = {**ALWAYS, **writer.names}
     exec(compile("\n".join(writer.lines), "<compiled>", "exec"), names)  # noqa: S102 - a caller's names are in it as literals
     found: Finish = names["finish"]
     return found
@@ -47,6 +49,16 @@ def finish_of(held: Field) -> Finish:
 
 def _odd(*_: Any) -> Any:
     raise ODD
+
+
+ALWAYS: Final[Mapping[str, Any]] = {
+    "UNUSUAL": UNUSUAL,
+    "Path": Path,
+    "LISTS": LISTS,
+    "Columns": Columns,
+    "odd": _odd,
+}
+"""What the functions know by name, all of them."""
 
 
 @dataclass(slots=True)
@@ -91,7 +103,7 @@ class _Writer:
             fits, found = self._enum(type_)
         elif exact is not None:
             fits, found = f"is {exact.__name__}", "y"
-        elif type_.coerce_output_value is GraphQLScalarType.serialize:  # which takes anything
+        elif _takes_anything(type_):
             fits, found = f"in {self.name('json', JSON_KINDS)}", "y"
         elif or_null:
             return f"(None if (y := {of}) is None else {coerce}(y))"
@@ -102,7 +114,7 @@ class _Writer:
 
     def _enum(self, type_: GraphQLEnumType) -> tuple[str, str]:
         """A look-up, for values of the kinds that this enum has; one that is not found is odd."""
-        names = {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
+        names = _names(type_)
         kinds = self.name("kinds", frozenset({str, *map(type, names)}))
         held = self.name("names", names)
         return f"in {kinds}", f"{held}[y]"
@@ -110,10 +122,12 @@ class _Writer:
     def _list(self, type_: GraphQLOutputType, held: Field) -> str:
         if held.simple:
             item = self._item(type_, held)
+            by_column = self._by_column(type_, held)
             name = self.name("list")
             self.lines += [
                 f"def {name}(v):",
-                "    if type(v) is not list: odd()",
+                *([f"    if type(v) is Columns: return {by_column}(v.columns)"] if by_column else []),
+                "    if type(v) not in LISTS: odd()",
                 f"    return [{item} for i in v]",
             ]
             return name
@@ -121,7 +135,7 @@ class _Writer:
         name, mine, of_type = self.name("list"), self.name("field", held), self.name("type", type_)
         self.lines += [
             f"def {name}(v, run, path):",
-            "    if type(v) is not list: odd()",
+            "    if type(v) not in LISTS: odd()",
             "    found = []",
             "    for n, i in enumerate(v):",
             "        here = Path(path, n, None)",
@@ -140,6 +154,56 @@ class _Writer:
             return self.value(type_, held, "i", "")
         copied = f"{self._copy(held.below[named.name], 'i')} if type(i) is dict else odd()"
         return copied if named is not type_ else f"None if i is None else {copied}"
+
+    def _by_column(self, type_: GraphQLOutputType, held: Field) -> str | None:
+        """A function for objects that are given as columns, where all that is selected of them are leaves: a
+        column is looked through as a whole, in C.
+        """
+        named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        if not isinstance(named, GraphQLObjectType):
+            return None
+        steps: list[str] = []
+        parts: dict[str, str] = {}
+        for each in held.below[named.name].fields:
+            if each.name == TYPE_NAME:
+                parts[each.key] = repr(named.name)
+                continue
+            column, at = self._column(each), len(steps)
+            if column is None:
+                return None
+            steps += [f"    c = held[{each.name!r}]", f"    c{at} = {column}"]
+            parts[each.key] = f"i{at}"
+        if not steps:
+            return None
+        items, columns = (", ".join(f"{of}{at}" for at in range(0, len(steps), 2)) for of in "ic")
+        name = self.name("columns")
+        self.lines += [
+            f"def {name}(held):",
+            *steps,
+            f"    return [{self._dict(parts)} for {items}, in zip({columns})]",
+        ]
+        return name
+
+    def _column(self, each: Field) -> str | None:
+        """A column `c` of leaves: as it is where the classes of its values tell that they are right."""
+        or_null = not isinstance(each.type, GraphQLNonNull)
+        type_ = each.type.of_type if isinstance(each.type, GraphQLNonNull) else each.type
+        if not is_leaf_type(type_):
+            return None
+        one_by_one, found = f"[{self.value(each.type, each, 'i', '')} for i in c]", "c"
+        if isinstance(type_, GraphQLEnumType):
+            names = _names(type_)
+            kinds = frozenset({str, *map(type, names)})
+            names = {**names, None: None} if or_null else names
+            found = f"[*map({self.name('named', names.__getitem__)}, c)]"
+        elif type_.name in EXACT:
+            kinds = frozenset({EXACT[type_.name]})
+        elif _takes_anything(type_):
+            kinds = JSON_KINDS
+        else:
+            return one_by_one
+        fits = self.name("fits", kinds | {type(None)} if or_null else kinds)
+        return f"{found} if {fits}.issuperset(map(type, c)) else {one_by_one}"
 
     def _object(self, selected: Selection) -> str:
         if selected.plain:
@@ -208,6 +272,15 @@ class _Writer:
             "    odd()",
         ]
         return name
+
+
+def _names(type_: GraphQLEnumType) -> dict[Any, Any]:
+    """The names of the values of an enum."""
+    return {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
+
+
+def _takes_anything(type_: GraphQLScalarType) -> bool:
+    return type_.coerce_output_value is GraphQLScalarType.serialize
 
 
 def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:

@@ -4,9 +4,9 @@ from collections.abc import Container, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from gateway.lazy import Late
+from gateway.engine.compiled.columns import Columns
 from gateway.model import ids
-from gateway.model.contact import Contact, ContactKey, ContactProperty, Note
+from gateway.model.contact import Contact, ContactKey, Note
 from gateway.model.property import Module, Property, PropertyType
 from gateway.model.source import Source
 from gateway.model.text import as_text
@@ -105,19 +105,29 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
         "updatedAt": None,
         "asOf": as_of,
         "_key": ContactKey(SOURCE, module, vendor_id),
-        "_properties": Late(partial(_properties, held, module)),
+        "_properties": Columns(partial(_properties, held, module)),
         "_raw": record,
     }
 
 
-def _properties(held: Mapping[str, Any], module: str) -> list[ContactProperty]:
-    """All that a record holds, by its key. There are many in each, and few look at them."""
-    found: list[ContactProperty] = []
-    for key, cell in held.items():
-        value, word = (cell.get("value"), cell.get("type")) if isinstance(cell, dict) else (cell, None)
-        type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
-        found.append({"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": module})
-    return found
+def _properties(held: Mapping[str, Any], module: str) -> dict[str, list[Any]]:
+    """All that a record holds, by its key, as columns of `ContactProperty`. There are many in each."""
+    cells = held.values()
+    try:
+        values = [cell["value"] for cell in cells]
+        types = [TYPES[cell["type"]] for cell in cells]
+    except (KeyError, TypeError):  # one of them is unusual
+        values = [cell.get("value") if isinstance(cell, dict) else cell for cell in cells]
+        words = [cell.get("type") if isinstance(cell, dict) else None for cell in cells]
+        types = [TYPES.get(word, OTHER) if isinstance(word, str) else OTHER for word in words]
+    some = len(held)
+    return {
+        "key": [*held],
+        "value": values,
+        "type": types,
+        "_source": [SOURCE] * some,
+        "_module": [module] * some,
+    }
 
 
 def module(record: ModuleRecord, *, account: str) -> Module:
