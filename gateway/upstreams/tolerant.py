@@ -6,21 +6,27 @@ One odd value must not cost a page, and must not reach a caller under a name tha
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from gateway.errors import UpstreamBadResponse
 
-USUAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3})?Z?", re.ASCII)  # in UTC
-LARGEST_SECONDS = 100_000_000_000  # epoch stamps above this are milliseconds (year 5138 in seconds)
+USUAL: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3})?Z?", re.ASCII)  # in UTC
+LARGEST_SECONDS: Final = 100_000_000_000  # epoch stamps above this are milliseconds (year 5138 in seconds)
+LONGEST_REMEMBERED: Final = 32  # signs: an ISO time with microseconds and a zone
+MOST_REMEMBERED: Final = 16_384  # times, each some 230 bytes
+NUMBERS: Final = (int, float)  # `int | float` would be made anew each time
+TEXT: Final = frozenset({str})
+OBJECT: Final = frozenset({dict})
 
 
 def text(value: Any) -> str | None:
     """A text; numbers as text, anything else and the empty text as None."""
     if isinstance(value, str):
         return value or None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return None
+    if value is None or isinstance(value, bool) or not isinstance(value, NUMBERS):
+        return None
+    return str(value)
 
 
 def joined(first: str | None, second: str | None) -> str | None:
@@ -42,17 +48,25 @@ def whole(value: Any) -> int | None:
 
 def number(value: Any) -> float | None:
     """A number, or None."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if isinstance(value, NUMBERS) and not isinstance(value, bool) else None
 
 
 def items(value: Any) -> Sequence[Mapping[str, Any]]:
     """The objects of a list; anything else is left out."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        return ()
+    if OBJECT.issuperset(map(type, value)):
+        return value
+    return [item for item in value if isinstance(item, dict)]
 
 
 def texts(value: Any) -> list[str]:
     """The texts of a list; anything else is left out."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    if TEXT.issuperset(map(type, value)):
+        return value
+    return [item for item in value if isinstance(item, str)]
 
 
 def members(value: Any) -> Mapping[str, Any]:
@@ -61,14 +75,26 @@ def members(value: Any) -> Mapping[str, Any]:
 
 
 def moment(value: Any) -> str | None:
-    """A time as RFC 3339: ISO texts (a zone that is missing is UTC), and epoch seconds or milliseconds."""
+    """A time as RFC 3339: ISO texts (a zone that is missing is UTC), and epoch seconds or milliseconds.
+
+    Records come again with the times they had, and to write one takes ten times as long as to find it.
+    """
+    if value is None:
+        return None
+    kind = type(value)  # 1, 1.0 and True are the same to a memory: of numbers, whole ones alone are in it
+    if kind is int or (kind is str and len(value) <= LONGEST_REMEMBERED):
+        return _remembered(value)
+    return _moment(value)
+
+
+def _moment(value: Any) -> str | None:
     try:
         if isinstance(value, str) and not value.isdecimal():
             found = datetime.fromisoformat(value)
             if USUAL.fullmatch(value):  # all others take longer
                 return f"{value[:10]}T{value[11:19]}{value[19:23] if found.microsecond else ''}Z"
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        elif isinstance(value, bool) or value is None:
+        elif isinstance(value, bool):
             return None
         else:
             stamp = float(value)
@@ -78,6 +104,9 @@ def moment(value: Any) -> str | None:
         return found.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
     except (ValueError, OverflowError, OSError, TypeError):
         return None
+
+
+_remembered = lru_cache(MOST_REMEMBERED)(_moment)
 
 
 def identity(source: str, record: Any, member: str) -> str:
