@@ -25,6 +25,15 @@ FIELDS: Final = (
     ("notes", "Notes", PropertyType.TEXT, False),
 )
 METADATA: Final = "metadata."
+TEXT: Final = PropertyType.TEXT.value
+# The kinds of metadata values, of those that JSON has; any other is TEXT.
+KINDS: Final[Mapping[type, str]] = {
+    bool: PropertyType.BOOLEAN.value,
+    int: PropertyType.NUMBER.value,
+    float: PropertyType.NUMBER.value,
+    dict: PropertyType.JSON.value,
+    list: PropertyType.JSON.value,
+}
 # What PackageX calls a property → where it stands in the input.
 INPUT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "name": ("name",),
@@ -144,13 +153,7 @@ def definitions(metadata_keys: Mapping[str, PropertyType], *, account: str) -> l
 
 def type_of(value: Any) -> PropertyType:
     """The kind of a metadata value; metadata has no definitions."""
-    if isinstance(value, bool):
-        return PropertyType.BOOLEAN
-    if isinstance(value, int | float):
-        return PropertyType.NUMBER
-    if isinstance(value, dict | list):
-        return PropertyType.JSON
-    return PropertyType.TEXT
+    return PropertyType(KINDS.get(type(value), TEXT))
 
 
 def body(values: ContactValues | GroupValues, name: Text = UNSET) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def _definition(
 
 def _properties(metadata: Any) -> list[ContactProperty]:
     return [
-        {"key": key, "value": value, "type": type_of(value).value, "_source": SOURCE, "_module": ""}
+        {"key": key, "value": value, "type": KINDS.get(type(value), TEXT), "_source": SOURCE, "_module": ""}
         for key, value in tolerant.members(metadata).items()
     ]
 
