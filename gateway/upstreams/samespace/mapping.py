@@ -39,6 +39,7 @@ TYPES: Final[Mapping[str, str]] = {
 }
 EMAILS: Final = "EMAIL"
 REACHING: Final = (EMAILS, "PHONE")  # words for types that say how to reach somebody
+ODD: Final = (KeyError, TypeError)  # what reading a part of a cell raises that is odd
 OTHER: Final = PropertyType.OTHER.value
 # The words that new definitions get. That for choices is in no published sample (samespace.md).
 WORDS: Final[Mapping[str, str]] = {
@@ -76,7 +77,10 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
     emails: list[str] = []
     phones: list[str] = []
     for cell in held.values():
-        word = cell.get("type") if isinstance(cell, dict) else None
+        try:
+            word = cell["type"]
+        except ODD:
+            continue
         if word in REACHING and (said := tolerant.text(cell.get("value"))):
             (emails if word == EMAILS else phones).append(said)
     first, last = _text(held, FIRST_NAME), _text(held, LAST_NAME)
