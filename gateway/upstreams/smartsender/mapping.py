@@ -1,7 +1,10 @@
 """Smart Sender records to the gateway's values and back. Pure (smartsender.md, Objects)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+import orjson
 
 from gateway.model import ids
 from gateway.model.chat import Channel, Chat, Communication, Message
@@ -57,6 +60,8 @@ MESSAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "CONTACT": ("fullName", "phoneNumber"),
 }
 MEDIA: Final = ("media",)
+MOST_CHANNELS: Final = 256  # of all projects, that are remembered
+LONGEST_CHANNEL: Final = 4_096  # bytes
 
 
 def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
@@ -65,7 +70,6 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     properties = _properties(record)
     first, last = tolerant.text(record.get("firstName")), tolerant.text(record.get("lastName"))
     email, phone = tolerant.text(record.get("email")), tolerant.text(record.get("phone"))
-    company = next((p["value"] for p in properties if p["key"].lower() == COMPANY), None)
     name = tolerant.text(record.get("fullName")) or tolerant.joined(first, last)
     return {
         "__typename": "Contact",
@@ -79,19 +83,19 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
         "emails": _all(email, properties, EMAIL),
         "phone": phone,
         "phones": _all(phone, properties, PHONE),
-        "company": tolerant.text(company),
+        "company": _company(properties),
         "notes": [_note(note) for note in tolerant.items(record.get("notes"))],
         "address": None,
         "avatarUrl": tolerant.text(record.get("photo")),
         "tags": [
-            tag(each, account=account)
+            _tag(tag, each, account)
             for each in tolerant.items(record.get("tags"))
-            if tolerant.text(each.get("id"))
+            if (tag := tolerant.text(each.get("id")))
         ],
         "funnels": [
-            funnel(each, account=account)
+            _funnel(key, each, account)
             for each in tolerant.items(record.get("funnels"))
-            if tolerant.text(each.get("serviceKey"))
+            if (key := tolerant.text(each.get("serviceKey")))
         ],
         "createdAt": tolerant.moment(record.get("createdAt")),
         "updatedAt": tolerant.moment(record.get("updatedAt")),
@@ -102,25 +106,9 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
     }
 
 
-def tag(record: Mapping[str, Any], *, account: str) -> Tag:
-    """The tag of a `TagRecord`."""
-    vendor_id = str(record["id"])
-    return {
-        "id": ids.encode("Tag", account, HERE, vendor_id),
-        "sourceId": vendor_id,
-        "name": tolerant.text(record.get("name")),
-        "color": tolerant.text(record.get("color")),
-    }
-
-
 def funnel(record: Mapping[str, Any], *, account: str) -> Funnel:
     """The funnel of a `FunnelRecord`; its key names it."""
-    key = tolerant.identity(SOURCE, record, "serviceKey")
-    return {
-        "id": ids.encode("Funnel", account, HERE, key),
-        "serviceKey": key,
-        "name": tolerant.text(record.get("name")),
-    }
+    return _funnel(tolerant.identity(SOURCE, record, "serviceKey"), record, account)
 
 
 def group(record: GroupRecord, *, account: str, as_of: str) -> Group:
@@ -179,7 +167,7 @@ def communication(record: Mapping[str, Any], contact: ContactKey, *, account: st
         "id": ids.encode("Communication", account, HERE, contact.id, vendor_id),
         "source": SOURCE,
         "sourceId": vendor_id,
-        "channel": channel(held, account=account) if held else None,
+        "channel": _channel(held, account) if held else None,
         "subscribed": tolerant.flag(record.get("subscribed")),
         "unreadMessages": tolerant.whole(record.get("unreadMessages")),
         "_contact": contact,
@@ -293,15 +281,22 @@ def _properties(record: ContactRecord) -> list[ContactProperty]:
         plain = ((key, value) for key, value in record.items() if key not in SYSTEM and key[:1] != "_")
         return [_property(key, value, None) for key, value in plain]
     return [
-        _property(name, each.get("value"), tolerant.text(each.get("type")))
+        _property(name, each.get("value"), each.get("type"))
         for each in tolerant.items(listed)
         if (name := tolerant.text(each.get("name"))) is not None
     ]
 
 
-def _property(key: str, value: Any, word: str | None) -> ContactProperty:
-    type_ = TYPES.get(word, OTHER) if word else OTHER
+def _property(key: str, value: Any, word: Any) -> ContactProperty:
+    type_ = TYPES.get(word, OTHER) if isinstance(word, str) else OTHER
     return {"key": key, "value": value, "type": type_, "_source": SOURCE, "_module": ""}
+
+
+def _company(properties: list[ContactProperty]) -> str | None:
+    for each in properties:
+        if each["key"].lower() == COMPANY:
+            return tolerant.text(each["value"])
+    return None
 
 
 def _all(first: str | None, properties: list[ContactProperty], type_: str) -> list[str]:
@@ -310,6 +305,39 @@ def _all(first: str | None, properties: list[ContactProperty], type_: str) -> li
         if each["type"] == type_ and each["value"] and str(each["value"]) not in found:
             found.append(str(each["value"]))
     return found
+
+
+def _tag(vendor_id: str, record: Mapping[str, Any], account: str) -> Tag:
+    return {
+        "id": ids.encode("Tag", account, HERE, vendor_id),
+        "sourceId": vendor_id,
+        "name": tolerant.text(record.get("name")),
+        "color": tolerant.text(record.get("color")),
+    }
+
+
+def _funnel(key: str, record: Mapping[str, Any], account: str) -> Funnel:
+    return {
+        "id": ids.encode("Funnel", account, HERE, key),
+        "serviceKey": key,
+        "name": tolerant.text(record.get("name")),
+    }
+
+
+def _channel(record: Mapping[str, Any], account: str) -> Channel:
+    """The channel of a gate: a project has few of them, and each gate brings its own along as a whole."""
+    try:
+        written = orjson.dumps(record)
+    except TypeError:  # it nests deeper than orjson writes, which is less than it reads
+        return channel(record, account=account)
+    if len(written) > LONGEST_CHANNEL:
+        return channel(record, account=account)
+    return _remembered(written, account)
+
+
+@lru_cache(MOST_CHANNELS)
+def _remembered(written: bytes, account: str) -> Channel:
+    return channel(orjson.loads(written), account=account)
 
 
 def _note(record: Mapping[str, Any]) -> Note:

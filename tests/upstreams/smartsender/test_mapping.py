@@ -245,6 +245,21 @@ def test_a_channel_of_a_kind_that_nobody_knows_keeps_its_word() -> None:
     assert (made["type"], made["name"], made["active"]) == ("carrier-pigeon", None, None)
 
 
+def test_the_channel_of_a_gate_is_told_as_the_gate_has_it_now() -> None:
+    gate: Any = {"id": 1, "channel": {"id": 2, "name": "Front desk", "active": True}}
+    told = [{}, {"name": "Desk"}, {}, {"active": 1}, {"id": 2.0}, {"name": "x" * 5_000}, {"app": nested(300)}]
+    for change in told:
+        record = gate["channel"] | change
+        for account in ("default", "north"):
+            made = mapping.communication(gate | {"channel": record}, IMKE, account=account)
+            assert made["channel"] == mapping.channel(record, account=account)
+
+
+def nested(levels: int) -> Any:
+    """A list in a list, and so on."""
+    return [nested(levels - 1)] if levels else []
+
+
 def test_a_published_message_with_its_text() -> None:
     record = published("listContactMessages")
     made = mapping.message(record, IMKE, account="default")
