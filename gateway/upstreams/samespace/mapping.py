@@ -120,7 +120,7 @@ def _properties(held: Mapping[str, Any], module: str) -> dict[str, list[Any]]:
     try:
         values = [cell["value"] for cell in cells]
         types = [TYPES.get(cell["type"], OTHER) for cell in cells]
-    except (KeyError, TypeError):  # one of them is unusual
+    except ODD:
         values = [cell.get("value") if isinstance(cell, dict) else cell for cell in cells]
         words = [cell.get("type") if isinstance(cell, dict) else None for cell in cells]
         types = [TYPES.get(word, OTHER) if isinstance(word, str) else OTHER for word in words]
