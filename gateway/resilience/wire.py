@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 import httpx
 import orjson
@@ -99,7 +99,7 @@ class Wire:
         """
         target = f"/{'/'.join(map(segment, path))}"
         if query:
-            target = f"{target}?{urlencode(query)}"
+            target = f"{target}?{parameters(query)}"
         headers, content = self._credential.headers, None
         if json is not None:
             headers = {**headers, "content-type": JSON_KIND}
@@ -207,6 +207,15 @@ def _depth(text: bytes) -> int:
         depth += (sign in b"[{") - (sign in b"]}")
         deepest = max(deepest, depth)
     return deepest
+
+
+def parameters(query: Mapping[str, str | int]) -> str:
+    """A query string, as `urllib.parse.urlencode` writes it: most names and values need no quotes."""
+    return "&".join([f"{_quoted(name)}={_quoted(str(value))}" for name, value in query.items()])
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote_plus(text)
 
 
 def segment(part: str | int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import httpx
 import pytest
@@ -22,7 +22,7 @@ from gateway.errors import (
 from gateway.resilience.budget import Budget
 from gateway.resilience.policy import Policy
 from gateway.resilience.transport import UpstreamTransport
-from gateway.resilience.wire import Answer, Credential, Wire, nests_deeper, segment
+from gateway.resilience.wire import Answer, Credential, Wire, nests_deeper, parameters, segment
 from tests.support.sources import shown
 
 KEY = "key-7Jq2-that-nobody-may-see"
@@ -289,6 +289,12 @@ def test_a_broken_contract_is_told_with_its_source() -> None:
     error = wire(Vendor()).strange("a page without a list")
     assert type(error) is UpstreamBadResponse
     assert (error.source, error.message) == ("PACKAGEX", "PACKAGEX sent a page without a list.")
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers()))
+@example({"page": 1, "order by": "first name", "ß": "٣", "q": "a&b=c+d/%", "": ""})
+def test_parameters_are_written_as_forms_write_them(query: dict[str, str | int]) -> None:
+    assert parameters(query) == urlencode(query)
 
 
 @pytest.mark.parametrize(
