@@ -173,7 +173,7 @@ class Gateway:
         )
         self.feed = Feed(self.journal)
         self._once = Once(self.journal, self._owner, now)
-        self.shelf, self.known = MemoryShelf(config.cache_bytes // 2), Known(config.cache_bytes // 2)
+        self.shelf, self.known = MemoryShelf(config.cache_bytes // 4), Known(config.cache_bytes * 3 // 4)
         shelf: Shelf = self.shelf if self.replicas is None else self.replicas.shelf(self.shelf)
         self.voice = Voice(tracing=_tracing() if config.traces else None)
         of_one = config.fair.share if config.several_callers else 1.0

@@ -9,6 +9,7 @@ import orjson
 from cachetools import LRUCache
 
 from gateway.model.page import Slice
+from gateway.model.record import JsonRecord
 
 OBJECTS: Final = 5  # bytes that Python takes for each byte of JSON, roughly; measured on contacts
 SMALLEST: Final = 512
@@ -143,5 +144,6 @@ def _content(value: Any) -> int:
         return len(repr(value))
 
 
-def _short(_: Any) -> None:
-    """What JSON does not know, such as keys of contacts, is small."""
+def _short(value: Any) -> Any:
+    """What JSON does not know, such as keys of contacts, is small, but for records that are JSON."""
+    return orjson.Fragment(value.text) if type(value) is JsonRecord else None

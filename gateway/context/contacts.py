@@ -16,6 +16,7 @@ from gateway.identity.keys import region_of
 from gateway.model.contact import Contact, ContactKey, ContactProperty, Funnel
 from gateway.model.outcome import Connection
 from gateway.model.property import Property
+from gateway.model.record import record_of
 from gateway.model.text import e164
 from gateway.upstreams.several import each_of
 
@@ -99,13 +100,13 @@ class Contacts:
 
     def raw(self, contact: Contact) -> Any:
         """The record of a contact."""
-        return contact["_raw"]
+        return record_of(contact["_raw"])
 
     def funnels(
         self, contact: Contact, info: GraphQLResolveInfo[Any]
     ) -> Awaitable[Sequence[Funnel]] | Sequence[Funnel]:
         """The funnels of a contact; asked for only where its record does not carry them."""
-        if contact["funnels"] or "funnels" in contact["_raw"]:
+        if contact["funnels"] or "funnels" in record_of(contact["_raw"]):
             return contact["funnels"]
         if not self.asked.directory.traits[contact["source"]].can("Contact.funnels"):
             return []

@@ -15,6 +15,7 @@ from gateway.journal.journal import Journal
 from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.contact import Contact
 from gateway.model.page import Slice
+from gateway.model.record import record_of
 from gateway.model.writing import UserErrorCode
 from gateway.ports import Upstream
 
@@ -88,7 +89,7 @@ class Export:
             "source": key.source.value,
             "sourceId": key.id,
             "asOf": live["asOf"],
-            "record": live["_raw"],
+            "record": record_of(live["_raw"]),
             "groups": groups,
             "chat": plain(chat),
             "messages": messages,

@@ -11,6 +11,7 @@ from gateway.identity import keys
 from gateway.identity.keys import Key
 from gateway.identity.rules import EMAIL, PHONE, Rules
 from gateway.model.contact import Contact
+from gateway.model.record import record_of
 from gateway.model.text import as_text, folded
 
 LONGEST_NAME: Final = 1_000  # a name is part of the cursor of a list that is sorted by it
@@ -74,7 +75,7 @@ def row_of(contact: Contact, position: int, rules: Rules) -> Row:
         id=key.id,
         position=position,
         as_of=contact["asOf"],
-        record=orjson.dumps(contact["_raw"]),
+        record=orjson.dumps(record_of(contact["_raw"])),
         digest=digest(contact),
         name=name,
         first=folded(contact["firstName"] or ""),

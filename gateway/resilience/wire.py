@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, quote_plus
 
@@ -10,7 +11,7 @@ import httpx
 import orjson
 
 from gateway import deadline
-from gateway.cache.known import Known
+from gateway.cache.known import Known, Lists
 from gateway.errors import (
     UpstreamAuth,
     UpstreamBadResponse,
@@ -90,9 +91,12 @@ class Wire:
         query: Mapping[str, str | int] | None = None,
         json: Any = None,
         safe: bool = False,
+        lists: Lists | None = None,
         extensions: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Send one request; each part of `path` stays one segment, whatever characters it holds.
+
+        Records in the `lists` of an answer that is known already are `JsonRecord`.
 
         Raises UpstreamAuth on 401 and 403, UpstreamRateLimited on 429, UpstreamUnavailable on 5xx and
         UpstreamBadResponse on a redirect or an answer that is not JSON. Other statuses are the caller's.
@@ -104,7 +108,8 @@ class Wire:
         if json is not None:
             headers = {**headers, "content-type": JSON_KIND}
             content = orjson.dumps(json)
-        told = {"operation": operation, "safe": safe, "check": self._check}
+        check = self._check if lists is None else partial(self._check, lists=lists)
+        told = {"operation": operation, "safe": safe, "check": check}
         if extensions:
             told.update(extensions)
         request = Prepared(method, self._base, target, headers=headers, content=content, extensions=told)
@@ -144,7 +149,7 @@ class Wire:
         failed.uncertain = uncertain
         raise failed
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, response: httpx.Response, lists: Lists | None = None) -> None:
         """Read the JSON of an answer, and raise where it is not what was agreed."""
         status = response.status_code
         if status < 300:
@@ -158,18 +163,18 @@ class Wire:
         elif status in TOLD_BY_STATUS or status >= 500:
             return
         try:
-            response.extensions[JSON] = self._read(response.content)
+            response.extensions[JSON] = self._read(response.content, lists)
         except orjson.JSONDecodeError:
             if status not in MAY_BE_HTML:
                 raise self.strange("an answer that is not JSON") from None
             response.extensions[JSON] = None  # also a server in front of the source may say so, in HTML
 
-    def _read(self, content: bytes) -> Any:
+    def _read(self, content: bytes, lists: Lists | None) -> Any:
         """The JSON of an answer. A scan reads whatever there is once: none of it is worth remembering."""
         held = deadline.current()
-        if held is not None and held.background:
+        if lists is None or (held is not None and held.background):
             return self._parsed(content)
-        return self._known.read(content, self._parsed)
+        return self._known.read(content, self._parsed, lists)
 
     def _parsed(self, content: bytes) -> Any:
         if nests_deeper(content, DEEPEST):

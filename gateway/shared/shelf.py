@@ -20,6 +20,7 @@ from gateway.errors import StateUnavailable
 from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
 from gateway.model.page import Slice
+from gateway.model.record import JsonRecord
 from gateway.model.source import Source
 from gateway.shared.state import State, key
 
@@ -202,6 +203,8 @@ def _more(value: Any) -> Any:
         return msgpack.ExtType(TUPLE, packed(list(value)))
     if isinstance(value, Columns):
         return list(value)
+    if isinstance(value, JsonRecord):
+        return value.read()
     raise TypeError(f"{type(value).__name__} cannot be kept")
 
 

@@ -336,10 +336,18 @@ async def test_an_answer_has_to_call_itself_json(kind: str, taken: bool) -> None
         assert type(await failure(vendor)) is UpstreamBadResponse
 
 
+def lists(answer: Any) -> list[list[Any]]:
+    """The list of a page."""
+    return [answer["data"]]
+
+
 async def test_an_answer_that_comes_again_is_read_once() -> None:
     page = b'{"data": [{"id": "a"}]}' + b" " * SMALLEST
     asked = wire(Vendor(body=page), known=Known(10**6))
-    found = [(await asked.send("listContacts", "GET", ("contacts",), safe=True)).json for _ in range(4)]
+    found = [
+        (await asked.send("listContacts", "GET", ("contacts",), safe=True, lists=lists)).json
+        for _ in range(4)
+    ]
     assert found[0] == found[1] == found[2] == found[3] == {"data": [{"id": "a"}]}
     assert found[1] is found[2] is found[3]
 
@@ -349,7 +357,7 @@ async def test_what_is_odd_is_refused_however_often_it_comes() -> None:
     asked = wire(vendor, known=Known(10**6))
     for _ in range(4):
         with pytest.raises(UpstreamBadResponse):
-            await asked.send("listContacts", "GET", ("contacts",), safe=True)
+            await asked.send("listContacts", "GET", ("contacts",), safe=True, lists=lists)
 
 
 async def test_a_scan_leaves_nothing_behind() -> None:
@@ -357,5 +365,8 @@ async def test_a_scan_leaves_nothing_behind() -> None:
     asked = wire(Vendor(body=b'{"data": []}' + b" " * SMALLEST), known=known)
     with deadline.within(10.0, background=True):
         for _ in range(3):
-            await asked.send("listContacts", "GET", ("contacts",), safe=True)
+            await asked.send("listContacts", "GET", ("contacts",), safe=True, lists=lists)
     assert known.used_bytes == 0
+    for _ in range(3):
+        await asked.send("listContacts", "GET", ("contacts",), safe=True, lists=lists)
+    assert known.used_bytes > 0

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from gateway.cache.known import made_each
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
@@ -16,10 +17,11 @@ from gateway.errors import (
     UpstreamMissing,
     UpstreamRejected,
 )
-from gateway.model.contact import Contact, ContactKey
+from gateway.model.contact import Contact, ContactKey, ContactProperty
 from gateway.model.group import Group
 from gateway.model.page import Slice, pages
 from gateway.model.property import Property, PropertyType
+from gateway.model.record import record_of
 from gateway.model.source import Source
 from gateway.model.unset import UNSET
 from gateway.model.writing import (
@@ -187,21 +189,19 @@ class PackageX(Upstream):
         return self._contacts((record,), as_of)[0]
 
     def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
-        known = self.reads.known.made_each(records, (CONTACT, self.account), self._mapped)
-        for record in records:
-            metadata = record.get("metadata")
-            if isinstance(metadata, dict) and not metadata.keys() <= self._metadata.keys():
-                self._see(metadata)
+        known = made_each(records, (CONTACT, self.account), self._mapped)
+        for each in known:
+            self._see(each["_properties"] or ())
         return [{**each, "asOf": as_of} for each in known]
 
-    def _mapped(self, record: ContactRecord) -> Contact:
-        return mapping.contact(record, account=self.account, as_of="")
+    def _mapped(self, record: ContactRecord, raw: Any) -> Contact:
+        return mapping.contact(record, account=self.account, as_of="", raw=raw)
 
-    def _see(self, metadata: Mapping[str, Any]) -> None:
+    def _see(self, properties: Iterable[ContactProperty]) -> None:
         """Remember the keys of some metadata, and what kind of value they have first."""
-        for key, value in metadata.items():
-            if len(self._metadata) < MOST_KEYS:
-                self._metadata.setdefault(key, mapping.type_of(value))
+        for each in properties:
+            if each["key"] not in self._metadata and len(self._metadata) < MOST_KEYS:
+                self._metadata[each["key"]] = PropertyType(each["type"])
 
     @kept(Keep.LIST)
     async def groups(self, offset: int, count: int, *, search: str | None = None) -> Slice[Group]:
@@ -237,7 +237,7 @@ class PackageX(Upstream):
 
     def members_as_mirrored(self, group: Group) -> dict[ContactKey, Contact]:
         """The members that a group mirrors, with names and e-mail only."""
-        mirrors = tolerant.items(group["_raw"].get("referenced_contacts"))
+        mirrors = tolerant.items(record_of(group["_raw"]).get("referenced_contacts"))
         as_of = group["_asOf"]
         members = [mapping.member(mirror, account=self.account, as_of=as_of) for mirror in mirrors]
         return {member["_key"]: member for member in members}
@@ -379,7 +379,7 @@ class PackageX(Upstream):
             *(self.client.list_contacts(page, PAGE, kind="person", newest_first=True) for page in reads)
         )
         as_of, wanted = self._now(), frozenset(ids)
-        records = [record for answer in answers for record in answer["contacts"]]
+        records = [record_of(record) for answer in answers for record in answer["contacts"]]
         return self._contacts([record for record in records if record.get("id") in wanted], as_of)
 
     def rows_of(self, sheet: Sheet, contacts: Sequence[Contact]) -> Mapping[int, str]:
@@ -434,10 +434,10 @@ class PackageX(Upstream):
         return self._groups((record,), as_of)[0]
 
     def _groups(self, records: Sequence[ContactRecord], as_of: str) -> list[Group]:
-        def mapped(record: ContactRecord) -> Group:
-            return mapping.group(record, account=self.account, as_of="")
+        def mapped(record: ContactRecord, raw: Any) -> Group:
+            return mapping.group(record, account=self.account, as_of="", raw=raw)
 
-        known = self.reads.known.made_each(records, (GROUP, self.account), mapped)
+        known = made_each(records, (GROUP, self.account), mapped)
         return [{**each, "_asOf": as_of} for each in known]
 
     async def _slice(

@@ -52,7 +52,8 @@ class Client:
             query["child"] = child
         key = ("list", *query.items())
         answer = await self._flights.share(
-            key, lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True)
+            key,
+            lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True, lists=_contacts),
         )
         if answer.status == 404 and child is None:
             raise self._wire.strange("404 in place of a list; look at its address")
@@ -157,3 +158,8 @@ class Client:
                 self._wire.source, f"PackageX refused the request ({answer.status}).", fields=fields
             )
         return envelope
+
+
+def _contacts(envelope: Any) -> list[list[Any]]:
+    contacts = envelope.get("data") if isinstance(envelope, dict) else None
+    return [contacts] if isinstance(contacts, list) else []

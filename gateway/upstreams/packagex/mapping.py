@@ -46,7 +46,7 @@ INPUT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
+def contact(record: ContactRecord, *, account: str, as_of: str, raw: Any = None) -> Contact:
     """The contact of a record."""
     vendor_id = tolerant.identity(SOURCE, record, "id")
     name = tolerant.text(record.get("name"))
@@ -75,7 +75,7 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
         "asOf": as_of,
         "_key": ContactKey(SOURCE, "", vendor_id),
         "_properties": _properties(record.get("metadata")),
-        "_raw": record,
+        "_raw": record if raw is None else raw,
     }
 
 
@@ -86,7 +86,7 @@ def member(mirror: Mapping[str, Any], *, account: str, as_of: str) -> Contact:
     return contact(record, account=account, as_of=as_of)
 
 
-def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
+def group(record: ContactRecord, *, account: str, as_of: str, raw: Any = None) -> Group:
     """The group of a record."""
     vendor_id = tolerant.identity(SOURCE, record, "id")
     held = tolerant.members(record.get("group_contacts"))
@@ -109,7 +109,7 @@ def group(record: ContactRecord, *, account: str, as_of: str) -> Group:
         "_properties": _properties(record.get("metadata")),
         "_members": [ContactKey(SOURCE, "", child) for child in children],
         "_primary": [ContactKey(SOURCE, "", child) for child in tolerant.texts(held.get("primary"))],
-        "_raw": record,
+        "_raw": record if raw is None else raw,
     }
 
 
@@ -149,11 +149,6 @@ def definitions(metadata_keys: Mapping[str, PropertyType], *, account: str) -> l
         for key, type_ in sorted(metadata_keys.items())
     ]
     return fields + seen
-
-
-def type_of(value: Any) -> PropertyType:
-    """The kind of a metadata value; metadata has no definitions."""
-    return PropertyType(KINDS.get(type(value), TEXT))
 
 
 def body(values: ContactValues | GroupValues, name: Text = UNSET) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from gateway.cache.known import made_each
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import BadInput, GatewayError, UpstreamBadResponse, UpstreamRejected
 from gateway.model.contact import Contact, ContactKey
@@ -176,10 +177,10 @@ class Samespace(Upstream):
         return self._contacts((record,), as_of, module)[0]
 
     def _contacts(self, records: Sequence[Any], as_of: str, module: str) -> list[Contact]:
-        def mapped(record: Any) -> Contact:
-            return mapping.contact(record, account=self.account, as_of="", module=module)
+        def mapped(record: Any, raw: Any) -> Contact:
+            return mapping.contact(record, account=self.account, as_of="", module=module, raw=raw)
 
-        known = self.reads.known.made_each(records, (self.account, module), mapped)
+        known = made_each(records, (self.account, module), mapped)
         return [{**each, "asOf": as_of} for each in known]
 
     @kept(Keep.DEFINITION)

@@ -54,11 +54,15 @@ class _Invalid(UpstreamRejected):
 
 @dataclass(frozen=True, slots=True)
 class RootField:
-    """One root field of a document: its name, its arguments with their types, and what to select."""
+    """One root field of a document: its name, its arguments with their types, and what to select.
+
+    `polled`: it is a page of a list, whose records may be `JsonRecord`.
+    """
 
     name: str
     arguments: tuple[tuple[str, str, Any], ...]
     selection: str = ""
+    polled: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +127,8 @@ class Client:
         if ids is not None:
             query["filter"] = {"_id": {"$in": list(ids)}}
         arguments = (*_module(module), ("query", "QueryInput", query))
-        return cast("list[ContactRecord]", await self._query("getContacts", arguments, CONTACT))
+        found = await self._query("getContacts", arguments, CONTACT, polled=ids is None)
+        return cast("list[ContactRecord]", found)
 
     async def get_modules(self) -> list[ModuleRecord]:
         """All modules."""
@@ -219,8 +224,15 @@ class Client:
         """Close the connections."""
         await self._wire.transport.aclose()
 
-    async def _query(self, name: str, arguments: tuple[tuple[str, str, Any], ...], selection: str) -> Any:
-        field = RootField(name, arguments, selection)
+    async def _query(
+        self,
+        name: str,
+        arguments: tuple[tuple[str, str, Any], ...],
+        selection: str,
+        *,
+        polled: bool = False,
+    ) -> Any:
+        field = RootField(name, arguments, selection, polled)
         return await self._flights.share((name, repr(arguments)), lambda: self._in_next_document(field))
 
     async def _in_next_document(self, field: RootField) -> list[Any]:
@@ -251,8 +263,10 @@ class Client:
                 del self._waiting[work]
         names, body = document("query", fields)
         operation = "+".join(dict.fromkeys(field.name for field in fields))
+        lists = _pages if all(field.polled for field in fields) else None
+        told = {"batch": len(fields)}
         answer = await self._wire.send(
-            operation, "POST", GRAPHQL, json=body, safe=True, extensions={"batch": len(fields)}
+            operation, "POST", GRAPHQL, json=body, safe=True, lists=lists, extensions=told
         )
         return names, answer.json
 
@@ -346,3 +360,8 @@ def _module(module: str | None) -> tuple[tuple[str, str, Any], ...]:
     if module is None:
         return (("moduleName", "String", CONTACTS_MODULE),)
     return (("module", "ID", module),)
+
+
+def _pages(json: Any) -> list[list[Any]]:
+    data = json.get("data") if isinstance(json, dict) else None
+    return [each for each in data.values() if isinstance(each, list)] if isinstance(data, dict) else []

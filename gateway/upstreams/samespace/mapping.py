@@ -1,13 +1,14 @@
 """Samespace records to the gateway's values and back. Pure (samespace.md, Value formats)."""
 
 from collections.abc import Container, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from gateway.engine.compiled.columns import Columns
 from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey, Note
 from gateway.model.property import Module, Property, PropertyType
+from gateway.model.record import record_of
 from gateway.model.source import Source
 from gateway.model.text import as_text
 from gateway.model.unset import UNSET
@@ -57,6 +58,7 @@ COMPANY: Final = "company"
 NOTES: Final = "notes"
 CREATED_AT: Final = "createdAt"
 MOST_DIGITS: Final = 16
+MOST_COLUMNS: Final = 256
 # Property keys that are fields of the input.
 FIELDS: Final[Mapping[str, str]] = {
     FIRST_NAME: "firstName",
@@ -69,7 +71,7 @@ FIELDS: Final[Mapping[str, str]] = {
 }
 
 
-def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> Contact:
+def contact(record: ContactRecord, *, account: str, as_of: str, module: str, raw: Any = None) -> Contact:
     """The contact of a record; `module` counts where the record does not name its own."""
     vendor_id = tolerant.identity(SOURCE, record, "_id")
     held = tolerant.members(record.get("properties"))
@@ -109,13 +111,14 @@ def contact(record: ContactRecord, *, account: str, as_of: str, module: str) -> 
         "updatedAt": None,
         "asOf": as_of,
         "_key": ContactKey(SOURCE, module, vendor_id),
-        "_properties": Columns(partial(_properties, held, module)),
-        "_raw": record,
+        "_properties": Columns(partial(_properties, record if raw is None else raw, module)),
+        "_raw": record if raw is None else raw,
     }
 
 
-def _properties(held: Mapping[str, Any], module: str) -> dict[str, list[Any]]:
+def _properties(raw: Any, module: str) -> dict[str, list[Any]]:
     """All that a record holds, by its key, as columns of `ContactProperty`. There are many in each."""
+    held = tolerant.members(record_of(raw).get("properties"))
     cells = held.values()
     try:
         values = [cell["value"] for cell in cells]
@@ -129,9 +132,15 @@ def _properties(held: Mapping[str, Any], module: str) -> dict[str, list[Any]]:
         "key": [*held],
         "value": values,
         "type": types,
-        "_source": [SOURCE] * some,
-        "_module": [module] * some,
+        "_source": _times(some, SOURCE),
+        "_module": _times(some, module),
     }
+
+
+@lru_cache(MOST_COLUMNS)
+def _times(some: int, value: str) -> list[str]:
+    """The column of a value that is the same in all: one for all contacts that have as many properties."""
+    return [value] * some
 
 
 def module(record: ModuleRecord, *, account: str) -> Module:

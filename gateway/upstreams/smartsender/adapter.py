@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from gateway.cache.known import made_each
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
@@ -20,6 +21,7 @@ from gateway.model.contact import Contact, ContactKey, Funnel
 from gateway.model.group import Group
 from gateway.model.page import Slice, pages
 from gateway.model.property import Property
+from gateway.model.record import record_of
 from gateway.model.source import Source
 from gateway.model.writing import (
     ContactValues,
@@ -168,11 +170,11 @@ class SmartSender(Upstream):
         return self._contacts((record,), as_of)[0]
 
     def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
-        known = self.reads.known.made_each(records, self.account, self._mapped)
+        known = made_each(records, self.account, self._mapped)
         return [{**each, "asOf": as_of} for each in known]
 
-    def _mapped(self, record: Any) -> Contact:
-        return mapping.contact(record, account=self.account, as_of="")
+    def _mapped(self, record: Any, raw: Any) -> Contact:
+        return mapping.contact(record, account=self.account, as_of="", raw=raw)
 
     @kept(Keep.LIST)
     async def groups_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Group]:
@@ -213,9 +215,7 @@ class SmartSender(Upstream):
         told = tolerant.members(record.get("contact")).get("originalId")
         if told is not None and str(told) != key.id:
             raise UpstreamBadResponse(self.source, "Smart Sender sent the chat of another contact.")
-        return self.reads.known.made(
-            record, (key, self.account), lambda chat: mapping.chat(chat, key, account=self.account)
-        )
+        return mapping.chat(record, key, account=self.account)
 
     @kept(Keep.CHAT)
     async def communications_of(self, contact: ContactKey, offset: int, count: int) -> Slice[Communication]:
@@ -326,7 +326,7 @@ class SmartSender(Upstream):
         for term in terms:
             found = await self.client.search_contacts(term, 1, PAGE)
             newest_first = sorted(
-                tolerant.items(found["collection"]),
+                tolerant.items([*map(record_of, found["collection"])]),
                 key=lambda record: tolerant.whole(record.get("id")) or 0,
                 reverse=True,
             )

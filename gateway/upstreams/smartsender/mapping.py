@@ -64,7 +64,7 @@ MOST_CHANNELS: Final = 256  # of all projects, that are remembered
 LONGEST_CHANNEL: Final = 4_096  # bytes
 
 
-def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
+def contact(record: ContactRecord, *, account: str, as_of: str, raw: Any = None) -> Contact:
     """The contact of a record of either form; in the simple form the types of variables are not known."""
     vendor_id = tolerant.identity(SOURCE, record, "id")
     properties = _properties(record)
@@ -102,7 +102,7 @@ def contact(record: ContactRecord, *, account: str, as_of: str) -> Contact:
         "asOf": as_of,
         "_key": ContactKey(SOURCE, "", vendor_id),
         "_properties": properties,
-        "_raw": record,
+        "_raw": record if raw is None else raw,
     }
 
 
