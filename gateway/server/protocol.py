@@ -12,6 +12,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.allowances import Intake
+from gateway.server.corked import Corked
 from gateway.server.middleware import SECURITY_HEADERS
 from gateway.server.unread import Told, Unread
 
@@ -66,6 +67,7 @@ class Guarded(Unread, HttpToolsProtocol):
             return
         self._taken = True
         super().connection_made(transport)
+        self.transport: Any = Corked(transport)
         self._start(self.intake.head_seconds, "head_seconds")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,8 +122,14 @@ class Guarded(Unread, HttpToolsProtocol):
         self._whole = self._held = True
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to a socket, which writes frames as they are."""
+        self.transport = self.transport.bare
+        super().handle_websocket_upgrade()
+
     def on_response_complete(self) -> None:
         """The answer is whole. A body that goes on all the same is waited for a moment."""
+        self.transport.flush()
         super().on_response_complete()
         if not self._whole and not self._busy and not self.transport.is_closing():
             self._start(self.intake.linger_seconds, "body_seconds")

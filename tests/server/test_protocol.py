@@ -171,6 +171,16 @@ async def hasty(new_world: Build) -> AsyncIterator[Place]:
 # ---- what takes too long
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_an_answer_comes_as_a_whole(method: bytes, place: Place) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+    writer.write(ALIVE_WHOLE.replace(b"GET", method))
+    head, _, body = (await reader.read(65_536)).partition(b"\r\n\r\n")
+    writer.close()
+    assert statuses(head + b"\r\n") == [200]
+    assert bool(body) is (method == b"GET")
+
+
 async def test_a_head_that_drips_is_refused_in_the_middle(hasty: Place) -> None:
     async with await hasty.open() as slow, await hasty.open() as other:
         await slow.write(b"GET /healthz HTTP/1.1\r\nX: ")
