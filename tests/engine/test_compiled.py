@@ -38,7 +38,7 @@ from gateway.engine.compiled.prepared import Prepared, prepare
 from gateway.engine.schema import from_value
 
 # `make nightly` sets these: so many documents, and the first of the seeds that they are spread over.
-COUNT = int(os.environ.get("COMPILED_QUERIES", "1000"))
+COUNT = int(os.environ.get("COMPILED_QUERIES", "2000"))
 FIRST = int(os.environ.get("COMPILED_SEED", "0"))
 EACH = 250  # documents of a seed
 AGAIN = f"COMPILED_SEED={{seed}} COMPILED_QUERIES={EACH} pytest -k random tests/engine/test_compiled.py"
