@@ -32,7 +32,7 @@ class Line(Generic[W]):
         return operation, queues[operation][0], queues is self._background
 
     def pop(self) -> W | None:
-        """Serve who is next; None when nobody waits."""
+        """Serve who is next, as `first` and `serve` would, with one look; None when nobody waits."""
         queues = self._callers or self._background
         if not queues:
             return None
