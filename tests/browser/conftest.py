@@ -20,7 +20,7 @@ QUIET = [
 expect.set_options(timeout=30_000)  # ms: what comes late on a busy machine comes all the same
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
     with sync_playwright() as playwright:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from gateway.server.explorer.page import assets_built
 from tests.browser.conftest import CHROMIUM
@@ -36,28 +37,83 @@ def address() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    found = browser.new_page(viewport={"width": 1400, "height": 900})
-    found.set_default_timeout(20_000)
-    refused: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The explorer in a window of its own, and what its content-security policy has refused."""
+
+    page: Page
+    refused: list[str]
+
+
+@contextmanager
+def explorer(browser: Browser, address: str) -> Iterator[Opened]:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(20_000)
+    found = Opened(page, [])
 
     def note_refused(directive: str) -> None:
-        refused.append(directive)
+        found.refused.append(directive)
 
-    found.expose_function("refused", note_refused)
-    found.add_init_script(TELL)
+    page.expose_function("refused", note_refused)
+    page.add_init_script(TELL)
     yield found
-    found.close()
-    assert refused == []  # by the content-security policy
+    page.close()
 
 
-def type_query(page: Page, query: str) -> None:
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A window in which nothing is open yet."""
+    with explorer(browser, address) as found:
+        yield found.page
+    assert found.refused == []
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, address: str) -> Iterator[Opened]:
+    """The explorer, which takes seconds to open: once for all who only look, or ask in a tab of their own."""
+    with explorer(browser, address) as found:
+        found.page.goto(f"{address}/graphql")
+        yield found
+
+
+@pytest.fixture
+def explored(opened: Opened) -> Iterator[Page]:
+    """The explorer as it opens, and as it is left behind."""
+    opened.refused.clear()
+    yield opened.page
+    assert opened.refused == []
+
+
+@pytest.fixture
+def tab(explored: Page) -> Iterator[Page]:
+    """The explorer with a tab of the test's own, which is empty."""
+    explored.get_by_role("button", name="New tab").click()
+    expect(tabs(explored)).to_have_count(len(NAMES) + 1)
+    yield explored
+    explored.get_by_role("button", name="Close Tab").last.click()
+    expect(tabs(explored)).to_have_count(len(NAMES))
+
+
+def tabs(page: Page) -> Locator:
+    return page.locator(".graphiql-tab-button")
+
+
+def clear(page: Page) -> None:
     page.locator(".graphiql-query-editor .view-lines").first.click()
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.press("Delete")
+
+
+def type_query(page: Page, query: str) -> None:
+    clear(page)
     page.keyboard.type(query, delay=2)
     page.keyboard.press("Escape")
+
+
+def insert_query(page: Page, query: str) -> None:
+    """As somebody who pastes; the editor looks at every key that is typed."""
+    clear(page)
+    page.keyboard.insert_text(query)
 
 
 def run(page: Page) -> None:
@@ -96,22 +152,21 @@ def test_a_query_is_typed_run_and_answered_without_leaving_the_origin(
     assert {urlsplit(url).netloc for url in requests if not url.startswith(("data:", "blob:"))} == {origin}
 
 
-def test_the_example_queries_open_and_work(page: Page, address: str) -> None:
-    page.goto(f"{address}/graphql")
-    tabs = page.locator(".graphiql-tab-button")
-    expect(tabs).to_have_count(len(NAMES))
-    for place in range(len(NAMES)):
-        tabs.nth(place).click()
-        expect(page.locator(".graphiql-query-editor .view-lines").first).to_contain_text(NAMES[place])
-        run(page)
-        expect(page.locator(".result-window .view-lines")).to_contain_text('"data"')
-        assert '"errors"' not in result(page)
+def test_the_example_queries_open_and_work(explored: Page) -> None:
+    expect(tabs(explored)).to_have_count(len(NAMES))
+    for place, name in enumerate(NAMES):
+        tabs(explored).nth(place).click()
+        expect(explored.locator(".graphiql-query-editor .view-lines").first).to_contain_text(name)
+        run(explored)
+        expect(explored.locator(".result-window .view-lines")).to_contain_text('"data"')
+        assert '"errors"' not in result(explored)
 
 
-def test_the_explorer_plug_in_shows_the_schema(page: Page, address: str) -> None:
-    page.goto(f"{address}/graphql")
-    page.get_by_role("button", name="Show GraphiQL Explorer").click()
-    expect(page.locator(".docExplorerWrap")).to_contain_text("contacts")
+def test_the_explorer_plug_in_shows_the_schema(explored: Page) -> None:
+    explored.get_by_role("button", name="Show GraphiQL Explorer").click()
+    expect(explored.locator(".docExplorerWrap")).to_contain_text("contacts")
+    explored.get_by_role("button", name="Hide GraphiQL Explorer").click()
+    expect(explored.locator(".docExplorerWrap")).to_be_hidden()
 
 
 def test_what_opens_over_the_editor_keeps_to_the_policy(page: Page, address: str) -> None:
@@ -143,39 +198,37 @@ def test_what_opens_over_the_editor_keeps_to_the_policy(page: Page, address: str
     expect(page.locator(".quick-input-widget .monaco-list-row").first).to_be_visible()
 
 
-def test_the_plan_is_shown_under_the_answer(page: Page, address: str) -> None:
-    page.goto(f"{address}/graphql")
-    type_query(page, QUERY)
-    page.get_by_label("Plan", exact=True).select_option("run")
-    run(page)
-    expect(page.locator(".plan table")).to_contain_text("listContacts")
-    rows = page.locator(".plan tbody tr").all_inner_texts()
+def test_the_plan_is_shown_under_the_answer(tab: Page) -> None:
+    insert_query(tab, QUERY)
+    tab.get_by_label("Plan", exact=True).select_option("run")
+    run(tab)
+    expect(tab.locator(".plan table")).to_contain_text("listContacts")
+    rows = tab.locator(".plan tbody tr").all_inner_texts()
     assert {row.split("\t")[1] for row in rows} == {"SAMESPACE", "PACKAGEX", "SMART_SENDER"}
     assert all(row.startswith("contacts\t") for row in rows)
-    page.get_by_label("Plan", exact=True).select_option("plan")
-    run(page)
-    expect(page.locator(".plan thead")).to_contain_text("calls at worst")
-    expect(page.locator(".plan tbody")).to_contain_text("in all")
-    page.get_by_label("Plan", exact=True).select_option("off")
-    run(page)
-    expect(page.locator(".plan table")).to_have_count(0)
+    tab.get_by_label("Plan", exact=True).select_option("plan")
+    run(tab)
+    expect(tab.locator(".plan thead")).to_contain_text("calls at worst")
+    expect(tab.locator(".plan tbody")).to_contain_text("in all")
+    tab.get_by_label("Plan", exact=True).select_option("off")
+    run(tab)
+    expect(tab.locator(".plan table")).to_have_count(0)
 
 
-def test_live_events_appear_as_they_happen(page: Page, address: str) -> None:
-    page.goto(f"{address}/graphql")
-    type_query(page, "subscription { events { node { type } } }")
-    run(page)
+def test_live_events_appear_as_they_happen(tab: Page, address: str) -> None:
+    insert_query(tab, "subscription { events { node { type } } }")
+    run(tab)
     create = 'mutation { createGroup(input: { name: "Live" }) { group { id } } }'
-    response = page.locator(".result-window")
+    response = tab.locator(".result-window")
     for _ in range(50):  # what happens before the stream is open is none of its
         httpx.post(f"{address}/graphql", json={"query": create}).raise_for_status()
         if "GROUP_CREATED" in response.inner_text():
             break
     expect(response).to_contain_text("GROUP_CREATED")
+    tab.get_by_role("button", name="Stop query").click()
 
 
-def test_what_is_deferred_is_put_in_its_place(page: Page, address: str) -> None:
-    page.goto(f"{address}/graphql")
-    type_query(page, "{ __typename ... @defer { sources { source } } }")
-    run(page)
-    expect(page.locator(".result-window")).to_contain_text("SMART_SENDER")
+def test_what_is_deferred_is_put_in_its_place(tab: Page) -> None:
+    insert_query(tab, "{ __typename ... @defer { sources { source } } }")
+    run(tab)
+    expect(tab.locator(".result-window")).to_contain_text("SMART_SENDER")
