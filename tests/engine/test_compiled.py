@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 from zlib import crc32
@@ -400,6 +401,27 @@ async def test_an_odd_item_that_fails_later_spoils_a_list_without_nulls() -> Non
     result = await mine.run({}, None)
     same(result, await theirs)
     assert result.data == {"must": {"team": None}}
+
+
+async def test_nothing_of_an_odd_value_is_held_once_it_is_answered() -> None:
+    class Record(dict[str, Any]):
+        """As a dict, but it can be looked for."""
+
+    met: list[weakref.ref[Record]] = []
+
+    def resolve(*_: Any) -> Record:
+        record = Record(id="one", nick=ValueError("lies in it"))
+        met.append(weakref.ref(record))
+        return record
+
+    schema = made()
+    schema.query_type.fields["me"].resolve = resolve  # type: ignore[union-attr]
+    mine = prepare(schema, parse("{ me { id nick } }"), None, from_value)
+    assert mine is not None
+    mine._asked = sys.maxsize
+    assert (await mine.run({}, None)).errors
+    gc.collect()
+    assert [found() for found in met] == [None]
 
 
 async def test_one_that_is_made_ready_serves_all_variables_and_contexts() -> None:

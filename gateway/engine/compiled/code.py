@@ -28,8 +28,6 @@ class Odd(Exception):
     """A value that is not as values usually are: graphql-core completes it."""
 
 
-ODD: Final = Odd()
-
 UNUSUAL: Final = (Odd, KeyError)
 """What the functions raise: a key that is missing is odd as well."""
 
@@ -48,7 +46,7 @@ def finish_of(held: Field) -> Finish:
 
 
 def _odd(*_: Any) -> Any:
-    raise ODD
+    raise Odd
 
 
 ALWAYS: Final[Mapping[str, Any]] = {
@@ -291,13 +289,13 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
         if type(value) not in JSON_KINDS and (
             value is None or value is Undefined or isinstance(value, Exception)
         ):
-            raise ODD
+            raise Odd
         try:
             found = coerce_output_value(value)
         except Exception:  # whatever it is, graphql-core raises it again, with its place
-            raise ODD from None
+            raise Odd from None
         if found is None or found is Undefined:
-            raise ODD
+            raise Odd
         return found
 
     return coerce

@@ -10,7 +10,7 @@ from graphql import ExecutionResult, Executor, GraphQLResolveInfo, OperationType
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
-from gateway.engine.compiled.code import ODD, UNUSUAL, finish_of
+from gateway.engine.compiled.code import UNUSUAL, Odd, finish_of
 from gateway.engine.compiled.plan import TYPE_NAME, Field, Selection
 
 
@@ -122,14 +122,14 @@ class Run:
     def kind(self, held: Field, abstract: Any, value: Any, path: Path) -> str:
         """The type that a value of an abstract type says it is."""
         if value is None:
-            raise ODD
+            raise Odd
         resolve = abstract.resolve_type or self.executor.type_resolver
         try:
             found = resolve(value, self._info(held, path), abstract)
         except Exception:
-            raise ODD from None
+            raise Odd from None
         if not isinstance(found, str):
-            raise ODD
+            raise Odd
         return found
 
     # How fields come to their end.
