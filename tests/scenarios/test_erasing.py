@@ -94,7 +94,7 @@ def traces(*places: Path) -> list[str]:
 @pytest.fixture
 async def small(new_world: Build) -> World:
     world = new_world(16)
-    await world.scan()
+    await world.fill()
     return world
 
 
@@ -115,7 +115,7 @@ async def test_a_preview_writes_nothing_and_shows_every_record(small: World) -> 
 
 async def test_a_confirmation_is_good_once_and_for_its_own_caller(new_world: Build) -> None:
     world = new_world(16, GATEWAY_API_KEYS=callers(ada="read,write", bob="read,write"))
-    await world.scan()
+    await world.fill()
     world.headers = key("ada")
     person = await canary(world)
     token = (await preview(world, person["id"]))["confirmation"]
@@ -269,7 +269,7 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer(small: World) ->
 
 async def test_audit_names_every_record_and_no_value(new_world: Build) -> None:
     world = new_world(16, GATEWAY_API_KEYS=callers(ada="read,write,admin"))
-    await world.scan()
+    await world.fill()
     world.headers = key("ada")
     person = await canary(world)
     await erase(world, person["id"])
@@ -388,7 +388,7 @@ async def test_what_is_not_erased_is_told_and_a_repeat_goes_on(
 @pytest.mark.parametrize("source", Source)
 async def test_a_deletion_whose_answer_was_lost_is_found_out(new_world: Build, source: Source) -> None:
     small = new_world(16, GATEWAY_INDEX_WAIT_SECONDS="0.01")
-    await small.scan()
+    await small.fill()
     person = await canary(small)
     small.boards[source].fail(DELETIONS[source], reset="headers", after=True, times=1)
     payload = await erase(small, person["id"])
@@ -433,7 +433,7 @@ async def test_a_source_that_agrees_and_deletes_nothing_is_told(small: World) ->
 
 async def test_a_blank_that_fails_is_not_called_one(new_world: Build) -> None:
     world = new_world(16, PACKAGEX_DELETE="off")
-    await world.scan()
+    await world.fill()
     person = await canary(world)
     world.packagex.switches.fail("updatePerson", status=422, body="{}", times=1)
     payload = await erase(world, person["id"])
@@ -556,7 +556,7 @@ async def shared_traces(world: World) -> set[str]:
 
 async def test_a_caller_erases_what_they_may_see(new_world: Build) -> None:
     world = new_world(16, GATEWAY_API_KEYS=callers(all="read,write", px="read,write::PACKAGEX"))
-    await world.scan()
+    await world.fill()
     world.headers = key("all")
     person = await canary(world)
     own = by_source(person)

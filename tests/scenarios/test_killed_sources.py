@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 async def world(new_world: Build) -> World:
     """A world of few people, as a source is killed in it very often."""
     made = new_world(20)
-    await made.scan()
+    await made.fill()
     return made
 
 

@@ -41,7 +41,7 @@ AUDIT = "{ audit(first: 50) { nodes { action outcome code caller targets detail 
 @pytest.fixture
 async def small(new_world: Build) -> World:
     world = new_world(16)
-    await world.scan()
+    await world.fill()
     return world
 
 
@@ -206,7 +206,7 @@ async def test_what_is_split_and_then_joined_is_together_again(steps: Any, numbe
 
 async def test_it_is_in_the_event_log_of_each_record_and_in_the_audit_trail(new_world: Build) -> None:
     world = new_world(13, GATEWAY_API_KEYS=callers(ada="read,write,admin"))
-    await world.scan()
+    await world.fill()
     world.headers = key("ada")
     some = await strangers(world, 3)
     await said(world, "linkContacts", some, "One")
@@ -354,7 +354,7 @@ async def shared(new_world: Build) -> World:
         people="read,write:::Contacts",
     )
     world = new_world(16, GATEWAY_API_KEYS=keys, GATEWAY_IDENTITY_MODULES="*")
-    await world.scan()
+    await world.fill()
     world.headers = key("all")
     return world
 

@@ -49,7 +49,7 @@ class Walk:
 @pytest.mark.parametrize("first", [1, 2, 7, 100])
 async def test_everybody_is_listed_once_with_any_page_size(new_world: Build, first: int) -> None:
     world = new_world(45)
-    await world.scan()
+    await world.fill()
     whole = await people(world)
     assert len(whole) == len({each["id"] for each in whole}) == 45
     assert await people(world, first) == whole
@@ -63,7 +63,7 @@ async def test_everybody_is_listed_once_with_any_page_size(new_world: Build, fir
 @pytest.mark.parametrize("search", [None, "example"])
 async def test_a_page_of_few_people_looks_at_few_records(new_world: Build, search: str | None) -> None:
     world = new_world(120)
-    await world.scan()
+    await world.fill()
     db: sqlite3.Connection = world.directory.index.store._reader  # type: ignore[attr-defined]
     read: list[str] = []
     db.set_trace_callback(read.append)

@@ -33,7 +33,7 @@ LATER = 1_900_000_000  # so that it comes at the end of a list
 async def world(new_world: Build) -> World:
     """A small one, as it is read again and again."""
     made = new_world(60)
-    await made.scan()
+    await made.fill()
     return made
 
 
@@ -510,7 +510,7 @@ async def test_what_was_changed_while_the_gateway_was_away_is_noticed_when_it_is
 async def guarded(new_world: Build) -> World:
     """A gateway that takes tokens, behind whose back a contact of each source and module was changed."""
     world = new_world(60, **SETTINGS)
-    await world.scan()
+    await world.fill()
     elsewhere = new_world(beside=world)
     await elsewhere.scan()
     for source in (PX, SENDER):

@@ -31,7 +31,7 @@ NEW = {"lastName": "Byron", "email": "ada.byron@example.com"}
 @pytest.fixture
 async def small(new_world: Build) -> World:
     world = new_world(16)
-    await world.scan()
+    await world.fill()
     return world
 
 
@@ -134,7 +134,7 @@ async def test_bad_input_is_told_and_writes_nothing(small: World, given: Any, co
 @pytest.mark.parametrize("source", Source)
 async def test_what_one_source_does_is_told_for_its_record_alone(new_world: Build, source: Source) -> None:
     small = new_world(16, GATEWAY_INDEX_WAIT_SECONDS="0.01")  # nobody scans again after a doubt
-    await small.scan()
+    await small.fill()
     person = await of_three(small)
     fine = {each.value: "APPLIED" for each in Source if each is not source}
     given = {"id": person["id"], "contact": {"firstName": "Tony"}}  # nothing that joins them
@@ -166,7 +166,7 @@ async def test_what_is_dropped_in_silence_and_what_has_no_place_is_told(small: W
 
 async def test_a_source_without_a_key_is_left_out(new_world: Build) -> None:
     world = new_world(16, off=(SENDER,))
-    await world.scan()
+    await world.fill()
     person = await person_of(world, (await world.some(PX))[0]["id"])
     payload = await world.write("updatePerson", {"id": person["id"], "contact": NEW})
     assert statuses(payload) == {"PACKAGEX": "APPLIED", "SAMESPACE": "APPLIED"}
@@ -174,7 +174,7 @@ async def test_a_source_without_a_key_is_left_out(new_world: Build) -> None:
 
 async def test_records_beyond_the_budget_are_skipped(new_world: Build) -> None:
     world = new_world(60, **spent())
-    await world.scan()
+    await world.fill()
     talkers = [each["id"] for each in await world.some(SENDER, 15)]
     (person,) = await said(world, "linkContacts", talkers)
     payload = await world.write("updatePerson", {"id": person["id"], "contact": {"lastName": "Budget"}})
@@ -284,7 +284,7 @@ NAMES = ("displayName", "firstName", "lastName")
 @pytest.mark.parametrize("fields", [NAMES, *[(name,) for name in FIELDS], NAMES[:2], FIELDS])
 async def test_a_dry_run_tells_just_what_then_changes(new_world: Build, fields: tuple[str, ...]) -> None:
     world = new_world(30)
-    await world.scan()
+    await world.fill()
     changed = 0
     for person in await some_people(world):
         shown = {each["field"] for each in person["provenance"] if each["chosen"] is not None}
@@ -373,7 +373,7 @@ async def test_an_address_is_copied_as_a_text_that_the_source_takes_apart(small:
 
 async def test_a_caller_writes_to_the_records_alone_that_they_may_see(new_world: Build) -> None:
     world = new_world(16, GATEWAY_API_KEYS=callers(all="read,write,raw", px="read,write::PACKAGEX"))
-    await world.scan()
+    await world.fill()
     world.headers = key("all")
     person = await of_three(world)
     before = await everything(world)
@@ -462,7 +462,7 @@ async def test_a_source_in_trouble_costs_its_own_copies_only(small: World) -> No
 
 async def test_events_and_audit_name_every_record(new_world: Build) -> None:
     world = new_world(16, GATEWAY_API_KEYS=callers(ada="read,write,admin"))
-    await world.scan()
+    await world.fill()
     world.headers = key("ada")
     person = await of_three(world)
     world.smartsender.switches.fail("updateContact", status=422, body="{}")

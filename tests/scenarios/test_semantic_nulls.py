@@ -154,7 +154,7 @@ def test_what_is_marked_is_nullable_and_no_list_of_nulls() -> None:
 async def lived(new_world: Build) -> World:
     """A world in which something has happened."""
     world = new_world(30)
-    await world.scan()
+    await world.fill()
     (contact,) = await world.some(Source.PACKAGEX)
     await world.write("updateContact", {"id": contact["id"], "contact": {"notes": "Rings twice."}})
     return world
@@ -212,7 +212,7 @@ async def test_broken_cursors_are_told_as_errors(lived: World) -> None:
 
 async def test_rights_that_lack_are_told_as_errors(new_world: Build) -> None:
     world = new_world(30, **SETTINGS)
-    await world.scan()
+    await world.fill()
     world.headers = by("read")
     answer = await world.ask(READS, await contact(world))
     found = seen(READS, answer)

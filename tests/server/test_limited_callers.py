@@ -208,7 +208,7 @@ async def uncached() -> AsyncIterator[There]:
 
 async def furnished(world: World) -> There:
     """What is in a world from its beginning."""
-    await world.scan()
+    await world.fill()
     found = There(world)
     places = [(SPACE, f'filter: {{module: {{name: "{name}"}}}}', f"SAMESPACE {name}") for name in MODULES]
     places += [(PX, "", "PACKAGEX"), (SENDER, "", "SMART_SENDER")]

@@ -42,7 +42,7 @@ def by(scope: str = ALL, **more: Any) -> dict[str, str]:
 async def guarded(new_world: Callable[..., World]) -> World:
     """A world that takes tokens only, with a filled index."""
     world = new_world(60, **SETTINGS)
-    await world.scan()
+    await world.fill()
     return world
 
 
@@ -50,7 +50,7 @@ async def guarded(new_world: Callable[..., World]) -> World:
 async def library() -> AsyncIterator[tuple[World, dict[str, Any]]]:
     """Such a world for tests that only read, with the ids of what there is to read."""
     world = worlds.build(60, **SETTINGS)
-    await world.scan()
+    await world.fill()
     yield world, await ids_of(world) | {"job": await imported(world)}
     await worlds.close(world)
 
