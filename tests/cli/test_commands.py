@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,21 @@ def gateway(*arguments: str, settings: dict[str, str] | None = None) -> "subproc
     )
 
 
-def test_the_sandbox_answers_with_people_of_all_three_systems() -> None:
-    with sandbox() as address:
-        answer = ask(address, CONTACTS)
-        assert {node["source"] for node in answer["data"]["contacts"]["nodes"]} == {
-            "SAMESPACE",
-            "PACKAGEX",
-            "SMART_SENDER",
-        }
-        with urllib.request.urlopen(f"{address}/readyz", timeout=PATIENCE) as ready:
-            assert json.load(ready)["status"] == "ready"
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The gateway of a sandbox, for those who only read."""
+    with sandbox() as found:
+        yield found
+
+
+def test_the_sandbox_answers_with_people_of_all_three_systems(address: str) -> None:
+    answer = ask(address, CONTACTS)
+    assert {node["source"] for node in answer["data"]["contacts"]["nodes"]} == {
+        "SAMESPACE",
+        "PACKAGEX",
+        "SMART_SENDER",
+    }
+    assert json.loads(call(f"{address}/readyz"))["status"] == "ready"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -165,13 +171,12 @@ def test_an_odd_setting_stops_the_start_and_is_named() -> None:
         assert refused.stderr.startswith(f"gateway: {name} ")
 
 
-def test_a_port_that_is_taken_is_said_plainly() -> None:
-    with sandbox() as address:
-        port = address.rpartition(":")[2]
-        refused = gateway("serve", settings={"GATEWAY_PORT": port})
-        assert refused.returncode == 1
-        assert port in refused.stderr
-        assert "Traceback" not in refused.stderr
+def test_a_port_that_is_taken_is_said_plainly(address: str) -> None:
+    port = address.rpartition(":")[2]
+    refused = gateway("serve", settings={"GATEWAY_PORT": port})
+    assert refused.returncode == 1
+    assert port in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_variable_that_is_misspelt_is_told() -> None:
@@ -181,16 +186,13 @@ def test_a_variable_that_is_misspelt_is_told() -> None:
         assert found.stop() == 0
 
 
-def test_the_schema_is_printed_as_it_is_served() -> None:
-    printed = gateway("schema").stdout
-    with sandbox() as address, urllib.request.urlopen(f"{address}/schema.graphql") as served:
-        assert served.read().decode() == printed
+def test_the_schema_is_printed_as_it_is_served(address: str) -> None:
+    assert call(f"{address}/schema.graphql").decode() == gateway("schema").stdout
 
 
-def test_the_schema_for_composition_is_printed_as_routers_are_told_it() -> None:
+def test_the_schema_for_composition_is_printed_as_routers_are_told_it(address: str) -> None:
     printed = gateway("schema", "--federation").stdout
-    with sandbox() as address:
-        assert ask(address, "{ _service { sdl } }")["data"]["_service"]["sdl"] == printed
+    assert ask(address, "{ _service { sdl } }")["data"]["_service"]["sdl"] == printed
     assert "specs.apollo.dev/federation/v2.9" in printed
 
 
