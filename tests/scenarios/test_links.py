@@ -153,7 +153,7 @@ async def told(steps: Any) -> AsyncIterator[tuple[World, list[str], set[frozense
     """A small world in which some things were said and shared, its contacts, and the pairs that are linked."""
     world = worlds.build(10)
     try:
-        await world.scan()
+        await world.fill()
         contacts = sorted(contact for person in await everybody(world) for contact in person)[:8]
         linked: set[frozenset[str]] = set()
         for verb, places in steps:

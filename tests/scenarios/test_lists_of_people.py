@@ -178,7 +178,7 @@ def stage() -> Iterator[tuple[asyncio.Runner, World]]:
 
         async def built() -> World:
             world = worlds.build(0)
-            await world.scan()
+            await world.fill()
             return world
 
         world = runner.run(built())
