@@ -24,6 +24,16 @@ Lists = Callable[[Any], Iterable[list[Any]]]
 """The lists of an answer in which its records are."""
 
 
+def listed(member: str) -> Lists:
+    """The list that lies in a member of an answer, where there is one."""
+
+    def lists(answer: Any) -> list[list[Any]]:
+        found = answer.get(member) if isinstance(answer, dict) else None
+        return [found] if isinstance(found, list) else []
+
+    return lists
+
+
 def made_each(records: Sequence[Any], how: Hashable, make: Callable[[Any, Any], T]) -> list[T]:
     """What `make` makes of each record, and of what stands for it in `_raw`. It has to depend on nothing else
     but `how`.
@@ -64,8 +74,8 @@ class Known:
             known: T = held[0]
             return known
         found = read(content)
-        if 2 * len(content) <= self._most // LARGEST and self._twice(content):
-            self._hold(content, found, lists)
+        if self._twice(content):
+            self._hold(content, found, [*lists(found)])
         return found
 
     def clear(self) -> None:
@@ -86,14 +96,18 @@ class Known:
             del self._met[next(iter(self._met))]
         return False
 
-    def _hold(self, content: bytes, found: Any, lists: Lists) -> None:
-        size = 2 * len(content)  # as it came, and its records as JSON
+    def _hold(self, content: bytes, found: Any, lists: list[list[Any]]) -> None:
+        size = 2 * len(content) + EACH * sum(map(len, lists))  # as it came, its records as JSON, and values
+        if size > self._most // LARGEST:
+            return
         try:
-            for records in lists(found):
-                records[:] = [JsonRecord.of(each) if type(each) is dict else each for each in records]
-                size += EACH * len(records)
+            written = [
+                [JsonRecord.of(each) if type(each) is dict else each for each in records] for records in lists
+            ]
         except TypeError:  # a record nests deeper than orjson writes
             return
+        for records, anew in zip(lists, written, strict=True):
+            records[:] = anew
         self._held[content] = found, size
         self.used_bytes += size
         while self.used_bytes > self._most:

@@ -93,7 +93,7 @@ def test_an_answer_without_lists_is_read_each_time() -> None:
 
 def test_records_that_nest_too_deep_for_json_stay_as_they_are() -> None:
     known = Known(10**6)
-    page = b'{"data": [{"id": ' + b"[" * 500 + b"]" * 500 + b"}]}" + SPACE
+    page = b'{"data": [{}, {"id": ' + b"[" * 500 + b"]" * 500 + b"}]}" + SPACE
     for _ in range(3):
         assert type(read(known, page)[0]) is dict
     assert known.used_bytes == 0
@@ -186,6 +186,13 @@ def test_what_had_to_make_room_is_held_again_as_soon_as_it_comes() -> None:
 def test_an_answer_that_is_large_is_not_held() -> None:
     known = Known(len(PAGE) * 2)
     assert held(known) is not held(known)
+    assert known.used_bytes == 0
+
+
+def test_an_answer_of_many_records_is_not_held_where_those_take_too_much() -> None:
+    page = orjson.dumps({"data": [{"id": "a"}] * 200}) + SPACE
+    known = Known(200 * EACH)
+    assert type(held(known, page)[0]) is dict
     assert known.used_bytes == 0
 
 

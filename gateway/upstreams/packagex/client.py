@@ -4,12 +4,14 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, cast
 
+from gateway.cache.known import listed
 from gateway.cache.reads import Reads
 from gateway.errors import CapabilityUnsupported, GatewayError, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
 from gateway.upstreams.packagex.records import ContactPage, ContactRecord, FileReport
 
 CONTACTS: Final = ("contacts",)
+RECORDS: Final = listed("data")
 ID_LISTS: Final = ("contact_ids", "contacts", "ids")  # the key of the id list is assumed
 LARGEST_REPORT: Final = 64 * 1024 * 1024  # bytes of the answer to a file, with an id or an issue for each row
 GONE: Final = frozenset({405, 410, 501})
@@ -53,7 +55,7 @@ class Client:
         key = ("list", *query.items())
         answer = await self._flights.share(
             key,
-            lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True, lists=_contacts),
+            lambda: self._wire.send("listContacts", "GET", CONTACTS, query=query, safe=True, lists=RECORDS),
         )
         if answer.status == 404 and child is None:
             raise self._wire.strange("404 in place of a list; look at its address")
@@ -158,8 +160,3 @@ class Client:
                 self._wire.source, f"PackageX refused the request ({answer.status}).", fields=fields
             )
         return envelope
-
-
-def _contacts(envelope: Any) -> list[list[Any]]:
-    contacts = envelope.get("data") if isinstance(envelope, dict) else None
-    return [contacts] if isinstance(contacts, list) else []

@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
+from gateway.cache.known import listed
 from gateway.cache.reads import Reads
 from gateway.errors import CapabilityUnsupported, GatewayError, UpstreamMissing, UpstreamRejected
 from gateway.resilience.wire import Answer, Wire, understood
@@ -20,6 +21,7 @@ from gateway.upstreams.smartsender.records import (
 )
 
 NOT_THERE: Final = frozenset({400, 404})  # contact unknown, or in another project
+RECORDS: Final = listed("collection")
 OF_CONTACTS: Final = frozenset({"listContacts", "searchContacts"})  # lists that are made into contacts
 GONE: Final = frozenset({405, 410})  # the deprecated deletion has been taken away
 MERGE_PATH: Final = ("contacts", "{contactId}", "merge", "{targetContactId}")
@@ -172,7 +174,7 @@ class Client:
     ) -> Mapping[str, Any]:
         query = {"page": page, "limitation": limitation, **query}
         key = (operation, path, *query.items())
-        lists = _collection if operation in OF_CONTACTS else None
+        lists = RECORDS if operation in OF_CONTACTS else None
         answer = await self._flights.share(
             key, lambda: self._wire.send(operation, "GET", path, query=query, safe=True, lists=lists)
         )
@@ -258,8 +260,3 @@ class Client:
         fields = tuple(named) if isinstance(named, dict) else ()
         kind = UpstreamMissing if answer.status == 404 else UpstreamRejected
         raise kind(self._wire.source, f"Smart Sender refused the request ({answer.status}).", fields=fields)
-
-
-def _collection(page: Any) -> list[list[Any]]:
-    records = page.get("collection") if isinstance(page, dict) else None
-    return [records] if isinstance(records, list) else []
