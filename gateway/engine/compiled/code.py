@@ -95,27 +95,14 @@ class _Writer:
 
     def _leaf(self, type_: GraphQLScalarType | GraphQLEnumType, of: str, *, or_null: bool) -> str:
         """The value itself where its class tells that it is right: most are, so that is looked at first."""
-        coerce = self.name("leaf", _leaf(type_))
+        coerce, kinds = self.name("leaf", _leaf(type_)), _kinds(type_)
+        if kinds is None:
+            return f"(None if (y := {of}) is None else {coerce}(y))" if or_null else f"{coerce}({of})"
+        found = f"{self.name('names', _names(type_))}[y]" if isinstance(type_, GraphQLEnumType) else "y"
         exact = EXACT.get(type_.name)
-        if isinstance(type_, GraphQLEnumType):
-            fits, found = self._enum(type_)
-        elif exact is not None:
-            fits, found = f"is {exact.__name__}", "y"
-        elif _takes_anything(type_):
-            fits, found = f"in {self.name('json', JSON_KINDS)}", "y"
-        elif or_null:
-            return f"(None if (y := {of}) is None else {coerce}(y))"
-        else:
-            return f"{coerce}({of})"
+        fits = f"is {exact.__name__}" if exact is not None else f"in {self.name('kinds', kinds)}"
         otherwise = f"None if y is None else {coerce}(y)" if or_null else f"{coerce}(y)"
         return f"({found} if type(y := {of}) {fits} else {otherwise})"
-
-    def _enum(self, type_: GraphQLEnumType) -> tuple[str, str]:
-        """A look-up, for values of the kinds that this enum has; one that is not found is odd."""
-        names = _names(type_)
-        kinds = self.name("kinds", frozenset({str, *map(type, names)}))
-        held = self.name("names", names)
-        return f"in {kinds}", f"{held}[y]"
 
     def _list(self, type_: GraphQLOutputType, held: Field) -> str:
         if held.simple:
@@ -188,18 +175,12 @@ class _Writer:
         type_ = each.type.of_type if isinstance(each.type, GraphQLNonNull) else each.type
         if not is_leaf_type(type_):
             return None
-        one_by_one, found = f"[{self.value(each.type, each, 'i', '')} for i in c]", "c"
-        if isinstance(type_, GraphQLEnumType):
-            names = _names(type_)
-            kinds = frozenset({str, *map(type, names)})
-            names = {**names, None: None} if or_null else names
-            found = f"[*map({self.name('named', names.__getitem__)}, c)]"
-        elif type_.name in EXACT:
-            kinds = frozenset({EXACT[type_.name]})
-        elif _takes_anything(type_):
-            kinds = JSON_KINDS
-        else:
+        one_by_one, found, kinds = f"[{self.value(each.type, each, 'i', '')} for i in c]", "c", _kinds(type_)
+        if kinds is None:
             return one_by_one
+        if isinstance(type_, GraphQLEnumType):
+            names = {**_names(type_), None: None}
+            found = f"[*map({self.name('named', names.__getitem__)}, c)]"
         fits = self.name("fits", kinds | {type(None)} if or_null else kinds)
         return f"{found} if {fits}.issuperset(map(type, c)) else {one_by_one}"
 
@@ -273,12 +254,18 @@ class _Writer:
 
 
 def _names(type_: GraphQLEnumType) -> dict[Any, Any]:
-    """The names of the values of an enum."""
+    """The names of the values of an enum; a value that has none is odd."""
     return {each.value: name for name, each in type_.values.items() if isinstance(each.value, str)}
 
 
-def _takes_anything(type_: GraphQLScalarType) -> bool:
-    return type_.coerce_output_value is GraphQLScalarType.serialize
+def _kinds(type_: GraphQLScalarType | GraphQLEnumType) -> frozenset[type] | None:
+    """The classes whose values are right as they are, or as an enum has them; None where each is coerced."""
+    if isinstance(type_, GraphQLEnumType):
+        return frozenset({str, *map(type, _names(type_))})
+    if type_.name in EXACT:
+        return frozenset({EXACT[type_.name]})
+    takes_anything = type_.coerce_output_value is GraphQLScalarType.serialize
+    return JSON_KINDS if takes_anything else None
 
 
 def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
