@@ -58,8 +58,7 @@ class HealthBoard:
     def __call__(self, event: Event) -> None:
         """Hear an event."""
         if isinstance(event, UpstreamCalled) and not event.cancelled:
-            health = self.sources.get(event.source) or self.of(event.source)
-            health.hear(event, self.now())
+            self.of(event.source).hear(event, self.now())
 
     def of(self, source: str) -> Health:
         """The health of a source."""

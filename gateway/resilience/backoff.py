@@ -26,8 +26,7 @@ class Repeats:
 
     def earn(self) -> None:
         """A call was made."""
-        if self.saved < MOST_SAVED:
-            self.saved = min(MOST_SAVED, self.saved + SHARE)
+        self.saved = min(MOST_SAVED, self.saved + SHARE)
 
     def spend(self) -> bool:
         """Take a repeat, where one is saved."""

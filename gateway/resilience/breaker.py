@@ -60,11 +60,6 @@ class Breaker:
         self._under_way += 1
         return self._round
 
-    @property
-    def troubled(self) -> bool:
-        """Whether a call that went well changes anything while it is closed: some have failed lately."""
-        return bool(self._recent)
-
     def succeeded(self, number: int) -> None:
         """A call went well."""
         if self._probes(number):

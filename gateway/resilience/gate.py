@@ -62,11 +62,10 @@ class Gate:
 
     def succeeded(self, number: int) -> None:
         """A call went well."""
-        breaker = self.breaker
-        if number or breaker.state is not State.CLOSED:
-            self._told(lambda: breaker.succeeded(number))
-        elif breaker.troubled:
-            breaker.succeeded(number)
+        if number or self.breaker.state is not State.CLOSED:
+            self._told(lambda: self.breaker.succeeded(number))
+        else:
+            self.breaker.succeeded(number)
 
     def failed(self, number: int) -> None:
         """A call failed in a way that speaks of the source's health."""

@@ -32,18 +32,12 @@ class Line(Generic[W]):
         return operation, queues[operation][0], queues is self._background
 
     def pop(self) -> W | None:
-        """Serve who is next, as `first` and `serve` would, with one look; None when nobody waits."""
-        queues = self._callers or self._background
-        if not queues:
+        """Serve who is next; None when nobody waits."""
+        first = self.first()
+        if first is None:
             return None
-        operation, waiting = next(iter(queues.items()))
-        waiter = waiting.popleft()
-        if waiting:
-            queues.move_to_end(operation)
-        else:
-            del queues[operation]
-        if operation in self._background:
-            self._background.move_to_end(operation)
+        operation, waiter, _ = first
+        self.serve(operation, waiter)
         return waiter
 
     def serve(self, operation: Hashable, waiter: W) -> None:
