@@ -106,10 +106,9 @@ class Contacts:
         self, contact: Contact, info: GraphQLResolveInfo[Any]
     ) -> Awaitable[Sequence[Funnel]] | Sequence[Funnel]:
         """The funnels of a contact; asked for only where its record does not carry them."""
-        if contact["funnels"] or "funnels" in record_of(contact["_raw"]):
+        able = self.asked.directory.traits[contact["source"]].can("Contact.funnels")
+        if contact["funnels"] or not able or "funnels" in record_of(contact["_raw"]):
             return contact["funnels"]
-        if not self.asked.directory.traits[contact["source"]].can("Contact.funnels"):
-            return []
         return self.asked.or_empty(self._read_funnels(contact), info)
 
     async def _read_funnels(self, contact: Contact) -> list[Funnel]:
