@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from gateway import events
 from gateway.errors import StateUnavailable
+from gateway.shared.patience import patient
 from gateway.telemetry import logs
 
 T = TypeVar("T")
@@ -26,19 +27,15 @@ PROBE_SECONDS: Final = 1.0
 PROBE_KEPT: Final = 60
 SETTLED: Final = 3  # probes after a return, until the others have said as well that they live
 AGAIN: Final = 30  # probes between two looks for what others have left behind
-TIMEOUT_SECONDS: Final = 0.5
 
 Hook = Callable[[], Awaitable[None]]
 
 
 def connect(url: str) -> Redis:
     """A client that gives up quickly, and sends nothing twice."""
-    client: Redis = Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client: Redis = Redis.from_url(url, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+    pool = client.connection_pool
+    pool.connection_class = patient(pool.connection_class)
     return client
 
 

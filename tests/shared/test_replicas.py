@@ -9,6 +9,7 @@ import pytest
 
 from gateway.app import wall_clock
 from gateway.cache.reads import Keep
+from gateway.errors import StateUnavailable
 from gateway.index import rows
 from gateway.model.contact import Contact
 from gateway.model.event import EventType, Happening
@@ -338,6 +339,34 @@ async def test_what_is_found_while_redis_is_away_is_told_when_it_is_back(
 
 
 # Without Redis.
+
+
+async def test_a_process_that_stood_still_does_not_take_it_for_gone(
+    new_pair: NewPair, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = await new_pair()
+    loop = asyncio.get_running_loop()
+    time, stood_still = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: time() + stood_still)
+    redis_server.hold()
+    waiting = asyncio.create_task(one.gateway.journal.latest("default"))
+    await give_way()
+    stood_still = 60.0  # all timers are due at once
+    await give_way()
+    redis_server.go_on()
+    assert await waiting == 0
+    assert shared(one).state.here
+
+
+async def test_it_is_gone_when_the_process_waited_for_it(
+    new_pair: NewPair, redis_server: RedisServer
+) -> None:
+    one, _ = await new_pair()
+    redis_server.hold()
+    with pytest.raises(StateUnavailable):
+        await one.gateway.journal.latest("default")
+    assert not shared(one).state.here
+    redis_server.go_on()
 
 
 @pytest.mark.parametrize("how", ["stopped", "held up"])
