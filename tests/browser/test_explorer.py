@@ -89,6 +89,7 @@ def tab(explored: Page) -> Iterator[Page]:
     """The explorer with a tab of the test's own, which is empty."""
     explored.get_by_role("button", name="New tab").click()
     expect(tabs(explored)).to_have_count(len(NAMES) + 1)
+    expect(editor(explored)).to_have_text("")  # what is typed before that goes to the tab before
     yield explored
     explored.get_by_role("button", name="Close Tab").last.click()
     expect(tabs(explored)).to_have_count(len(NAMES))
@@ -98,8 +99,12 @@ def tabs(page: Page) -> Locator:
     return page.locator(".graphiql-tab-button")
 
 
+def editor(page: Page) -> Locator:
+    return page.locator(".graphiql-query-editor .view-lines").first
+
+
 def clear(page: Page) -> None:
-    page.locator(".graphiql-query-editor .view-lines").first.click()
+    editor(page).click()
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.press("Delete")
 
@@ -114,6 +119,7 @@ def insert_query(page: Page, query: str) -> None:
     """As somebody who pastes; the editor looks at every key that is typed."""
     clear(page)
     page.keyboard.insert_text(query)
+    expect(editor(page)).to_contain_text(query)
 
 
 def run(page: Page) -> None:
@@ -141,7 +147,7 @@ def test_a_query_is_typed_run_and_answered_without_leaving_the_origin(
     page.on("console", note_console)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}/")
-    expect(page.locator(".graphiql-query-editor .view-lines").first).to_contain_text("contacts")
+    expect(editor(page)).to_contain_text("contacts")
     type_query(page, QUERY)
     run(page)
     expect(page.locator(".result-window .view-lines")).to_contain_text("Smart Sender")

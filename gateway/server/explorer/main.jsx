@@ -46,7 +46,9 @@ const firstVisit = localStorage.getItem("graphiql:tabState") === null;
 
 // GraphiQL names the operation some time after a query was typed or a tab chosen. Where a document has one
 // operation only it needs no name, so that pressing the button at once never asks for the one before.
-const send = createGraphiQLFetcher({ url: element.dataset.endpoint });
+// Its parsed document is as late, and is not handed on: `post` would look there for a subscription.
+const post = createGraphiQLFetcher({ url: element.dataset.endpoint });
+const send = (request, options) => post(request, { headers: options?.headers });
 const fetcher = async (request, options) => {
   const asked = { ...request, operationName: neededName(request) };
   if (request.operationName === "IntrospectionQuery") return send(asked, options);
