@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from itertools import chain
 from typing import Any, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -18,6 +18,7 @@ from gateway.server.refusals import CODES, STATE, Refusals
 from gateway.telemetry.logs import access
 
 AGENT: Final = re.compile(rb"[0-9A-Za-z_.-]{1,40}(?:/[0-9A-Za-z_.-]{1,20})?(?= |$)")
+ACCEPT_ENCODING: Final = b"Accept-Encoding"
 FITTING_ID: Final = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 
 SECURITY_HEADERS: Final = {
@@ -201,8 +202,11 @@ def _told_to_vary(send: Send) -> Send:
     async def send_and_tell(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message.get("headers", ())
-            if int(dict(headers).get(b"content-length", b"0")) >= PACKING["minimum_size"]:
-                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+            said = dict(headers)
+            if int(said.get(b"content-length", b"0")) >= PACKING["minimum_size"]:
+                others = [each for each in headers if each[0] != b"vary"]
+                varies = said[b"vary"] + b", " if b"vary" in said else b""
+                message["headers"] = [*others, (b"vary", varies + ACCEPT_ENCODING)]
         await send(message)
 
     return send_and_tell
