@@ -316,7 +316,7 @@ OWN: Final = (
         "300",
         "Age up to which what was last seen stands in for a source that fails, marked `STALE`; 0 for never.",
     ),
-    Setting("GATEWAY_CACHE_BYTES", setting.count, "28000000", "Most memory for what is kept, roughly."),
+    Setting("GATEWAY_CACHE_BYTES", setting.count, "36000000", "Most memory for what is kept, roughly."),
     Setting(
         "GATEWAY_CONCURRENCY",
         setting.count,

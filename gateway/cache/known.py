@@ -1,22 +1,23 @@
 """What sources have answered word for word before: its records are read, and made into values, once.
 
 Callers poll lists, and sources repeat themselves: the same bytes mean the same. Nothing here spares a call or
-makes an answer older; it only spares the work of understanding it again. Values are shared: nobody changes
-them.
+makes an answer older; it only spares the work of understanding it again, and of telling it. Values are
+shared: nobody changes them, but for the time at which the source has said the same again.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from itertools import islice
 from random import Random
 from typing import Any, Final, TypeVar
 
-from gateway.model.record import JsonRecord
+from gateway.model.record import VALUE, KeptRecord, Size
 
 T = TypeVar("T")
 
 MOST_MET: Final = 16_384  # answers that were met, and are known as such
-EACH: Final = 4_500  # bytes that a record takes, with what is made of it and besides its JSON; measured
+EACH: Final = 250  # bytes that a record takes besides its JSON; measured
 SMALLEST: Final = 2_048  # bytes: an answer on a single thing is understood as soon as it is found here
 LARGEST: Final = 8  # one answer has this part of the room at most
 
@@ -34,24 +35,8 @@ def listed(member: str) -> Lists:
     return lists
 
 
-def made_each(records: Sequence[Any], how: Hashable, make: Callable[[Any, Any], T]) -> list[T]:
-    """What `make` makes of each record, and of what stands for it in `_raw`. It has to depend on nothing else
-    but `how`.
-    """
-    found: list[T] = []
-    for record in records:
-        if type(record) is not JsonRecord:
-            found.append(make(record, record))
-            continue
-        if record.how != how:
-            record.made = make(record.read(), record.bare())
-            record.how = how
-        found.append(record.made)
-    return found
-
-
 class Known:
-    """Answers that came at least twice, bounded in bytes, with their records as `JsonRecord`.
+    """Answers that came at least twice, bounded in bytes, with their records as `KeptRecord`.
 
     One of the older half makes room, whichever: pages of a list are asked for in turns, and where they do not
     all find room, to let go of what was not used longest would keep none.
@@ -60,57 +45,69 @@ class Known:
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
         self._dice = Random(0)  # noqa: S311 - nothing is to be secret
-        self._held: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()  # each with its size
-        self._met: dict[int, None] = {}
+        self._held: OrderedDict[bytes, tuple[Any, Size]] = OrderedDict()  # by their digests
+        self._met: dict[bytes, None] = {}
         self.used_bytes = 0
 
     def read(self, content: bytes, read: Callable[[bytes], T], lists: Lists | None = None) -> T:
         """What `read` makes of an answer. What it raises is not remembered, and nothing without `lists`."""
         if lists is None or len(content) < SMALLEST:
             return read(content)
-        held = self._held.get(content)
+        digest = sha256(content).digest()
+        held = self._held.get(digest)
         if held is not None:
-            self._held.move_to_end(content)
+            self._held.move_to_end(digest)
+            self._make_room()
             known: T = held[0]
             return known
         found = read(content)
-        if self._twice(content):
-            self._hold(content, found, [*lists(found)])
+        if self._twice(digest):
+            self._hold(digest, len(content), found, [*lists(found)])
         return found
 
     def clear(self) -> None:
         """Take away everything."""
-        self._held.clear()
+        while self._held:
+            self._let_go(next(iter(self._held)))
         self._met.clear()
-        self.used_bytes = 0
 
-    def _twice(self, content: bytes) -> bool:
+    def _twice(self, digest: bytes) -> bool:
         """Whether an answer was met before: what comes once takes no room. What had to make room is held
         again as soon as it comes.
         """
-        mark = hash(content)
-        if mark in self._met:
+        if digest in self._met:
             return True
-        self._met[mark] = None
+        self._met[digest] = None
         if len(self._met) > MOST_MET:
             del self._met[next(iter(self._met))]
         return False
 
-    def _hold(self, content: bytes, found: Any, lists: list[list[Any]]) -> None:
-        size = 2 * len(content) + EACH * sum(map(len, lists))  # as it came, its records as JSON, and values
-        if size > self._most // LARGEST:
+    def _hold(self, digest: bytes, length: int, found: Any, lists: list[list[Any]]) -> None:
+        size = Size(length + EACH * sum(map(len, lists)), self._grow)
+        if size.bytes + VALUE * sum(map(len, lists)) > self._most // LARGEST:
             return
         try:
             written = [
-                [JsonRecord.of(each) if type(each) is dict else each for each in records] for records in lists
+                [KeptRecord.of(each, size) if type(each) is dict else each for each in records]
+                for records in lists
             ]
         except TypeError:  # a record nests deeper than orjson writes
             return
         for records, anew in zip(lists, written, strict=True):
             records[:] = anew
-        self._held[content] = found, size
-        self.used_bytes += size
+        self._held[digest] = found, size
+        self._grow(size.bytes)
+        self._make_room()
+
+    def _grow(self, more: int) -> None:
+        self.used_bytes += more
+
+    def _make_room(self) -> None:
         while self.used_bytes > self._most:
             older = self._dice.randrange(len(self._held) // 2 + 1)
-            gone = next(islice(self._held, older, None))
-            self.used_bytes -= self._held.pop(gone)[1]
+            self._let_go(next(islice(self._held, older, None)))
+
+    def _let_go(self, digest: bytes) -> None:
+        _, size = self._held.pop(digest)
+        size.hear = None  # who holds its records still may make more of them
+        self.used_bytes -= size.bytes

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import orjson
 from cachetools import LRUCache
 
+from gateway.cache.making import Made
 from gateway.model.page import Slice
 from gateway.model.record import JsonRecord
 
@@ -136,6 +137,8 @@ def _size(held: tuple[Mark, int, Kept]) -> int:
 
 def _content(value: Any) -> int:
     """The bytes of a value as JSON. One item of a list stands for all, as writing it out costs much."""
+    if isinstance(value, Slice) and isinstance(value.items, Made):
+        return value.items.json_bytes
     if isinstance(value, Slice) and value.items:
         return _content(value.items[len(value.items) // 2]) * len(value.items)
     try:
@@ -146,4 +149,4 @@ def _content(value: Any) -> int:
 
 def _short(value: Any) -> Any:
     """What JSON does not know, such as keys of contacts, is small, but for records that are JSON."""
-    return orjson.Fragment(value.text) if type(value) is JsonRecord else None
+    return orjson.Fragment(value.text) if isinstance(value, JsonRecord) else None

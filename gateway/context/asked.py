@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Asked:
-    """One request. `warnings` is told beside the data; `known` are contacts that a list or a write has
-    brought, `known_groups` groups that a write has. `renewed` hear that something was written.
+    """One request. `warnings` is told beside the data; `known_groups` are groups that a write has
+    brought. `renewed` hear that something was written.
     """
 
     directory: Directory
@@ -35,10 +35,22 @@ class Asked:
     max_age: float | None = None
     request_id: str = ""
     warnings: list[dict[str, Any]] = field(default_factory=list)
-    known: dict[ContactKey, Contact] = field(default_factory=dict)
     known_groups: dict[GroupKey, Group] = field(default_factory=dict)
     renewed: list[Callable[[], None]] = field(default_factory=list)
+    _known: dict[ContactKey, Contact] = field(default_factory=dict)
+    _met: list[Sequence[Contact]] = field(default_factory=list)
     _loaders: Loaders | None = None
+
+    @property
+    def known(self) -> dict[ContactKey, Contact]:
+        """Contacts that a list or a write has brought, by their keys."""
+        while self._met:
+            self._known.update((each["_key"], each) for each in self._met.pop(0))
+        return self._known
+
+    def meet(self, contacts: Sequence[Contact]) -> None:
+        """A list has brought contacts. They are looked at when one of them is asked for by its key."""
+        self._met.append(contacts)
 
     @property
     def loaders(self) -> Loaders:
@@ -62,7 +74,8 @@ class Asked:
     def renew(self) -> None:
         """Something was written: whatever this request has read before is not relied on any more."""
         self._loaders = None
-        self.known.clear()
+        self._met.clear()
+        self._known.clear()
         self.known_groups.clear()
         for each in self.renewed:
             each()

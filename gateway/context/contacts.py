@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final
 
 from graphql import GraphQLResolveInfo
@@ -19,8 +18,6 @@ from gateway.model.property import Property
 from gateway.model.record import record_of
 from gateway.model.text import e164
 from gateway.upstreams.several import each_of
-
-KEY: Final = itemgetter("_key")
 
 # What the simple form of a contact cannot tell.
 DETAILS: Final = frozenset({"properties", "property", "raw", "emails", "phones"})
@@ -72,7 +69,7 @@ class Contacts:
         asked = self.asked
         query = asking.contacts(arguments, asked.directory.account, asked.directory.region)
         page = await contact_lists.contacts(asked.directory, query, asked.caller, asked.max_age)
-        asked.known.update(zip(map(KEY, page["nodes"]), page["nodes"], strict=True))
+        asked.meet(page["nodes"])
         return asked.told(page, info)
 
     def properties(

@@ -36,6 +36,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from gateway.engine.compiled.telling import Written
 from gateway.engine.limits import Limits, merged, too_complex
 
 EDGES: Final = "edges"
@@ -188,14 +189,18 @@ def _actual(nodes: Sequence[Node], things: Sequence[Mapping[str, Any]]) -> int:
     points = 0
     for each in nodes:
         points += each.own * len(things)
-        key, found = each.key, []
+        key, found, written = each.key, [], 0
         for thing in things:
             value = thing.get(key)
             if isinstance(value, list):
                 found += value
             elif isinstance(value, dict):
                 found.append(value)
-        points += each.weight * len(found)
+            elif isinstance(value, Written):
+                written += value.count
+        points += each.weight * (len(found) + written)
+        if written:  # of leaves
+            points += written * sum([leaf.own for leaf in each.below])
         if each.below:
             points += _actual(each.below, [value for value in found if isinstance(value, dict)])
     return points

@@ -24,7 +24,7 @@ class Read(NamedTuple):
     there may be more, but not yet.
     """
 
-    items: list[Any]
+    items: Sequence[Any]
     end: Position
     more: bool
     after: Callable[[], list[Position]] = list
@@ -82,7 +82,7 @@ class LiveFeed:
             from_cache=found.from_cache,
             stale=found.failed is not None,
             failed=found.failed,
-            as_of=items[0].get("asOf") if items else None,
+            as_of=items[-1].get("asOf") if items else None,
         )
 
     def _overlap(self, position: Position, count: int) -> int:

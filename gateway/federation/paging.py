@@ -140,7 +140,7 @@ class Buffer:
 
     start: Position
     end: Position
-    items: list[Any] = field(default_factory=list)
+    items: Sequence[Any] = ()
     after: list[Callable[[], list[Position]]] = field(default_factory=list)
     more: bool = True
     held: bool = False

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from gateway.cache.making import picked
 from gateway.errors import CapabilityUnsupported, GatewayError
 from gateway.federation import outcomes, paging
 from gateway.federation.fanout import ask
@@ -77,15 +78,15 @@ async def alone(
     """
     cursor = paging.decode(after, mark()) if after is not None else BEGINNING
     start = end = cursor.positions.get(source, START)
-    items: list[Any] = []
+    items: Sequence[Any] = ()
     reads: list[Read] = []
     more, held = not start.done, False
     while more and not held and len(items) < first and len(reads) < ROUNDS:
         read = await feed.read(end, first - len(items))
         reads.append(read)
-        items += read.items
+        items = [*items, *read.items] if items else read.items
         end, more, held = read.end, read.more, read.held
-    nodes = items[:first]
+    nodes = items[:first] if len(items) > first else items
 
     def page() -> Page:
         buffers = {source: Buffer(start, end, items, [read.after for read in reads], more, held)}
@@ -109,7 +110,7 @@ def _fill(buffer: Buffer, answer: Read | GatewayError) -> None:
     if isinstance(answer, GatewayError):
         buffer.held = True
         return
-    buffer.items.extend(answer.items)
+    buffer.items = [*buffer.items, *answer.items] if buffer.items else answer.items
     buffer.after.append(answer.after)
     buffer.end = answer.end
     buffer.more = answer.more
@@ -144,10 +145,10 @@ class Page(NamedTuple):
     woven: Weave[Source]
     mark: Callable[[], str]
 
-    def nodes(self) -> list[Any]:
+    def nodes(self) -> Sequence[Any]:
         """The items that were picked."""
         buffers = self.buffers
-        return [buffers[source].items[place] for source, place in self.woven.picks]
+        return picked([(buffers[source].items, place) for source, place in self.woven.picks])
 
     def info(self, after: str | None) -> dict[str, Any]:
         """The `pageInfo`. There is a next page as long as a source has not told its end."""

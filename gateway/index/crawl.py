@@ -1,7 +1,7 @@
 """Fills and refreshes the index: reads every source to its end, within its budget, again and again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -232,5 +232,5 @@ class Crawler:
                 return
             last = contacts[-1]["sourceId"]
 
-    def _rows(self, contacts: list[Contact], offset: int) -> list[Row]:
+    def _rows(self, contacts: Sequence[Contact], offset: int) -> list[Row]:
         return [row_of(contact, offset + place, self._rules) for place, contact in enumerate(contacts)]

@@ -1,6 +1,6 @@
 """How a source answered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypedDict
 
 from gateway.model.source import Source
@@ -27,7 +27,7 @@ class Connection(TypedDict):
     of its total, and `_total` counts the whole list when that is selected.
     """
 
-    nodes: list[Any]
+    nodes: Sequence[Any]
     sources: list[SourceOutcome]
     _info: Callable[[], dict[str, Any]]
     _cursors: Callable[[], list[str]]

@@ -1,5 +1,6 @@
 """Parts of lists, and how a stretch of a list is read from a source that counts in pages. Pure."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -14,7 +15,7 @@ class Slice(NamedTuple, Generic[T]):
     `from_cache`: the source was not asked; `failed`: it was, and this is how the list was last seen.
     """
 
-    items: list[T]
+    items: Sequence[T]
     more: bool
     total: int | None = None
     from_cache: bool = False

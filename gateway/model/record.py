@@ -1,33 +1,38 @@
 """Records of sources, as they are kept for whoever asks for them."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
 NOTHING: Final = object()
+VALUE: Final = 4_500  # bytes that a value takes which is made of a record; measured
+TOLD: Final = 150  # bytes that what is told of it takes, besides itself
+
+
+class Size:
+    """How many bytes the records of one answer take, with all that is made of them; `hear` hears of more."""
+
+    __slots__ = ("bytes", "hear")
+
+    def __init__(self, size: int, hear: Callable[[int], None]) -> None:
+        self.bytes = size
+        self.hear: Callable[[int], None] | None = hear
+
+    def grow(self, more: int) -> None:
+        """Something was made."""
+        self.bytes += more
+        if self.hear is not None:
+            self.hear(more)
 
 
 class JsonRecord:
-    """A record that is kept as JSON: few look at it once a value is made, and read it takes six times that.
+    """A record as JSON: few look at it once a value is made, and read it takes six times that."""
 
-    What was `made` of it last stays with it, and `how`.
-    """
-
-    __slots__ = ("how", "made", "text")
+    __slots__ = ("text",)
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self.how: object = NOTHING
-        self.made: Any = None
-
-    @classmethod
-    def of(cls, record: Any) -> "JsonRecord":
-        """A record as JSON. Raises TypeError where it nests deeper than orjson writes."""
-        return cls(bytes(memoryview(orjson.dumps(record))))  # orjson leaves room behind what it writes
-
-    def bare(self) -> "JsonRecord":
-        """The same without what was made of it: a value that holds it, and is held, would be a cycle."""
-        return JsonRecord(self.text)
 
     def read(self) -> Any:
         """The record, as new."""
@@ -39,6 +44,46 @@ class JsonRecord:
     __hash__ = None  # type: ignore[assignment]
 
 
+class KeptRecord(JsonRecord):
+    """A record of an answer that is kept.
+
+    What was `made` of it last stays with it, and how; so does the `json` of what was told of that, and by
+    what name that was `told`. `sound` is how it was made before without an error.
+    """
+
+    __slots__ = ("how", "json", "made", "size", "sound", "told")
+
+    def __init__(self, text: bytes, size: Size | None = None) -> None:
+        super().__init__(text)
+        self.size = size
+        self.sound: object = NOTHING
+        self.how: object = NOTHING
+        self.made: Any = None
+        self.told: object = NOTHING
+        self.json = b""
+
+    @classmethod
+    def of(cls, record: Any, size: Size | None = None) -> "KeptRecord":
+        """A record as JSON. Raises TypeError where it nests deeper than orjson writes."""
+        return cls(bytes(memoryview(orjson.dumps(record))), size)  # orjson leaves room behind what it writes
+
+    def bare(self) -> JsonRecord:
+        """The same without what was made of it: a value that holds it, and is held, would be a cycle."""
+        return JsonRecord(self.text)
+
+    def keep(self, how: object, made: Any) -> None:
+        """Keep what was made of it."""
+        if self.made is None and self.size is not None:
+            self.size.grow(VALUE)
+        self.how, self.made = how, made
+
+    def keep_told(self, told: object, json: bytes) -> None:
+        """Keep what was told of it."""
+        if self.size is not None:
+            self.size.grow(len(json) - len(self.json) + (0 if self.json else TOLD))
+        self.told, self.json = told, json
+
+
 def record_of(raw: Any) -> Any:
     """A record itself, whether it is kept as JSON or not."""
-    return raw.read() if type(raw) is JsonRecord else raw
+    return raw.read() if isinstance(raw, JsonRecord) else raw

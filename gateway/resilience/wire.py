@@ -96,7 +96,7 @@ class Wire:
     ) -> Answer:
         """Send one request; each part of `path` stays one segment, whatever characters it holds.
 
-        Records in the `lists` of an answer that is known already are `JsonRecord`.
+        Records in the `lists` of an answer that is known already are `KeptRecord`.
 
         Raises UpstreamAuth on 401 and 403, UpstreamRateLimited on 429, UpstreamUnavailable on 5xx and
         UpstreamBadResponse on a redirect or an answer that is not JSON. Other statuses are the caller's.

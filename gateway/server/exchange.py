@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
-import orjson
 from starlette.datastructures import Headers
 
 from gateway.context import CostMeter
 from gateway.engine import errors as graphql_errors
+from gateway.engine.compiled import telling
 from gateway.engine.cost import Cost, Price
 from gateway.errors import GatewayError
 from gateway.model.caller import Caller
@@ -285,6 +285,6 @@ def _first_code(entries: list[dict[str, Any]]) -> str:
 def encoded(body: dict[str, Any]) -> bytes:
     """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
     try:
-        return orjson.dumps(body)
+        return telling.write(body)
     except TypeError:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(telling.read(body), ensure_ascii=False, separators=(",", ":")).encode()

@@ -15,7 +15,7 @@ import msgpack
 from redis.asyncio import Redis
 
 from gateway.cache.shelf import Kept, Mark, MemoryShelf
-from gateway.engine.compiled.columns import Columns
+from gateway.engine.compiled.telling import Telling
 from gateway.errors import StateUnavailable
 from gateway.model.contact import ContactKey
 from gateway.model.group import GroupKey
@@ -201,7 +201,7 @@ def _more(value: Any) -> Any:
         return msgpack.ExtType(SLICE, packed([value.items, value.more, value.total]))
     if isinstance(value, tuple):
         return msgpack.ExtType(TUPLE, packed(list(value)))
-    if isinstance(value, Columns):
+    if isinstance(value, Telling):
         return list(value)
     if isinstance(value, JsonRecord):
         return value.read()

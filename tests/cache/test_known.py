@@ -1,29 +1,18 @@
 """Answers that come again word for word: read once, made into values once, and never more than fits."""
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pytest
 
-from gateway.cache.known import EACH, SMALLEST, Known, made_each
-from gateway.model.record import JsonRecord
+from gateway.cache.known import EACH, SMALLEST, Known
+from gateway.model.record import TOLD, VALUE, KeptRecord
 
 SPACE = b" " * SMALLEST  # which makes a page of it
 PAGE = b'{"data": [{"id": "a", "address": {"city": "Salem"}}, {"id": "b"}]}' + SPACE
-SIZE = 2 * len(PAGE.replace(b'"b"', b'"0000"')) + 2 * EACH  # of a page of two records
-
-
-class Maker:
-    """Makes a new value each time, counts, and keeps what it is made of."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[Any, Any]] = []
-
-    def __call__(self, record: Any, raw: Any) -> object:
-        self.made.append((record, raw))
-        return object()
+SIZE = len(PAGE.replace(b'"b"', b'"0000"')) + 2 * EACH  # of a page of two records
+WHOLE = SIZE + 2 * VALUE  # with a value of each
 
 
 def lists(answer: Any) -> list[list[Any]]:
@@ -67,7 +56,7 @@ def test_from_the_second_time_on_an_answer_is_read_once() -> None:
     assert first is not second
     assert second is third
     assert {type(each) for each in first} == {dict}
-    assert {type(each) for each in second} == {JsonRecord}
+    assert {type(each) for each in second} == {KeptRecord}
 
 
 def test_what_comes_once_takes_no_room() -> None:
@@ -108,54 +97,38 @@ def test_what_is_no_record_stays_as_it_is() -> None:
     ]
 
 
-def test_a_record_is_made_into_a_value_once_for_each_way() -> None:
-    known, make = Known(10**6), Maker()
-    record = held(known)[0]
-    (one,) = made_each([record], "contact", make)
-    assert made_each([record], "contact", make) == [one]
-    assert made_each([record], "group", make) != [one]
-    assert make.made == [(orjson.loads(PAGE)["data"][0], record)] * 2
-    assert all(type(each) is dict and type(raw) is JsonRecord for each, raw in make.made)
-
-
-def test_what_is_made_of_a_record_does_not_hold_it_in_a_cycle() -> None:
-    class Value:
-        def __init__(self, _: Any, raw: Any) -> None:
-            self.raw = raw
-
-    known = Known(10**6)
-    value = weakref.ref(made_each(held(known), "contact", Value)[0])
-    assert value() is not None
-    known.clear()
-    assert value() is None
-
-
-def test_records_that_are_equal_are_not_the_same() -> None:
-    known, make = Known(10**6), Maker()
-    first, second = held(known)[0], held(known, PAGE + b" ")[0]
-    assert first == second
-    assert made_each([first], "contact", make) != made_each([second], "contact", make)
-
-
-def test_what_is_not_held_is_made_anew_out_of_itself() -> None:
-    make = Maker()
-    strange = {"id": "a"}
-    assert made_each([strange], "contact", make) != made_each([strange], "contact", make)
-    assert all(each is strange and raw is strange for each, raw in make.made)
-
-
 def test_never_more_is_held_than_there_is_room_for() -> None:
     some = pages(200)
-    known, make = Known(40 * SIZE), Maker()
-    made = {}
+    known = Known(40 * SIZE)
     for content in some:
-        made[content] = made_each(held(known, content), "contact", make)
+        held(known, content)
         assert known.used_bytes <= 40 * SIZE
-    kept = list(known._held)
-    assert len(kept) == 40
-    for content in kept:
-        assert made_each(read(known, content), "contact", make) == made[content]
-    assert len(make.made) == 2 * len(some)
+    assert len(known._held) == 40
+
+
+def test_what_is_made_of_records_takes_room_as_well() -> None:
+    some = pages(200)
+    known = Known(40 * WHOLE)
+    for content in some:
+        for each in held(known, content):
+            each.keep("how", object())
+            each.keep("otherwise", object())
+    held(known, some[0])
+    assert known.used_bytes <= 40 * WHOLE
+    assert len(known._held) == 40
+
+
+def test_what_is_told_of_records_takes_room_as_well() -> None:
+    known = Known(10**6)
+    one, other = held(known)
+    one.keep_told("Contact id:id", b"x" * 1_000)
+    one.keep_told("Contact name:name", b"x" * 500)
+    assert known.used_bytes == len(PAGE) + 2 * EACH + 500 + TOLD
+    other.keep("how", object())
+    assert known.used_bytes == len(PAGE) + 2 * EACH + 500 + TOLD + VALUE
+    known.clear()
+    other.keep_told("Contact id:id", b"x")  # somebody holds it still
+    assert known.used_bytes == 0
 
 
 def test_of_pages_that_come_in_turns_some_are_found_where_most_find_room() -> None:
@@ -209,21 +182,8 @@ def test_without_room_nothing_is_held() -> None:
 
 
 def test_nothing_stays_when_everything_is_taken_away() -> None:
-    known, make = Known(10**6), Maker()
-    records = held(known)
-    one = made_each(records, "contact", make)
+    known = Known(10**6)
+    held(known)
     known.clear()
     assert known.used_bytes == 0
     assert type(read(known)[0]) is dict
-    assert made_each(read(known), "contact", make) != one
-
-
-def test_some_records_are_made_as_each_of_them_alone() -> None:
-    known, make = Known(10**6), Maker()
-    strange = {"id": "c"}
-    one, other = held(known)
-    (made,) = made_each([one], "contact", make)
-    each = made_each([one, strange, other, one], "contact", make)
-    assert each[0] is each[3] is made
-    assert made_each([other, strange], "contact", make)[0] is each[2]
-    assert len(make.made) == 4

@@ -30,9 +30,7 @@ class Shelf:
 
     async def read(self, offset: int, count: int) -> Slice[Item]:
         self.calls.append((offset, count))
-        items: list[Item] = [
-            {"sourceId": each, "asOf": f"as of {each}"} for each in self.ids[offset : offset + count]
-        ]
+        items: list[Item] = [{"sourceId": each, "asOf": "then"} for each in self.ids[offset : offset + count]]
         return Slice(items, offset + count < len(self.ids), len(self.ids))
 
     @property
@@ -55,7 +53,7 @@ async def test_a_stretch_tells_the_position_behind_each_item() -> None:
     assert read.end == read.after()[-1]
     assert read.more
     assert read.total == 9
-    assert read.as_of == "as of c2"
+    assert read.as_of == "then"
 
 
 async def test_the_end_of_a_list_is_told() -> None:

@@ -532,6 +532,25 @@ async def test_accounts_with_the_same_key_share_its_rate_limit_and_others_do_not
     assert budgets[3].limit == 5
 
 
+async def test_two_accounts_of_one_house_are_told_their_own_ids_of_the_same_pages(towns: Towns) -> None:
+    common, acme = houses("common", "acme")
+    own = {"acme": acme.settings, "twin": acme.settings}
+    made = towns(
+        (common, acme),
+        environment(
+            common,
+            GATEWAY_API_KEYS=";".join((entry(ADA, "read:acme"), entry(BOB, "read:twin"))),
+            GATEWAY_ACCOUNTS=json.dumps(own),
+        ),
+    )
+    for _ in range(4):
+        for who, account in ((ADA, "acme"), (BOB, "twin")):
+            answer = await made.ask(who, LIST, cache_control="no-cache")
+            told = answer.body["data"]["contacts"]["nodes"]
+            assert len(told) == 30
+            assert {ids.decode(each["id"]).account for each in told} == {account}
+
+
 @pytest.mark.parametrize(
     ("keys", "own"),
     [

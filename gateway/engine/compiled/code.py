@@ -16,12 +16,11 @@ from graphql import (
 )
 from graphql.pyutils import Path
 
-from gateway.engine.compiled.columns import Columns
 from gateway.engine.compiled.plan import EXACT, TYPE_NAME, Field, Finish, NotCompiled, Selection
+from gateway.engine.compiled.telling import Selected, Telling
 
 MOST_LINES: Final = 20_000
 JSON_KINDS: Final = frozenset({str, int, float, bool, dict, list})
-LISTS: Final = frozenset({list, Columns})
 
 
 class Odd(Exception):
@@ -52,8 +51,8 @@ def _odd(*_: Any) -> Any:
 ALWAYS: Final[Mapping[str, Any]] = {
     "UNUSUAL": UNUSUAL,
     "Path": Path,
-    "LISTS": LISTS,
-    "Columns": Columns,
+    "Selected": Selected,
+    "Telling": Telling,
     "odd": _odd,
 }
 """What the functions know by name, all of them."""
@@ -106,13 +105,13 @@ class _Writer:
 
     def _list(self, type_: GraphQLOutputType, held: Field) -> str:
         if held.simple:
-            item = self._item(type_, held)
-            by_column = self._by_column(type_, held)
+            item, selected = self._item(type_, held), self._selected(type_, held)
             name = self.name("list")
             self.lines += [
                 f"def {name}(v):",
-                *([f"    if type(v) is Columns: return {by_column}(v.columns)"] if by_column else []),
-                "    if type(v) not in LISTS: odd()",
+                "    if type(v) is not list:",
+                "        if not isinstance(v, Telling): odd()",
+                *([f"        return v.told({selected})"] if selected else []),
                 f"    return [{item} for i in v]",
             ]
             return name
@@ -120,7 +119,7 @@ class _Writer:
         name, mine, of_type = self.name("list"), self.name("field", held), self.name("type", type_)
         self.lines += [
             f"def {name}(v, run, path):",
-            "    if type(v) not in LISTS: odd()",
+            "    if type(v) is not list and not isinstance(v, Telling): odd()",
             "    found = []",
             "    for n, i in enumerate(v):",
             "        here = Path(path, n, None)",
@@ -140,18 +139,28 @@ class _Writer:
         copied = f"{self._copy(held.below[named.name], 'i')} if type(i) is dict else odd()"
         return copied if named is not type_ else f"None if i is None else {copied}"
 
-    def _by_column(self, type_: GraphQLOutputType, held: Field) -> str | None:
-        """A function for objects that are given as columns, where all that is selected of them are leaves: a
-        column is looked through as a whole, in C.
-        """
+    def _selected(self, type_: GraphQLOutputType, held: Field) -> str | None:
+        """What is selected of objects that a list may tell of by itself: where all of it are leaves."""
         named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if not isinstance(named, GraphQLObjectType):
             return None
+        below = held.below[named.name]
+        if not all(each.plain and not each.below for each in below.fields):
+            return None
+        text = f"{named.name} {' '.join(f'{each.key}:{each.name}' for each in below.fields)}"
+        names = self.name("names", frozenset(each.name for each in below.fields))
+        one, by_column = self._object(below), self._by_column(below)
+        name = self.name("selected")
+        self.lines.append(f"{name} = Selected({text!r}, {names}, {one}, {by_column})")
+        return name
+
+    def _by_column(self, below: Selection) -> str | None:
+        """A function for objects that are given as columns: each is looked through as a whole, in C."""
         steps: list[str] = []
         parts: dict[str, str] = {}
-        for each in held.below[named.name].fields:
+        for each in below.fields:
             if each.name == TYPE_NAME:
-                parts[each.key] = repr(named.name)
+                parts[each.key] = repr(below.type.name)
                 continue
             column, at = self._column(each), len(steps)
             if column is None:

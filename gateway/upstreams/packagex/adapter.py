@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from gateway.cache.known import made_each
+from gateway.cache.making import Maker
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
@@ -186,16 +186,15 @@ class PackageX(Upstream):
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # PackageX has none
-        return self._contacts((record,), as_of)[0]
+        return self._contacts([record], as_of)[0]
 
-    def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
-        known = made_each(records, (CONTACT, self.account), self._mapped)
-        for each in known:
-            self._see(each["_properties"] or ())
-        return [{**each, "asOf": as_of} for each in known]
+    def _contacts(self, records: Sequence[Any], as_of: str) -> Sequence[Contact]:
+        return Maker((CONTACT, self.account), self._mapped, "asOf", as_of).of(records)
 
     def _mapped(self, record: ContactRecord, raw: Any) -> Contact:
-        return mapping.contact(record, account=self.account, as_of="", raw=raw)
+        contact = mapping.contact(record, account=self.account, as_of="", raw=raw)
+        self._see(contact["_properties"] or ())
+        return contact
 
     def _see(self, properties: Iterable[ContactProperty]) -> None:
         """Remember the keys of some metadata, and what kind of value they have first."""
@@ -380,7 +379,7 @@ class PackageX(Upstream):
         )
         as_of, wanted = self._now(), frozenset(ids)
         records = [record_of(record) for answer in answers for record in answer["contacts"]]
-        return self._contacts([record for record in records if record.get("id") in wanted], as_of)
+        return [*self._contacts([record for record in records if record.get("id") in wanted], as_of)]
 
     def rows_of(self, sheet: Sheet, contacts: Sequence[Contact]) -> Mapping[int, str]:
         """Which row each contact comes from, by an e-mail, phone or name that no other row has."""
@@ -431,14 +430,13 @@ class PackageX(Upstream):
         return replace(TRAITS, abilities={**TRAITS.abilities, **off})
 
     def _group(self, record: ContactRecord, as_of: str) -> Group:
-        return self._groups((record,), as_of)[0]
+        return self._groups([record], as_of)[0]
 
-    def _groups(self, records: Sequence[ContactRecord], as_of: str) -> list[Group]:
+    def _groups(self, records: Sequence[Any], as_of: str) -> Sequence[Group]:
         def mapped(record: ContactRecord, raw: Any) -> Group:
             return mapping.group(record, account=self.account, as_of="", raw=raw)
 
-        known = made_each(records, (GROUP, self.account), mapped)
-        return [{**each, "_asOf": as_of} for each in known]
+        return Maker((GROUP, self.account), mapped, "_asOf", as_of).of(records)
 
     async def _slice(
         self, kind: Kind, offset: int, count: int, *, search: str | None = None, child: str | None = None

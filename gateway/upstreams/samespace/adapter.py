@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from gateway.cache.known import made_each
+from gateway.cache.making import Maker
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import BadInput, GatewayError, UpstreamBadResponse, UpstreamRejected
 from gateway.model.contact import Contact, ContactKey
@@ -174,14 +174,13 @@ class Samespace(Upstream):
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
-        return self._contacts((record,), as_of, module)[0]
+        return self._contacts([record], as_of, module)[0]
 
-    def _contacts(self, records: Sequence[Any], as_of: str, module: str) -> list[Contact]:
+    def _contacts(self, records: Sequence[Any], as_of: str, module: str) -> Sequence[Contact]:
         def mapped(record: Any, raw: Any) -> Contact:
             return mapping.contact(record, account=self.account, as_of="", module=module, raw=raw)
 
-        known = made_each(records, (self.account, module), mapped)
-        return [{**each, "asOf": as_of} for each in known]
+        return Maker((self.account, module), mapped, "asOf", as_of).of(records)
 
     @kept(Keep.DEFINITION)
     async def modules(self) -> list[Module]:

@@ -56,7 +56,7 @@ class _Invalid(UpstreamRejected):
 class RootField:
     """One root field of a document: its name, its arguments with their types, and what to select.
 
-    `polled`: it is a page of a list, whose records may be `JsonRecord`.
+    `polled`: it is a page of a list, whose records may be `KeptRecord`.
     """
 
     name: str

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
-from gateway.engine.compiled.columns import Columns
+from gateway.engine.compiled.telling import Columns
 from gateway.model import ids
 from gateway.model.contact import Contact, ContactKey, Note
 from gateway.model.property import Module, Property, PropertyType

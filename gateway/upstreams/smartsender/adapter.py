@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from gateway.cache.known import made_each
+from gateway.cache.making import Maker
 from gateway.cache.reads import Keep, kept, kept_each
 from gateway.errors import (
     BadInput,
@@ -160,18 +160,17 @@ class SmartSender(Upstream):
         contact = self.contact_of(record, as_of, "")
         if contact["sourceId"] != key.id:
             raise UpstreamBadResponse(self.source, "Smart Sender sent another contact than asked for.")
-        if brief:
-            contact["_properties"] = None  # the simple form tells neither types nor which members are new
+        if brief:  # the simple form tells neither types nor which members are new
+            return {**contact, "_properties": None}
         return contact
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
         del module  # Smart Sender has none
-        return self._contacts((record,), as_of)[0]
+        return self._contacts([record], as_of)[0]
 
-    def _contacts(self, records: Sequence[Any], as_of: str) -> list[Contact]:
-        known = made_each(records, self.account, self._mapped)
-        return [{**each, "asOf": as_of} for each in known]
+    def _contacts(self, records: Sequence[Any], as_of: str) -> Sequence[Contact]:
+        return Maker(self.account, self._mapped, "asOf", as_of).of(records)
 
     def _mapped(self, record: Any, raw: Any) -> Contact:
         return mapping.contact(record, account=self.account, as_of="", raw=raw)
@@ -238,13 +237,13 @@ class SmartSender(Upstream):
         """The funnels of each contact, for records that do not carry them."""
 
         async def all_of(key: ContactKey) -> list[Any]:
-            found: Slice[Any] = Slice([], more=True)
-            while found.more:
-                page = len(found.items) // PAGE + 1
-                answer = await self.client.list_contact_funnels(key.id, page, PAGE)
+            found: list[Any] = []
+            more = True
+            while more:
+                answer = await self.client.list_contact_funnels(key.id, len(found) // PAGE + 1, PAGE)
                 more = answer["more"] and bool(answer["collection"])
-                found = Slice(found.items + answer["collection"], more)
-            return found.items
+                found += answer["collection"]
+            return found
 
         return await _each(
             contacts,
