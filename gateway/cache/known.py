@@ -1,8 +1,7 @@
-"""What sources have answered word for word before: its records are read, and made into values, once.
+"""What sources have answered word for word before: it is not read again.
 
 Callers poll lists, and sources repeat themselves: the same bytes mean the same. Nothing here spares a call or
-makes an answer older; it only spares the work of understanding it again, and of telling it. Values are
-shared: nobody changes them, but for the time at which the source has said the same again.
+makes an answer older; it only spares the work of understanding it again, and of telling it (`making.py`).
 """
 
 from collections import OrderedDict

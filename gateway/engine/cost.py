@@ -117,6 +117,10 @@ class Node:
     length: Length = ONE
     items: Length = ONE
     below: tuple["Node", ...] = ()
+    nested: bool = field(init=False)  # whether things that count lie in its things
+
+    def __post_init__(self) -> None:
+        self.nested = any(each.weight or each.below for each in self.below)
 
     def cost(self, variables: Variables) -> Cost:
         """What it costs at most."""
@@ -196,11 +200,13 @@ def _actual(nodes: Sequence[Node], things: Sequence[Mapping[str, Any]]) -> int:
                 found += value
             elif isinstance(value, dict):
                 found.append(value)
+            elif isinstance(value, Written) and each.nested:
+                found += value.read()
             elif isinstance(value, Written):
                 written += value.count
         points += each.weight * (len(found) + written)
-        if written:  # of leaves
-            points += written * sum([leaf.own for leaf in each.below])
+        if written:
+            points += written * sum([below.own for below in each.below])
         if each.below:
             points += _actual(each.below, [value for value in found if isinstance(value, dict)])
     return points

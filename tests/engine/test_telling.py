@@ -110,8 +110,10 @@ def test_what_is_told_as_json_costs_as_much_as_a_list() -> None:
     )
     document = parse("{ page { nodes { id list { key } } } }")
     priced = price(schema, cast("Any", document.definitions[0]), {})
-    leaves = [{"key": "a"}, {"key": "b"}]
+    leaves: list[Any] = [{"key": "a"}, {"key": "b"}]
     nodes: list[dict[str, Any]] = [{"id": "1", "list": leaves}, {"id": "2", "list": []}]
     plain = priced.actual({"page": {"nodes": nodes}})
     nodes[0]["list"] = Written(orjson.dumps(leaves), 2)
     assert priced.actual({"page": {"nodes": nodes}}) == plain == 1 + 2 + 2 * 3 + 2 + 2 * 2
+    nodes[0]["list"] = leaves
+    assert priced.actual({"page": {"nodes": Written(orjson.dumps(nodes), 2)}}) == plain

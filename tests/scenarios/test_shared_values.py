@@ -26,8 +26,12 @@ def made_of(value: Any) -> Iterator[Any]:
 
 
 def timeless(made: Iterable[Any]) -> list[Any]:
-    """Values without the time at which the source has said the same once more."""
-    return [{key: value for key, value in each.items() if key not in ("asOf", "_asOf")} for each in made]
+    """Values without the time at which the source has said the same once more, and what was told of them."""
+    return [
+        {key: value for key, value in each.items() if key not in ("asOf", "_asOf")}
+        | {"_properties": [*each["_properties"]]}
+        for each in made
+    ]
 
 
 def held(world: World) -> dict[bytes, bytes]:
@@ -57,7 +61,8 @@ async def test_nothing_that_is_asked_changes_what_is_shared(world: World) -> Non
 
 async def test_values_are_the_same_after_everything_was_asked_of_them(world: World) -> None:
     lists = (
-        "{ contacts(first: 20) { nodes { notes { text } } } groups(first: 5) { nodes { notes { text } } } }"
+        "{ contacts(first: 20) { nodes { properties { key } } } "
+        "groups(first: 5) { nodes { members { nodes { id } } } } }"
     )
     for _ in range(3):
         await world.ask(lists, headers=FRESH)

@@ -140,18 +140,15 @@ class _Writer:
         return copied if named is not type_ else f"None if i is None else {copied}"
 
     def _selected(self, type_: GraphQLOutputType, held: Field) -> str | None:
-        """What is selected of objects that a list may tell of by itself: where all of it are leaves."""
+        """What is selected of objects, for a list that tells of them by itself."""
         named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if not isinstance(named, GraphQLObjectType):
             return None
         below = held.below[named.name]
-        if not all(each.plain and not each.below for each in below.fields):
-            return None
-        text = f"{named.name} {' '.join(f'{each.key}:{each.name}' for each in below.fields)}"
         names = self.name("names", frozenset(each.name for each in below.fields))
         one, by_column = self._object(below), self._by_column(below)
         name = self.name("selected")
-        self.lines.append(f"{name} = Selected({text!r}, {names}, {one}, {by_column})")
+        self.lines.append(f"{name} = Selected({_text(below)!r}, {names}, {one}, {by_column})")
         return name
 
     def _by_column(self, below: Selection) -> str | None:
@@ -260,6 +257,12 @@ class _Writer:
             "    odd()",
         ]
         return name
+
+
+def _text(selected: Selection) -> str:
+    """What is selected of an object and of all in it, as a text. Names hold none of the signs around them."""
+    parts = [f"{each.key}:{each.name}{''.join(map(_text, each.below.values()))}" for each in selected.fields]
+    return f"{selected.type.name}{{{' '.join(parts)}}}"
 
 
 def _names(type_: GraphQLEnumType) -> dict[Any, Any]:

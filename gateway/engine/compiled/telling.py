@@ -16,10 +16,10 @@ ColumnsByKey = Mapping[str, list[Any]]
 
 
 class Selected(NamedTuple):
-    """What is selected of the objects of a list, all of it leaves. The same `text` means the same.
+    """What is selected of the objects of a list, all of which lies in them. The same `text` means the same.
 
-    `names` are the keys that it lies under. `one` tells it of an object; `by_column`, where that can be, of
-    all objects by the columns that they make. Both raise what is in `UNUSUAL` for what is odd.
+    `names` are the keys of an object that it lies under. `one` tells it of an object; `by_column`, where that
+    can be, of all objects by the columns that they make. Both raise what is in `UNUSUAL` for what is odd.
     """
 
     text: str
