@@ -12,14 +12,17 @@ from gateway.model.record import KeptRecord
 
 T = TypeVar("T")
 
+NAME: Final = "sourceId"
+AS_OF: Final = "asOf"
 KEPT: Final = {KeptRecord}
-JSON, SOUND, TEXT, TOLD = map(attrgetter, ("json", "sound", "text", "told"))
+JSON, KEY, SOUND, TEXT, TOLD = map(attrgetter, ("json", "key", "sound", "text", "told"))
 
 
 @dataclass(slots=True, eq=False)
 class Maker(Generic[T]):
-    """Makes values of records: dicts. `make` gets a record, and what stands for it in `_raw`, and has to
-    depend on nothing else but `how`. Under the key `at` is the time at which the source has said it: `as_of`.
+    """Makes values of records: dicts, with the id of the record as `sourceId`. `make` gets a record, and what
+    stands for it in `_raw`, and has to depend on nothing else but `how`. Under the key `at` is the time at
+    which the source has said it: `as_of`.
     """
 
     how: Hashable
@@ -36,8 +39,8 @@ class Maker(Generic[T]):
         if {*map(SOUND, records)} != {self.how}:
             for each in records:
                 if each.sound != self.how:
-                    self._anew(each)
-                    each.sound = self.how
+                    made: Any = self._anew(each)
+                    each.sound, each.key = self.how, str(made[NAME])
         return Made(records, [self] * len(records))
 
     def value(self, record: KeptRecord) -> T:
@@ -84,6 +87,17 @@ class Made(Telling[T]):
         return cls(records, [made._makers[place] for made, place in picks])
 
     @property
+    def keys(self) -> list[str]:
+        """The ids of the records."""
+        return [*map(KEY, self._records)]
+
+    @property
+    def as_of(self) -> str | None:
+        """When the source has said the last of them; None where its values do not tell that of themselves."""
+        maker = self._makers[-1]
+        return maker.as_of if maker.at == AS_OF else None
+
+    @property
     def json_bytes(self) -> int:
         """The size of the records as JSON."""
         return sum(map(len, map(TEXT, self._records)))
@@ -119,6 +133,19 @@ class Made(Telling[T]):
         return [*self] == [*other] if isinstance(other, Made) else [*self] == other
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def keys(values: Sequence[Any]) -> list[str]:
+    """The ids of records, of which no value is made for that."""
+    return values.keys if isinstance(values, Made) else [str(each[NAME]) for each in values]
+
+
+def as_of(values: Sequence[Any]) -> str | None:
+    """When the source has said the last of some values, where they tell that."""
+    if not values:
+        return None
+    found: str | None = values.as_of if isinstance(values, Made) else values[-1].get(AS_OF)
+    return found
 
 
 def picked(picks: Sequence[tuple[Sequence[T], int]]) -> Sequence[T]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+from gateway.cache import making
 from gateway.errors import GatewayError
 from gateway.federation.paging import Position
 from gateway.index.query import Question
@@ -70,19 +71,19 @@ class LiveFeed:
                 items = found.items
         more = found.more or len(items) > count
         items = items[:count]
-        last = str(items[-1]["sourceId"]) if items else position.last
+        last = making.keys(items[-1:])[0] if items else position.last
         return Read(
             items=items,
             end=Position(offset + len(items), last),
             more=more,
             after=lambda: [
-                Position(offset + place, str(item["sourceId"])) for place, item in enumerate(items, start=1)
+                Position(offset + place, key) for place, key in enumerate(making.keys(items), start=1)
             ],
             total=found.total,
             from_cache=found.from_cache,
             stale=found.failed is not None,
             failed=found.failed,
-            as_of=items[-1].get("asOf") if items else None,
+            as_of=making.as_of(items),
         )
 
     def _overlap(self, position: Position, count: int) -> int:
@@ -167,7 +168,5 @@ class NoFeed:
 
 
 def _place(items: Sequence[Any], last: str) -> int | None:
-    for place, item in enumerate(items):
-        if str(item["sourceId"]) == last:
-            return place
-    return None
+    found = making.keys(items)
+    return found.index(last) if last in found else None

@@ -48,15 +48,17 @@ class KeptRecord(JsonRecord):
     """A record of an answer that is kept.
 
     What was `made` of it last stays with it, and how; so does the `json` of what was told of that, and by
-    what name that was `told`. `sound` is how it was made before without an error.
+    what name that was `told`. `sound` is how it was made before without an error, and `key` the id that it
+    had then.
     """
 
-    __slots__ = ("how", "json", "made", "size", "sound", "told")
+    __slots__ = ("how", "json", "key", "made", "size", "sound", "told")
 
     def __init__(self, text: bytes, size: Size | None = None) -> None:
         super().__init__(text)
         self.size = size
         self.sound: object = NOTHING
+        self.key = ""
         self.how: object = NOTHING
         self.made: Any = None
         self.told: object = NOTHING

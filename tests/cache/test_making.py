@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.cache.making import Made, Maker, picked
+from gateway.cache.making import Made, Maker, as_of, keys, picked
 from gateway.engine.compiled.code import Odd
 from gateway.engine.compiled.telling import Selected, Written
 from gateway.model.record import JsonRecord, KeptRecord
@@ -25,7 +25,8 @@ class Mapping:
 
     def __call__(self, record: Any, raw: Any) -> dict[str, Any]:
         self.given.append((record, raw))
-        return {"id": f"contact-{record['id']}", "name": record["name"], "asOf": "", "_raw": raw}
+        vendor_id = record["id"]
+        return {"id": f"contact-{vendor_id}", "sourceId": vendor_id, "name": record["name"], "_raw": raw}
 
 
 def kept() -> list[KeptRecord]:
@@ -115,7 +116,7 @@ def test_a_value_does_not_hold_its_record_in_a_cycle() -> None:
         pass
 
     records = kept()
-    value = weakref.ref(made(records, lambda _, raw: Value(_raw=raw))[0])
+    value = weakref.ref(made(records, lambda _, raw: Value(sourceId="a", _raw=raw))[0])
     assert value() is not None
     records.clear()
     assert value() is None
@@ -141,8 +142,8 @@ def test_what_else_is_selected_or_made_is_told_anew() -> None:
 
 def test_the_time_is_never_told_as_before() -> None:
     mapping, records = Mapping(), kept()
-    for as_of in (AT, LATER):
-        assert told(made(records, mapping, as_of=as_of), Tell("asOf")) == [{"asOf": as_of}] * 3
+    for time in (AT, LATER):
+        assert told(made(records, mapping, as_of=time), Tell("asOf")) == [{"asOf": time}] * 3
 
 
 def test_what_is_odd_is_raised_and_not_kept() -> None:
@@ -162,7 +163,7 @@ def test_what_nests_deeper_than_orjson_goes_is_told_as_it_is() -> None:
     deep: list[Any] = []
     for _ in range(300):
         deep = [deep]
-    found = told(made(kept(), lambda _, raw: {"deep": deep, "_raw": raw}), Tell("deep"))
+    found = told(made(kept(), lambda _, raw: {"deep": deep, "sourceId": "a", "_raw": raw}), Tell("deep"))
     assert found == [{"deep": deep}] * 3
 
 
@@ -176,6 +177,18 @@ def test_values_of_several_lists_are_told_together_and_made_one_by_one() -> None
     plain = picked([(one, 2), ([{"id": "x"}], 0)])
     assert plain == [one[2], {"id": "x"}]
     assert picked([]) == []
+
+
+def test_ids_and_times_are_told_without_making_anything() -> None:
+    mapping, records = Mapping(), kept()
+    found = made(records, mapping, as_of=LATER)
+    made_of = len(mapping.given)
+    assert keys(found) == keys(found[:2]) + keys(found[2:]) == ["a", "b", "c"]
+    assert as_of(found) == LATER
+    assert len(mapping.given) == made_of
+    assert (keys([*found]), as_of([*found])) == (["a", "b", "c"], LATER)
+    assert as_of(Maker("group", mapping, "_asOf", AT).of(records)) is None
+    assert (keys([]), as_of([])) == ([], None)
 
 
 def test_made_values_are_what_a_list_is() -> None:
