@@ -11,7 +11,7 @@ from itertools import islice
 from random import Random
 from typing import Any, Final, TypeVar
 
-from gateway.model.record import VALUE, KeptRecord, Size
+from gateway.model.record import VALUE, WITHIN, KeptRecord, Size
 
 T = TypeVar("T")
 
@@ -82,8 +82,9 @@ class Known:
         return False
 
     def _hold(self, digest: bytes, length: int, found: Any, lists: list[list[Any]]) -> None:
-        size = Size(length + EACH * sum(map(len, lists)), self._grow)
-        if size.bytes + VALUE * sum(map(len, lists)) > self._most // LARGEST:
+        count = sum(map(len, lists))
+        size = Size(length + EACH * count, self._grow)
+        if size.bytes + VALUE * count + WITHIN * length > self._most // LARGEST:
             return
         try:
             written = [

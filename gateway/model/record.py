@@ -6,7 +6,10 @@ from typing import Any, Final
 import orjson
 
 NOTHING: Final = object()
-VALUE: Final = 4_500  # bytes that a value takes which is made of a record; measured
+VALUE: Final = 2_500  # bytes that a value takes which is made of a record; measured
+WITHIN: Final = (
+    2  # bytes that it takes besides for each of the record: its texts, and what is told of lists in it
+)
 TOLD: Final = 150  # bytes that what is told of it takes, besides itself
 
 
@@ -76,7 +79,7 @@ class KeptRecord(JsonRecord):
     def keep(self, how: object, made: Any) -> None:
         """Keep what was made of it."""
         if self.made is None and self.size is not None:
-            self.size.grow(VALUE)
+            self.size.grow(VALUE + WITHIN * len(self.text))
         self.how, self.made = how, made
 
     def keep_told(self, told: object, json: bytes) -> None:

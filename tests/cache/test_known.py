@@ -7,12 +7,13 @@ import orjson
 import pytest
 
 from gateway.cache.known import EACH, SMALLEST, Known
-from gateway.model.record import TOLD, VALUE, KeptRecord
+from gateway.model.record import TOLD, VALUE, WITHIN, KeptRecord
 
 SPACE = b" " * SMALLEST  # which makes a page of it
 PAGE = b'{"data": [{"id": "a", "address": {"city": "Salem"}}, {"id": "b"}]}' + SPACE
 SIZE = len(PAGE.replace(b'"b"', b'"0000"')) + 2 * EACH  # of a page of two records
-WHOLE = SIZE + 2 * VALUE  # with a value of each
+RECORDS = b'{"id":"a","address":{"city":"Salem"}}', b'{"id":"0000"}'
+WHOLE = SIZE + sum(VALUE + WITHIN * len(each) for each in RECORDS)  # with a value of each
 
 
 def lists(answer: Any) -> list[list[Any]]:
@@ -125,7 +126,7 @@ def test_what_is_told_of_records_takes_room_as_well() -> None:
     one.keep_told("Contact name:name", b"x" * 500)
     assert known.used_bytes == len(PAGE) + 2 * EACH + 500 + TOLD
     other.keep("how", object())
-    assert known.used_bytes == len(PAGE) + 2 * EACH + 500 + TOLD + VALUE
+    assert known.used_bytes == len(PAGE) + 2 * EACH + 500 + TOLD + VALUE + WITHIN * len(b'{"id":"b"}')
     known.clear()
     other.keep_told("Contact id:id", b"x")  # somebody holds it still
     assert known.used_bytes == 0
