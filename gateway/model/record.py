@@ -7,9 +7,7 @@ import orjson
 
 NOTHING: Final = object()
 VALUE: Final = 2_500  # bytes that a value takes which is made of a record; measured
-WITHIN: Final = (
-    2  # bytes that it takes besides for each of the record: its texts, and what is told of lists in it
-)
+WITHIN: Final = 2  # bytes more for each of the record: texts, and what is told of lists in it
 TOLD: Final = 150  # bytes that what is told of it takes, besides itself
 
 
