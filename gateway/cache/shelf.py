@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from gateway.cache.making import Made
 from gateway.model.page import Slice
-from gateway.model.record import JsonRecord
+from gateway.model.record import VALUE, JsonRecord
 
 OBJECTS: Final = 5  # bytes that Python takes for each byte of JSON, roughly; measured on contacts
 SMALLEST: Final = 512
@@ -137,8 +137,8 @@ def _size(held: tuple[Mark, int, Kept]) -> int:
 
 def _content(value: Any) -> int:
     """The bytes of a value as JSON. One item of a list stands for all, as writing it out costs much."""
-    if isinstance(value, Slice) and isinstance(value.items, Made):
-        return value.items.json_bytes
+    if isinstance(value, Slice) and isinstance(value.items, Made):  # as if all of its values were made
+        return value.items.json_bytes + VALUE // OBJECTS * len(value.items)
     if isinstance(value, Slice) and value.items:
         return _content(value.items[len(value.items) // 2]) * len(value.items)
     try:

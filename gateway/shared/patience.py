@@ -7,8 +7,6 @@ short ticks of the event loop, so that a pause of any length is one of them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
@@ -17,50 +15,58 @@ TICKS: Final = 5
 TICK_SECONDS: Final = 0.1
 
 
-@asynccontextmanager
-async def patience() -> AsyncIterator[None]:
-    """Raises TimeoutError after `TICKS` of `TICK_SECONDS`, in each of which the loop looked for answers."""
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle
+class Patience:
+    """Raises TimeoutError after `TICKS` of `TICK_SECONDS`, in each of which the loop looked for answers.
 
-    def tick(left: int) -> None:
-        nonlocal timer
-        if left:
-            timer = loop.call_later(TICK_SECONDS, tick, left - 1)
+    A class, as a function that calls itself later would be a cycle, and hold what it was called for.
+    """
+
+    __slots__ = ("_left", "_limit", "_timer")
+
+    async def __aenter__(self) -> None:
+        self._left = TICKS
+        self._limit = asyncio.timeout(None)
+        await self._limit.__aenter__()
+        self._wait()
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(kind, error, trace)  # which raises, and never says that nothing happened
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._wait()
         else:
-            limit.reschedule(loop.time())
-
-    async with asyncio.timeout(None) as limit:
-        timer = loop.call_later(TICK_SECONDS, tick, TICKS - 1)
-        try:
-            yield
-        finally:
-            timer.cancel()
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Patient(AbstractConnection):
-    """A connection, each step of which has `patience`; an own time-out of the library must not be set."""
+    """A connection, each step of which has `Patience`; an own time-out of the library must not be set."""
 
     async def connect(self) -> None:
         """Connect, and say who we are."""
-        async with patience():
+        async with Patience():
             await super().connect()  # type: ignore[no-untyped-call]
 
     async def disconnect(self, *args: Any, **named: Any) -> None:
         """Close the connection."""
-        async with patience():
+        async with Patience():
             await super().disconnect(*args, **named)
 
     async def send_packed_command(self, *args: Any, **named: Any) -> None:
         """Send a command."""
-        async with patience():
+        async with Patience():
             await super().send_packed_command(*args, **named)
 
     async def read_response(self, *args: Any, **named: Any) -> Any:
         """The answer to a command; with a `timeout`, what others tell in so many seconds, or None."""
         if named.get("timeout") is not None:
             return await super().read_response(*args, **named)
-        async with patience():
+        async with Patience():
             return await super().read_response(*args, **named)
 
 
