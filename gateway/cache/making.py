@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 NAME: Final = "sourceId"
 AS_OF: Final = "asOf"
+LONGEST: Final = 4_096  # signs of what is selected, where what is told of it is kept
 KEPT: Final = {KeptRecord}
 JSON, KEY, SOUND, TEXT, TOLD = map(attrgetter, ("json", "key", "sound", "text", "told"))
 
@@ -44,16 +45,16 @@ class Maker(Generic[T]):
         return Made(records, [self] * len(records))
 
     def value(self, record: KeptRecord) -> T:
-        """The value of a record that is kept. It is shared: nobody changes it, but for its time."""
+        """The value of a record that is kept, with its own time. All in it is shared: nobody changes it."""
         if record.how != self.how:
             record.keep(self.how, self._anew(record))
-        return self._stamped(record.made)
+        return self._stamped(record.made.copy())
 
     def tell(self, record: KeptRecord, selected: Selected) -> bytes:
         """What is selected of the value of a record that is kept, as JSON. The value is not kept for that.
         Raises TypeError where it nests too deep.
         """
-        if self.at in selected.names:
+        if self.at in selected.names or len(selected.text) > LONGEST:
             return orjson.dumps(selected.one(self.value(record)))
         value = record.made if record.how == self.how else self._anew(record)
         json = compact(selected.one(value))

@@ -78,7 +78,7 @@ async def alone(
     """
     cursor = paging.decode(after, mark()) if after is not None else BEGINNING
     start = end = cursor.positions.get(source, START)
-    items: Sequence[Any] = ()
+    items: Sequence[Any] = []
     reads: list[Read] = []
     more, held = not start.done, False
     while more and not held and len(items) < first and len(reads) < ROUNDS:

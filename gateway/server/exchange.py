@@ -287,4 +287,4 @@ def encoded(body: dict[str, Any]) -> bytes:
     try:
         return telling.write(body)
     except TypeError:
-        return json.dumps(telling.read(body), ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(body, default=telling.plain, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,12 +1,13 @@
 """Lists that tell what is selected of their objects as JSON: by column, and as parts of an answer."""
 
+import json
 from typing import Any, cast
 
 import orjson
 import pytest
 from graphql import build_schema, parse
 
-from gateway.engine.compiled.telling import Columns, ColumnsByKey, Selected, Written, read, write
+from gateway.engine.compiled.telling import Columns, ColumnsByKey, Selected, Written, plain, read, write
 from gateway.engine.cost import price
 
 OBJECTS = [{"key": "a", "value": 1}, {"key": "b", "value": None}]
@@ -117,3 +118,14 @@ def test_what_is_told_as_json_costs_as_much_as_a_list() -> None:
     assert priced.actual({"page": {"nodes": nodes}}) == plain == 1 + 2 + 2 * 3 + 2 + 2 * 2
     nodes[0]["list"] = leaves
     assert priced.actual({"page": {"nodes": Written(orjson.dumps(nodes), 2)}}) == plain
+
+
+def test_an_answer_that_nests_deeper_than_orjson_goes_is_written_all_the_same() -> None:
+    deep: Any = {"list": Written(b'[{"x":1}]', 1)}
+    for _ in range(490):
+        deep = [deep]
+    with pytest.raises(TypeError):
+        write(deep)
+    assert json.dumps(deep, default=plain) == "[" * 490 + '{"list": [{"x": 1}]}' + "]" * 490
+    with pytest.raises(TypeError):
+        json.dumps(object(), default=plain)

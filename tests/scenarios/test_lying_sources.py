@@ -118,9 +118,10 @@ async def test_a_packed_answer_is_unpacked_no_further_than_allowed(world: World)
     assert told["SAMESPACE"] is None
 
 
-async def test_a_raw_record_that_nests_deep_is_given_out_all_the_same(world: World) -> None:
+@pytest.mark.parametrize("levels", [300, 490])
+async def test_a_raw_record_that_nests_deep_is_given_out_all_the_same(world: World, levels: int) -> None:
     deep: Any = "end"
-    for _ in range(300):
+    for _ in range(levels):
         deep = [deep]
 
     def dig(body: Any) -> Any:

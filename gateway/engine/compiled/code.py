@@ -261,7 +261,7 @@ class _Writer:
 
 def _text(selected: Selection) -> str:
     """What is selected of an object and of all in it, as a text. Names hold none of the signs around them."""
-    parts = [f"{each.key}:{each.name}{''.join(map(_text, each.below.values()))}" for each in selected.fields]
+    parts = [f"{each.key}:{each.name}:{''.join(map(_text, each.below.values()))}" for each in selected.fields]
     return f"{selected.type.name}{{{' '.join(parts)}}}"
 
 

@@ -73,7 +73,7 @@ class Columns(Telling[T]):
             return self._told[1]
         if selected.by_column is None:
             return [selected.one(each) for each in self]
-        # Columns are not kept beside what is told of them.
+        # Columns are not kept for that.
         found = selected.by_column(self._make() if self._columns is None else self._columns)
         try:
             written = Written(compact(found), len(found))
@@ -119,6 +119,13 @@ def compact(value: Any) -> bytes:
 def write(value: Any) -> bytes:
     """The JSON of an answer. Raises TypeError where it nests deeper than orjson goes."""
     return orjson.dumps(value, default=_json)
+
+
+def plain(value: Any) -> Any:
+    """What stands for a part of an answer that is JSON already, for encoders that cannot copy it."""
+    if type(value) is not Written:
+        raise TypeError(f"{type(value).__name__} is no part of an answer")
+    return value.read()
 
 
 def read(value: Any) -> Any:

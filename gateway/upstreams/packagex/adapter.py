@@ -193,7 +193,7 @@ class PackageX(Upstream):
 
     def _mapped(self, record: ContactRecord, raw: Any) -> Contact:
         contact = mapping.contact(record, account=self.account, as_of="", raw=raw)
-        self._see(contact["_properties"] or ())
+        self._see(contact["_properties"] or ())  # of a known page once: with this adapter goes what is known
         return contact
 
     def _see(self, properties: Iterable[ContactProperty]) -> None:
