@@ -11,6 +11,7 @@ from itertools import islice
 from random import Random
 from typing import Any, Final, TypeVar
 
+from gateway.engine.compiled.telling import compact
 from gateway.model.record import VALUE, WITHIN, KeptRecord, Size
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Known:
             return
         try:
             written = [
-                [KeptRecord.of(each, size) if type(each) is dict else each for each in records]
+                [KeptRecord(compact(each), size) if type(each) is dict else each for each in records]
                 for records in lists
             ]
         except TypeError:  # a record nests deeper than orjson writes

@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Asked:
-    """One request. `warnings` is told beside the data; `known_groups` are groups that a write has
-    brought. `renewed` hear that something was written.
+    """One request. `warnings` is told beside the data; `known_groups` are groups that a write has brought.
+    `renewed` hear that something was written.
     """
 
     directory: Directory

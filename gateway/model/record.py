@@ -65,11 +65,6 @@ class KeptRecord(JsonRecord):
         self.told: object = NOTHING
         self.json = b""
 
-    @classmethod
-    def of(cls, record: Any, size: Size | None = None) -> "KeptRecord":
-        """A record as JSON. Raises TypeError where it nests deeper than orjson writes."""
-        return cls(bytes(memoryview(orjson.dumps(record))), size)  # orjson leaves room behind what it writes
-
     def bare(self) -> JsonRecord:
         """The same without what was made of it: a value that holds it, and is held, would be a cycle."""
         return JsonRecord(self.text)

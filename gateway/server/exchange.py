@@ -1,6 +1,5 @@
 """One GraphQL request, whatever it came by: what it asks for, what becomes known of it, and its answer."""
 
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +10,6 @@ from starlette.datastructures import Headers
 
 from gateway.context import CostMeter
 from gateway.engine import errors as graphql_errors
-from gateway.engine.compiled import telling
 from gateway.engine.cost import Cost, Price
 from gateway.errors import GatewayError
 from gateway.model.caller import Caller
@@ -280,11 +278,3 @@ def _first_code(entries: list[dict[str, Any]]) -> str:
     if not entries:
         return ""
     return str(entries[0].get("code") or entries[0].get("extensions", {}).get("code") or "")
-
-
-def encoded(body: dict[str, Any]) -> bytes:
-    """The bytes of an answer. A record that nests deeper than orjson goes takes the slower way."""
-    try:
-        return telling.write(body)
-    except TypeError:
-        return json.dumps(body, default=telling.plain, ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,11 +12,12 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from gateway.allowances import Intake, Web
+from gateway.engine.compiled import telling
 from gateway.engine.documents import InvalidDocument
 from gateway.model.caller import Caller
 from gateway.server import multipart, parameters, streams
 from gateway.server.auth import check_csrf
-from gateway.server.exchange import Answer, Exchange, encoded
+from gateway.server.exchange import Answer, Exchange
 from gateway.server.headers import HeadedRequest
 from gateway.server.negotiation import JSON, media_type, prefers_html
 from gateway.server.operations import Operations
@@ -131,7 +132,7 @@ async def _streamed(answer: Answer | None, stream: EventStream | Mixed, exchange
 
 
 async def _send(answer: Answer, exchange: Exchange, send: Send) -> None:
-    body = encoded(answer.body)
+    body = telling.write(answer.body)
     raw = [
         (b"content-length", str(len(body)).encode()),
         (b"content-type", f"{exchange.kind or JSON}; charset=utf-8".encode()),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.types import Send
 
-from gateway.server.exchange import encoded
+from gateway.engine.compiled import telling
 from gateway.server.negotiation import EVENT_STREAM, MIXED, parameters_of, wants
 
 BEAT_SECONDS: Final = 12.0  # without a part, after which something is sent so that the connection is kept
@@ -50,7 +50,7 @@ class _Streamed(ABC):
     async def emit(self, body: dict[str, Any]) -> None:
         """Send one part."""
         await self.begin()
-        await self._write(self.framed(encoded(body)))
+        await self._write(self.framed(telling.write(body)))
 
     async def close(self, *, complete: bool) -> None:
         """End the body; `complete` where nothing is missing."""

@@ -19,9 +19,10 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.allowances import Intake
+from gateway.engine.compiled import telling
 from gateway.model.caller import Caller
 from gateway.server import parameters
-from gateway.server.exchange import Answer, Exchange, encoded
+from gateway.server.exchange import Answer, Exchange
 from gateway.server.negotiation import GRAPHQL
 from gateway.server.operations import Operations
 from gateway.server.problems import Overloaded, Refusal
@@ -165,7 +166,7 @@ class _Connection:
         """Send a message. Whoever does not read is left after a while."""
         if self._failed.done():
             return
-        text = encoded(message).decode()
+        text = telling.write(message).decode()
         try:
             async with self._sending, asyncio.timeout(self.sockets.intake.answer_seconds):
                 await self.socket.send_text(text)

@@ -6,42 +6,31 @@ redis-py would then take a Redis that is well for gone, and writes would be refu
 short ticks of the event loop, so that a pause of any length is one of them.
 """
 
-import asyncio
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
+
+from gateway.deadline import limit
 
 TICKS: Final = 5
 TICK_SECONDS: Final = 0.1
 
 
-class Patience:
-    """Raises TimeoutError after `TICKS` of `TICK_SECONDS`, in each of which the loop looked for answers.
+class Patience(limit):
+    """Raises TimeoutError after `TICKS` of `TICK_SECONDS`, in each of which the loop looked for answers."""
 
-    A class, as a function that calls itself later would be a cycle, and hold what it was called for.
-    """
+    __slots__ = ("_left",)
 
-    __slots__ = ("_left", "_limit", "_timer")
-
-    async def __aenter__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__(TICK_SECONDS)
         self._left = TICKS
-        self._limit = asyncio.timeout(None)
-        await self._limit.__aenter__()
-        self._wait()
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._timer.cancel()
-        await self._limit.__aexit__(kind, error, trace)  # which raises, and never says that nothing happened
-
-    def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
-
-    def _tick(self) -> None:
+    def _stop(self) -> None:
         self._left -= 1
         if self._left:
-            self._wait()
+            self._timer = self._loop.call_later(self._seconds, self._stop)
         else:
-            self._limit.reschedule(asyncio.get_running_loop().time())
+            super()._stop()
 
 
 class Patient(AbstractConnection):
@@ -49,24 +38,24 @@ class Patient(AbstractConnection):
 
     async def connect(self) -> None:
         """Connect, and say who we are."""
-        async with Patience():
+        with Patience():
             await super().connect()  # type: ignore[no-untyped-call]
 
     async def disconnect(self, *args: Any, **named: Any) -> None:
         """Close the connection."""
-        async with Patience():
+        with Patience():
             await super().disconnect(*args, **named)
 
     async def send_packed_command(self, *args: Any, **named: Any) -> None:
         """Send a command."""
-        async with Patience():
+        with Patience():
             await super().send_packed_command(*args, **named)
 
     async def read_response(self, *args: Any, **named: Any) -> Any:
         """The answer to a command; with a `timeout`, what others tell in so many seconds, or None."""
         if named.get("timeout") is not None:
             return await super().read_response(*args, **named)
-        async with Patience():
+        with Patience():
             return await super().read_response(*args, **named)
 
 

@@ -30,7 +30,7 @@ class Mapping:
 
 
 def kept() -> list[KeptRecord]:
-    return [KeptRecord.of(each) for each in RECORDS]
+    return [KeptRecord(orjson.dumps(each)) for each in RECORDS]
 
 
 def maker(mapping: Any, how: str = "contact", as_of: str = AT) -> Maker[Any]:

@@ -36,8 +36,9 @@ from graphql import (
 
 from gateway.engine.compiled import prepared
 from gateway.engine.compiled.prepared import Prepared, prepare
-from gateway.engine.compiled.telling import Columns, Selected, Telling, Written, read
+from gateway.engine.compiled.telling import Columns, Selected, Telling, Written
 from gateway.engine.schema import from_value
+from tests.support.told import read
 
 # `make nightly` sets these: so many documents, and the first of the seeds that they are spread over.
 COUNT = int(os.environ.get("COMPILED_QUERIES", "2000"))

@@ -1,14 +1,14 @@
 """Lists that tell what is selected of their objects as JSON: by column, and as parts of an answer."""
 
-import json
 from typing import Any, cast
 
 import orjson
 import pytest
 from graphql import build_schema, parse
 
-from gateway.engine.compiled.telling import Columns, ColumnsByKey, Selected, Written, plain, read, write
+from gateway.engine.compiled.telling import Columns, ColumnsByKey, Selected, Written, write
 from gateway.engine.cost import price
+from tests.support.told import read
 
 OBJECTS = [{"key": "a", "value": 1}, {"key": "b", "value": None}]
 
@@ -124,8 +124,4 @@ def test_an_answer_that_nests_deeper_than_orjson_goes_is_written_all_the_same() 
     deep: Any = {"list": Written(b'[{"x":1}]', 1)}
     for _ in range(490):
         deep = [deep]
-    with pytest.raises(TypeError):
-        write(deep)
-    assert json.dumps(deep, default=plain) == "[" * 490 + '{"list": [{"x": 1}]}' + "]" * 490
-    with pytest.raises(TypeError):
-        json.dumps(object(), default=plain)
+    assert write(deep) == b"[" * 490 + b'{"list":[{"x":1}]}' + b"]" * 490

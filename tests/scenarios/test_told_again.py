@@ -73,3 +73,37 @@ async def test_what_is_asked_again_is_answered_the_same(world: World, seed: int)
         assert others == [first] * (TIMES - 1), asked
         answered += first[0] is not None
     assert answered > QUERIES // 2
+
+
+ASKED = (
+    "{ contacts(first: 9) { nodes { id displayName emails createdAt source } } }",
+    "{ contacts(first: 9) { edges { cursor node { id displayName } } pageInfo { endCursor } } }",
+    "{ contacts(first: 9) { nodes { name: displayName first: firstName __typename } } }",
+    "{ contacts(first: 9) { nodes { id address { city } tags { name } notes { text } } } }",
+    "{ contacts(first: 9) { nodes { id properties { key value type } raw } } }",
+    '{ contacts(first: 9) { nodes { id properties(keys: ["city", "jobTitle"]) { key value } } } }',
+    "{ contacts(first: 4, sources: [SAMESPACE]) { nodes { sourceId lastName } } }",
+    "{ contacts(first: 4, sources: [PACKAGEX]) { nodes { sourceId lastName person { id } } } }",
+    "{ contacts(first: 4, sources: [SMART_SENDER]) { nodes { phones chat { id } funnels { name } } } }",
+    "{ groups(first: 4) { nodes { id name memberCount members { nodes { id email phone } } } } }",
+    "{ one: contacts(first: 3) { nodes { id } } more: contacts(first: 5) { nodes { id phone } } }",
+)
+
+
+@pytest.mark.parametrize("query", ASKED)
+async def test_an_answer_is_the_same_however_often_its_pages_came(world: World, query: str) -> None:
+    first, *others = [await world.ask(query, headers=FRESH) for _ in range(5)]
+    assert first.errors == []
+    for each in others:
+        assert each.body["data"] == first.body["data"]
+        assert each.body["extensions"]["cost"]["points"] == first.body["extensions"]["cost"]["points"]
+
+
+async def test_what_is_told_again_has_the_time_of_its_own_answer(world: World) -> None:
+    query = "{ contacts(first: 4, sources: [PACKAGEX]) { nodes { id asOf } sources { asOf } } }"
+    times = []
+    for _ in range(5):
+        page = (await world.data(query, headers=FRESH))["contacts"]
+        assert {each["asOf"] for each in page["nodes"]} == {page["sources"][0]["asOf"]}
+        times.append(page["sources"][0]["asOf"])
+    assert times == sorted(times)

@@ -19,7 +19,7 @@ async def test_it_ends_after_so_many_ticks(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def work() -> None:
         nonlocal turns
-        async with Patience():
+        with Patience():
             while True:
                 await asyncio.sleep(0)
                 turns += 1
@@ -30,11 +30,11 @@ async def test_it_ends_after_so_many_ticks(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_what_is_in_time_and_what_it_raises_comes_through() -> None:
-    async with Patience():
+    with Patience():
         await asyncio.sleep(0)
 
     async def work() -> None:
-        async with Patience():
+        with Patience():
             raise ValueError("mine")
 
     with pytest.raises(ValueError, match="mine"):
@@ -43,7 +43,7 @@ async def test_what_is_in_time_and_what_it_raises_comes_through() -> None:
 
 async def test_whoever_is_cancelled_is_cancelled() -> None:
     async def wait() -> None:
-        async with Patience():
+        with Patience():
             await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())
@@ -59,7 +59,7 @@ async def test_nothing_of_a_call_stays_behind() -> None:
     async def call() -> Thing:
         thing = Thing()
         kept.append(weakref.ref(thing))
-        async with Patience():
+        with Patience():
             await asyncio.sleep(0)
         return thing
 

@@ -4,6 +4,7 @@ Most who ask for a list ask for the same of it again. To copy the values of obje
 them again costs more than all else that an answer of a list takes: much of that is waiting for memory.
 """
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
@@ -117,29 +118,22 @@ def compact(value: Any) -> bytes:
 
 
 def write(value: Any) -> bytes:
-    """The JSON of an answer. Raises TypeError where it nests deeper than orjson goes."""
-    return orjson.dumps(value, default=_json)
+    """The JSON of an answer. What nests deeper than orjson goes takes the slower way."""
+    try:
+        return orjson.dumps(value, default=_json)
+    except TypeError:
+        return json.dumps(value, default=_read, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def plain(value: Any) -> Any:
-    """What stands for a part of an answer that is JSON already, for encoders that cannot copy it."""
-    if type(value) is not Written:
-        raise TypeError(f"{type(value).__name__} is no part of an answer")
-    return value.read()
+def _json(part: Any) -> orjson.Fragment:
+    return _written(part).json
 
 
-def read(value: Any) -> Any:
-    """An answer with what is `Written` in it read."""
-    if isinstance(value, Written):
-        return value.read()
-    if isinstance(value, list):
-        return [read(each) for each in value]
-    if isinstance(value, Mapping):
-        return {key: read(each) for key, each in value.items()}
-    return value
+def _read(part: Any) -> Any:
+    return _written(part).read()
 
 
-def _json(value: Any) -> orjson.Fragment:
-    if type(value) is not Written:
-        raise TypeError(f"{type(value).__name__} is no part of an answer")
-    return value.json
+def _written(part: Any) -> Written:
+    if type(part) is not Written:
+        raise TypeError(f"{type(part).__name__} is no part of an answer")
+    return part
