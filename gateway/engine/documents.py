@@ -27,6 +27,7 @@ from gateway.engine import access, selection
 from gateway.engine.access import Scopes
 from gateway.engine.compiled.prepared import Prepared, prepare
 from gateway.engine.cost import Price, check_cost, price
+from gateway.engine.introspection import Introspections, asks_only_for_it
 from gateway.engine.limits import Limits, check_document, check_text, too_complex
 from gateway.engine.subgraph import ROUTED, NoServiceRule
 
@@ -51,7 +52,8 @@ class InvalidDocument(Exception):
 class Operation(NamedTuple):
     """One operation of a document. Its name is the empty text where it has none; `kind` is `query`,
     `mutation` or `subscription`; `fields` are the names of those at its root, aliases counted one by one;
-    `needed` are the scopes of which a caller has to have one, for each of them; `price` is what it costs.
+    `needed` are the scopes of which a caller has to have one, for each of them; `price` is what it costs;
+    `introspects`: it asks for the schema alone.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Operation(NamedTuple):
     fields: tuple[str, ...]
     needed: tuple[Scopes, ...]
     price: Price | None
+    introspects: bool = False
 
 
 NO_OPERATION: Final = Operation(name="", kind="", fields=(), needed=(), price=None)
@@ -69,13 +72,15 @@ class Document:
     """A valid document, and its operations by name.
 
     `whole` is the same without `@defer` and `@stream`, for those who take an answer as a whole; `schema` is
-    what it is carried out in, another one for routers than for clients.
+    what it is carried out in, another one for routers than for clients, and `introspections` is what was told
+    of that.
     """
 
     node: DocumentNode
     whole: DocumentNode
     operations: dict[str, Operation]
     schema: GraphQLSchema
+    introspections: Introspections
     _prepared: dict[str | None, Prepared | None] = field(default_factory=dict)
 
     def prepared(self, name: str | None, plain: Callable[..., Any]) -> Prepared | None:
@@ -134,6 +139,7 @@ class Documents:
         self._most = most
         self._most_signs = most_signs
         self._signs = 0
+        self._introspections = Introspections()
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str) -> Document:
@@ -185,7 +191,8 @@ class Documents:
                 each.message = each.message.partition(SUGGESTION)[0]
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
         whole = _whole(node) if any(name in text for name in INCREMENTAL) else node
-        return Document(node, whole, self._operations(schema, node, roots), schema)
+        operations = self._operations(schema, node, roots)
+        return Document(node, whole, operations, schema, self._introspections)
 
     def _operations(
         self, schema: GraphQLSchema, node: DocumentNode, roots: Mapping[str, tuple[str, ...]]
@@ -198,7 +205,8 @@ class Documents:
                 asked = [(kind, field) for field in roots[name]]
                 needed = dict.fromkeys(self._rights[field] for field in asked if field in self._rights)
                 cost = price(schema, each, fragments)
-                found[name] = Operation(name, kind, roots[name], tuple(needed), cost)
+                schema_only = asks_only_for_it(roots[name])
+                found[name] = Operation(name, kind, roots[name], tuple(needed), cost, schema_only)
         return found
 
 

@@ -56,9 +56,29 @@ class Call:
 
 async def run(document: Document, call: Call) -> ExecutionResult:
     """The result of an operation; errors of fields stand in it, nothing is raised for them."""
-    prepared = None if call.middleware else document.prepared(call.operation, from_value)
-    if prepared is not None:
-        return await prepared.run(call.variables, call.context, hide_suggestions=not call.suggestions)
+    if call.middleware:
+        return await _by_graphql_core(document, call)
+    if document.chosen(call.operation).introspects:
+        return await _introspected(document, call)
+    prepared = document.prepared(call.operation, from_value)
+    if prepared is None:
+        return await _by_graphql_core(document, call)
+    return await prepared.run(call.variables, call.context, hide_suggestions=not call.suggestions)
+
+
+async def _introspected(document: Document, call: Call) -> ExecutionResult:
+    """What the schema tells of itself, as it was told before."""
+    asked = document, call.operation, call.variables
+    told = document.introspections.find(*asked)
+    if told is not None:
+        return ExecutionResult(told)
+    result = await _by_graphql_core(document, call)
+    if result.data is not None and not result.errors:
+        document.introspections.keep(*asked, result.data)
+    return result
+
+
+async def _by_graphql_core(document: Document, call: Call) -> ExecutionResult:
     found: Any = experimental_execute_incrementally(  # `execute` takes no schema that has `@defer`
         document.schema,
         document.whole,

@@ -38,8 +38,11 @@ ONE: Final = "1"
 TWO: Final = "2"
 NO_CALLS: Final = Job(
     number="no call",
-    title="the schema, of which no source is asked",
-    query="{ __schema { types { name kind fields { name type { name kind ofType { name kind } } } } } }",
+    title="the schema and the sources that there are, of which none is asked",
+    query=(
+        "{ sources { source } "
+        "__schema { types { name kind fields { name type { name kind ofType { name kind } } } } } }"
+    ),
     variables=lambda _: [{}],
     goal=1.0,
 )

@@ -30,7 +30,7 @@ class Selected(NamedTuple):
 
 
 class Written:
-    """A list of `count` objects in an answer, as JSON."""
+    """A part of an answer, as JSON: a list of `count` objects, or one."""
 
     __slots__ = ("count", "json")
 
@@ -39,7 +39,7 @@ class Written:
         self.count: Final = count
 
     def read(self) -> Any:
-        """The list."""
+        """What it says."""
         return orjson.loads(orjson.dumps(self.json))
 
 
