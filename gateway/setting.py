@@ -149,10 +149,14 @@ def port(value: str) -> int:
 
 
 def region(value: str) -> str:
-    """An ISO 3166 country code."""
+    """An ISO 3166 country code of which the numbering plan is known: any other would make wrong numbers."""
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - it takes a while, and few commands need it
+
     code = value.strip().upper()
-    if len(code) != 2 or not code.isalpha():
-        raise ValueError("is not a two-letter country code")
+    if code == "UK":
+        raise ValueError("is no country code; that of the United Kingdom is GB")
+    if code not in SUPPORTED_REGIONS:
+        raise ValueError("is not the two-letter code of a country with a numbering plan (ISO 3166, such as US)")
     return code
 
 
