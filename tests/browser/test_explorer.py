@@ -234,6 +234,16 @@ def test_live_events_appear_as_they_happen(tab: Page, address: str) -> None:
     tab.get_by_role("button", name="Stop query").click()
 
 
+def test_a_subscription_that_is_refused_says_why_and_is_not_asked_for_again(tab: Page) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.post_data or ""))
+    insert_query(tab, 'subscription { events(after: "bad") { node { type } } }')
+    run(tab)
+    expect(tab.locator(".result-window")).to_contain_text("CURSOR_INVALID")
+    expect(tab.get_by_role("button", name="Execute query")).to_be_visible()
+    assert len([each for each in asked if "bad" in each]) == 1
+
+
 def test_what_is_deferred_is_put_in_its_place(tab: Page) -> None:
     insert_query(tab, "{ __typename ... @defer { sources { source } } }")
     run(tab)

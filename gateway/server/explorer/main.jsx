@@ -7,6 +7,7 @@ import { createClient } from "graphql-sse";
 import { createRoot } from "react-dom/client";
 import { explained, PlanPanel, show } from "./plan.jsx";
 
+const FIRST_PAUSE = 500; // milliseconds before a stream that broke is opened again; then twice as long each time
 const WORKERS = { graphql: "graphql.worker.js", json: "json.worker.js" };
 
 // The page takes no style element without its nonce, as Monaco and the dialogs make them.
@@ -59,10 +60,33 @@ const fetcher = async (request, options) => {
   return answer;
 };
 
-// Live events come over an event stream, which takes the headers of the editor as any other request does.
-function follow(request, options) {
-  const client = createClient({ url: element.dataset.endpoint, headers: options?.headers ?? {} });
-  return client.iterate(request);
+// Live events come over an event stream, which takes the headers of the editor as any other request does. A
+// stream that breaks is opened again; what the gateway refuses is shown at once, as it says it.
+async function* follow(request, options) {
+  let refusal;
+  const client = createClient({
+    url: element.dataset.endpoint,
+    headers: options?.headers ?? {},
+    fetchFn: async (...asked) => {
+      const answer = await fetch(...asked);
+      const said = () => answer.clone().json().catch(() => failed(`The gateway answered ${answer.status}.`));
+      refusal = answer.ok ? undefined : await said();
+      return answer;
+    },
+    retry: async (times) => {
+      if (refusal) throw new Error("refused");
+      await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE * 2 ** times));
+    },
+  });
+  try {
+    yield* client.iterate(request);
+  } catch {
+    yield refusal ?? failed("The gateway cannot be reached.");
+  }
+}
+
+function failed(message) {
+  return { errors: [{ message }] };
 }
 
 function isSubscription({ query, operationName }) {
