@@ -156,7 +156,9 @@ def region(value: str) -> str:
     if code == "UK":
         raise ValueError("is no country code; that of the United Kingdom is GB")
     if code not in SUPPORTED_REGIONS:
-        raise ValueError("is not the two-letter code of a country with a numbering plan (ISO 3166, such as US)")
+        raise ValueError(
+            "is not the two-letter code of a country with a numbering plan (ISO 3166, such as US)"
+        )
     return code
 
 

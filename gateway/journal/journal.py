@@ -181,8 +181,8 @@ class Journal(Protocol):
         """Go on with a keyed write that a process left behind; False where another one already does."""
         ...
 
-    async def drop(self, place: KeyedAs) -> None:
-        """Forget a keyed write that was begun and of which nothing was sent."""
+    async def drop(self, place: KeyedAs, owner: str) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent, unless it was taken over."""
         ...
 
     async def answered(self, place: KeyedAs, answer: Any) -> None:

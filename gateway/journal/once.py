@@ -159,12 +159,12 @@ class Once:
                 answer = await work()
         except BaseException:
             if not steps.taken and not before:
-                await asyncio.shield(self._journal.drop(place))
+                await asyncio.shield(self._journal.drop(place, self._owner.name))
             else:
                 await asyncio.shield(self._journal.release(place, self._owner.name))
             raise
         if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
-            await self._journal.drop(place)
+            await self._journal.drop(place, self._owner.name)
         elif not steps.answered:
             await self._journal.answered(place, answer)
         return answer

@@ -208,10 +208,10 @@ class SqliteJournal:
 
         return await self._commits.carry_out(run)
 
-    async def drop(self, place: KeyedAs) -> None:
-        """Forget a keyed write that was begun and of which nothing was sent."""
-        sql = "DELETE FROM keyed WHERE account = ? AND caller = ? AND field = ? AND key = ?"
-        await self._change(sql, place.parts)
+    async def drop(self, place: KeyedAs, owner: str) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent, unless it was taken over."""
+        sql = "DELETE FROM keyed WHERE account = ? AND caller = ? AND field = ? AND key = ? AND owner = ?"
+        await self._change(sql, (*place.parts, owner))
 
     async def answered(self, place: KeyedAs, answer: Any) -> None:
         """Keep the answer of a keyed write."""

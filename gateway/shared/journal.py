@@ -43,7 +43,7 @@ class RedisJournal:
         self._untold: deque[Change] = deque(maxlen=MOST_UNTOLD)
         self.listeners: list[Callable[[str], None]] = []
         self._begun: dict[int, str] = {}  # jobs of this process that have not ended
-        state.returned.append(self._tell_all)
+        state.catching_up.append(self._tell_all)
 
     # Events.
 
@@ -73,11 +73,13 @@ class RedisJournal:
             return answer([])
         told = key("told", uuid.uuid4().hex)
         entries = [] if entry is None else [entry]
+        made: Any = None
 
         async def append(pipe: Pipeline) -> Any:
-            if await pipe.get(told) is not None:  # it was carried out, and whoever waited for it is gone
+            nonlocal made
+            if await pipe.get(told) is not None:  # it was carried out, and the answer of Redis was lost
                 _multi(pipe)
-                return None
+                return made
             await said.check(pipe, account, heard)
             new = happenings
             if actor is None:
@@ -103,16 +105,14 @@ class RedisJournal:
                 pipe.expire(_record(place), KEPT_SECONDS)
             return made
 
-        async def write(redis: Redis) -> Any:
-            watched = [log.COUNTER, told, *([trail.stream(account)] if entries else [])]
-            watched += [said.place(account)] if statements else []
-            return await redis.transaction(cast("Any", append), *watched, value_from_callable=True)
-
+        watched = [log.COUNTER, told, *([trail.stream(account)] if entries else [])]
+        watched += [said.place(account)] if statements else []
+        write = _together(append, *watched)
         if self._untold and not statements:  # it has to wait for its turn
             self._untold.append(write)
             return answer([])
         try:
-            made = await self._state.use(write)
+            noted = await self._state.use(write)
         except StateUnavailable:
             if statements:
                 raise
@@ -120,7 +120,7 @@ class RedisJournal:
             return answer([])
         for listener in self.listeners if happenings else ():
             listener(account)
-        return made
+        return noted
 
     async def states(self, account: str, contacts: Sequence[str]) -> dict[str, str]:
         """In which states contacts were last told of."""
@@ -211,9 +211,17 @@ class RedisJournal:
 
         return bool(await self._transaction(take, name))
 
-    async def drop(self, place: KeyedAs) -> None:
-        """Forget a keyed write that was begun and of which nothing was sent."""
-        await self._tell(lambda redis: redis.delete(_record(place)))
+    async def drop(self, place: KeyedAs, owner: str) -> None:
+        """Forget a keyed write that was begun and of which nothing was sent, unless it was taken over."""
+        name = _record(place)
+
+        async def forget(pipe: Pipeline) -> None:
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("owner") == owner:
+                pipe.delete(name)
+
+        await self._tell(_together(forget, name))
 
     async def answered(self, place: KeyedAs, answer: Any) -> None:
         """Keep the answer of a keyed write."""
@@ -236,15 +244,17 @@ class RedisJournal:
             pipe.hset(name, field, held.get(field, ""))
             return True
 
-        async def unsaid(redis: Redis) -> None:
+        async def unsay(pipe: Pipeline) -> None:
             """Nothing left, though that it would may have been noted."""
-            if not await cast("Awaitable[bytes | None]", redis.hget(name, field)):
-                await cast("Awaitable[int]", redis.hdel(name, field))
+            held = await _hash(pipe, name)
+            _multi(pipe)
+            if held.get("owner") == owner and not held.get(field):
+                pipe.hdel(name, field)
 
         try:
             return bool(await self._transaction(leave, name))
         except StateUnavailable:
-            self._untold.append(unsaid)
+            self._untold.append(_together(unsay, name))
             raise
 
     async def step(self, place: KeyedAs, step: str, outcome: Any) -> None:
@@ -262,7 +272,7 @@ class RedisJournal:
             if held.get("owner") == owner and "answer" not in held:
                 pipe.hset(name, "owner", "")
 
-        await self._tell(lambda redis: redis.transaction(cast("Any", free), name, value_from_callable=True))
+        await self._tell(_together(free, name))
 
     # Imports.
 
@@ -307,9 +317,7 @@ class RedisJournal:
             if owner is None or held.get("owner") == owner:
                 change(pipe)
 
-        await self._tell(
-            lambda redis: redis.transaction(cast("Any", carry_out), _job(number), value_from_callable=True)
-        )
+        await self._tell(_together(carry_out, _job(number)))
 
     async def end_job(self, number: int, owner: str, ended: Callable[[Any], Any]) -> Any:
         """The import, after `ended` has made it what it is now: unless its owner has ended it itself."""
@@ -365,13 +373,15 @@ class RedisJournal:
     async def redeem(self, token: str, account: str, caller: str, bound: str, now: str, *, use: bool) -> bool:
         """Whether a confirmation is good for this, now; `use` takes it away, as it is good once only."""
         wanted = {"account": account, "caller": caller, "bound": bound}
+        mine = uuid.uuid4().hex
 
         async def take(pipe: Pipeline) -> bool:
             held = await _hash(pipe, _confirmation(token))
             _multi(pipe)
-            good = held.pop("expires", "") > now and held == wanted
+            unused = held.pop("used", mine) == mine  # by us: the answer was lost
+            good = held.pop("expires", "") > now and held == wanted and unused
             if good and use:
-                pipe.delete(_confirmation(token))
+                pipe.hset(_confirmation(token), "used", mine)
             return good
 
         return bool(await self._transaction(take, _confirmation(token)))
@@ -397,10 +407,7 @@ class RedisJournal:
                 trail.append(pipe, account, at, entries, newest)
                 trail.close(pipe, closes)
 
-        watched = (told, trail.stream(account))
-        await self._tell(
-            lambda redis: redis.transaction(cast("Any", append), *watched, value_from_callable=True)
-        )
+        await self._tell(_together(append, told, trail.stream(account)))
 
     async def open_audits(self) -> list[Open]:
         """What was begun and has no end, of all accounts."""
@@ -426,9 +433,7 @@ class RedisJournal:
             await self._tell_all()
 
     async def _transaction(self, work: Callable[[Pipeline], Awaitable[Any]], name: str) -> Any:
-        return await self._state.use(
-            lambda redis: redis.transaction(cast("Any", work), name, value_from_callable=True)
-        )
+        return await self._state.use(_together(work, name))
 
     async def _tell(self, change: Change) -> None:
         """Make a change now, or when Redis is back; never before one that waits already."""
@@ -438,8 +443,9 @@ class RedisJournal:
                 return
         self._untold.append(change)
 
-    async def _tell_all(self) -> None:
-        """Redis is back: tell what happened meanwhile, in the order in which it did."""
+    async def _tell_all(self) -> bool:
+        """Redis is back: tell what happened meanwhile, in the order in which it did. Whether anything had."""
+        waited = bool(self._untold)
         while self._untold:
             change = self._untold[0]
             try:
@@ -448,7 +454,18 @@ class RedisJournal:
                 raise
             except Exception as error:  # one that can never be told must not keep the others back
                 logs.failure(error, "journal")
-            self._untold.popleft()
+            if self._untold and self._untold[0] is change:  # neither told by another nor crowded out
+                self._untold.popleft()
+        return waited
+
+
+def _together(work: Callable[[Pipeline], Awaitable[Any]], *watched: str) -> Change:
+    """A change that is carried out as a whole, by what is found under the names that are watched.
+
+    Where the answer of Redis is lost, or somebody else has changed what is watched, `work` is asked again:
+    it may have been carried out already.
+    """
+    return lambda redis: redis.transaction(cast("Any", work), *watched, value_from_callable=True)
 
 
 def _multi(pipe: Pipeline) -> None:

@@ -40,6 +40,8 @@ class SharedOwner:
 
     async def aclose(self) -> None:
         """End ownership."""
+        with suppress(ValueError):
+            self._state.beat.remove(self._say)  # probes go on until everything is closed
         with suppress(StateUnavailable):
             await self._state.use(lambda redis: redis.delete(key("alive", self.name)))
         await self._own.aclose()

@@ -54,7 +54,7 @@ class SharedRate:
             self._item = RateLimitItemPerSecond(self.rate.requests, window)
             self._own = self._part(self.rate)
             self.state.beat.append(self._look)
-            self.state.returned.append(self._catch_up)
+            self.state.catching_up.append(self._catch_up)
             self.state.lost.append(self._alone)
 
     async def take(self, calls: int, background: bool) -> float:
@@ -133,15 +133,17 @@ class SharedRate:
             for _ in range(math.ceil(self.used / self.replicas)):
                 self._own.take(now)
 
-    async def _catch_up(self) -> None:
-        """Redis is back: what we have sent alone counts for everybody."""
-        if self._item is None:
-            return
+    async def _catch_up(self) -> bool:
+        """Redis is back: what we have sent alone counts for everybody; whether anything was."""
+        sent = self.alone
+        if self._item is None or not sent:
+            return False
         stats = await self.windows.get_window_stats(self._item, self.source)
-        cost = min(self.alone, stats.remaining)
+        cost = min(sent, stats.remaining)
         if cost:
             await self.windows.hit(self._item, self.source, cost=cost)
-        self.alone = 0
+        self.alone -= sent
+        return True
 
     def _part(self, rate: Rate) -> Budget:
         """Our part of the limit."""

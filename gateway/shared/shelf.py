@@ -4,6 +4,7 @@ What a replica has put there or read from there it also holds itself: Redis conf
 there still, which is cheaper than sending and unpacking it again.
 """
 
+import asyncio
 import math
 import struct
 import uuid
@@ -58,8 +59,10 @@ class RedisShelf:
         self._state = state
         self._own = own
         self._spaces: set[str] = set()
+        self._behind: set[str] = set()  # whose marks are to be set when Redis is back
         self._read = state.redis.register_script(READ)
-        state.returned.append(self._renew_all)
+        state.returned.append(self._all_behind)
+        state.catching_up.append(self._renew_all)
 
     async def get(
         self, space: str, keys: Sequence[str], since: float = 0.0
@@ -120,10 +123,13 @@ class RedisShelf:
         async def write(redis: Redis) -> None:
             await redis.set(key(MARK, space), uuid.uuid4().hex, ex=MARK_SECONDS)
 
-        try:
-            await self._state.use(write)
-        except StateUnavailable:
-            return  # told when it is back
+        async def tell() -> None:
+            try:
+                await self._state.use(write)
+            except StateUnavailable:
+                self._behind.add(space)  # told when it is back
+
+        await asyncio.shield(tell())  # whoever has written may be gone
 
     async def clear(self, space: str) -> None:
         """Take away everything that is kept of a space; while Redis is away, what is kept here."""
@@ -172,11 +178,22 @@ class RedisShelf:
         await redis.set(key(MARK, space), fresh, ex=MARK_SECONDS, nx=True)
         return await redis.get(key(MARK, space)) or fresh
 
-    async def _renew_all(self) -> None:
-        """Redis is back: what was written meanwhile is not known to it."""
-        for space in list(self._spaces):
-            await self._own.renew(space)
-            await self._state.redis.set(key(MARK, space), uuid.uuid4().hex, ex=MARK_SECONDS)
+    async def _all_behind(self) -> None:
+        """Others may have written while we were away."""
+        self._behind.update(self._spaces)
+
+    async def _renew_all(self) -> bool:
+        """Redis is back: what was written meanwhile is not known to it; whether anything was."""
+        found = bool(self._behind)
+        while self._behind:
+            space = self._behind.pop()
+            try:
+                await self._own.renew(space)
+                await self._state.redis.set(key(MARK, space), uuid.uuid4().hex, ex=MARK_SECONDS)
+            except BaseException:
+                self._behind.add(space)
+                raise
+        return found
 
 
 def packed(value: Any) -> bytes:

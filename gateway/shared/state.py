@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -29,11 +30,39 @@ SETTLED: Final = 3  # probes after a return, until the others have said as well 
 AGAIN: Final = 30  # probes between two looks for what others have left behind
 
 Hook = Callable[[], Awaitable[None]]
+TellingHook = Callable[[], Awaitable[bool]]
+
+
+class Transaction(Pipeline):
+    """Commands that belong together. When they end, it does not connect again only to say that it watches
+    nothing any more, and always gives its connection back; redis-py's keeps it where saying so fails.
+    """
+
+    async def reset(self) -> None:
+        """Give the connection back."""
+        if self.connection is not None and not self.connection.is_connected:
+            self.watching = False  # the server has forgotten it with the connection
+        try:
+            await super().reset()  # type: ignore[no-untyped-call]
+        except BaseException:
+            held, self.connection = self.connection, None
+            if held is not None:
+                await held.disconnect(nowait=True)
+                await self.connection_pool.release(held)
+            raise
+
+
+class Client(Redis):
+    """A client with such transactions."""
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Transaction:
+        """Commands that are sent together."""
+        return Transaction(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 def connect(url: str) -> Redis:
     """A client that gives up quickly, and sends nothing twice."""
-    client: Redis = Redis.from_url(url, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+    client: Redis = Client.from_url(url, socket_timeout=None, retry=Retry(NoBackoff(), 0))
     pool = client.connection_pool
     pool.connection_class = patient(pool.connection_class)
     return client
@@ -43,14 +72,17 @@ def connect(url: str) -> Redis:
 class State:
     """Redis, as long as it is there.
 
-    `beat` is called with every probe that finds it, `returned` before it counts as there again, `settled`
-    some probes later and every half minute from then on; `lost` when it goes.
+    `beat` is called with every probe that finds it, `returned` before it counts as there again; then those
+    who have something to tell, `catching_up`, until none of them has: each says whether it had, and waits for
+    nothing where it had not. `settled` is called some probes later and every half minute from then on; `lost`
+    when it goes.
     """
 
     redis: Redis
     here: bool = False
     beat: list[Hook] = field(default_factory=list)
     returned: list[Hook] = field(default_factory=list)
+    catching_up: list[TellingHook] = field(default_factory=list)
     settled: list[Hook] = field(default_factory=list)
     lost: list[Callable[[], None]] = field(default_factory=list)
     _probes: int = 0  # since it came back
@@ -91,6 +123,8 @@ class State:
             if not self.here:
                 for hook in self.returned:
                     await hook()
+                while await self._catch_up():
+                    continue
                 self.here = True
                 self._tell(here=True, reason=None)
             self._probes += 1
@@ -99,6 +133,11 @@ class State:
                     await hook()
         except (*AWAY, StateUnavailable) as error:
             self.gone(error)
+
+    async def _catch_up(self) -> bool:
+        """Whether anything was still to be told. If not, nothing was waited for: nothing has come since."""
+        found = [await hook() for hook in self.catching_up]
+        return any(found)
 
     async def watch(self) -> None:
         """Probe again and again, until cancelled. A fault of ours must not end that in silence."""
