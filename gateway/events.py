@@ -14,7 +14,7 @@ class UpstreamCalled(NamedTuple):
 
     `waited` are the seconds before it was sent, for room in the budget and for a place among those under way.
     `attempt` is 1 for the first; `batch` is how many things one request asked for. `cancelled`: nobody waited
-    for it any more, which says nothing of the source.
+    for it any more, which says nothing of the source. `why` a connection failed is a word, such as `dns`.
     """
 
     source: str
@@ -26,6 +26,7 @@ class UpstreamCalled(NamedTuple):
     attempt: int = 1
     batch: int = 1
     cancelled: bool = False
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from gateway.resilience.policy import Policy
 from gateway.resilience.purse import LEAST_WAIT, Purse
 from gateway.resilience.sharing import Sharing
 from gateway.resilience.slots import Slots
+from gateway.resilience.why import Why, why
 
 CROWDED_SECONDS: Final = 1.0
 LEAST_LEFT: Final = 0.1  # of the time of a call, for a repeat to be worth it
@@ -331,6 +332,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         status: int | None = None
         response: httpx.Response | None = None
         error: GatewayError | None = None
+        reason: Why | None = None
         try:
             with deadline.limit(seconds, call.loop):
                 answer = await self._inner.handle_async_request(request)
@@ -344,7 +346,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             error = self._too_late(seconds, call)
             error.uncertain = not call.safe and trace.may_have_left
         except httpx.HTTPError as broken:
-            error = self._broken(broken, trace, safe=call.safe)
+            reason = why(broken)
+            error = self._broken(broken, reason, trace, safe=call.safe, answered=status is not None)
         except GatewayError as strange:
             error = strange
         finally:
@@ -361,6 +364,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
                     attempt=call.attempt,
                     batch=told.get("batch", 1),
                     cancelled=response is None and error is None,  # nobody waits any more
+                    why=reason.word if reason else None,
                 )
             )
         return response, error
@@ -374,35 +378,35 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             return late
         return UpstreamTimeout(self.source, f"{self.source} did not answer in {call.allowed:.1f} seconds.")
 
-    def _broken(self, broken: httpx.HTTPError, trace: _Trace, *, safe: bool) -> UpstreamError:
+    def _broken(
+        self, broken: httpx.HTTPError, reason: Why, trace: _Trace, *, safe: bool, answered: bool
+    ) -> UpstreamError:
         """The error for a connection. Its text may quote an address or a header, and goes no further, but for
         what we say of a proxy.
         """
-        kind = type(broken).__name__
         left = not safe and trace.may_have_left and not isinstance(broken, UNSENT)
+        lasting = broken.lasting if isinstance(broken, NoTunnel) else reason.lasting
+        later = "" if lasting else " Try again later."
         error: UpstreamError
         if isinstance(broken, httpx.ConnectTimeout):
-            error = UpstreamTimeout(
-                self.source, f"{self.source} took no connection in time ({kind}). Try again later."
-            )
+            error = UpstreamTimeout(self.source, f"{self.source} took no connection in time.{later}")
         elif isinstance(broken, httpx.ReadTimeout | httpx.WriteTimeout):
-            error = UpstreamTimeout(self.source, f"{self.source} fell silent ({kind}).")
+            error = UpstreamTimeout(self.source, f"{self.source} fell silent.")
         elif isinstance(broken, NoTunnel):
-            later = "" if broken.lasting else " Try again later."
             error = UpstreamUnavailable(self.source, f"{self.source} could not be reached. {broken}{later}")
         elif left:  # and whoever reads this must not simply try again
             error = UpstreamUnavailable(
-                self.source, f"The connection to {self.source} broke before the answer was there ({kind})."
+                self.source, f"The connection to {self.source} broke before the answer was there."
             )
+        elif answered:
+            error = UpstreamUnavailable(self.source, f"The answer of {self.source} broke off.{later}")
         else:
             error = UpstreamUnavailable(
-                self.source, f"{self.source} could not be reached ({kind}). Try again later."
+                self.source, f"{self.source} could not be reached: {reason.says}.{later}"
             )
         error.uncertain = left
         error.unsent = isinstance(broken, UNSENT) or not trace.may_have_left
-        hopeless = isinstance(broken, NoTunnel) and broken.lasting
-        hopeless = hopeless or isinstance(broken, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
-        error.passing = not hopeless
+        error.passing = not lasting
         return error
 
     def _learn(self, response: httpx.Response, status: int) -> None:

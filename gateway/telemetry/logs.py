@@ -234,7 +234,7 @@ class Lines:
             self._write(level, "index scan", event.source, details)
 
     def _called(self, call: UpstreamCalled) -> None:
-        source, operation, status, code, seconds, waited, attempt, batch, cancelled = call
+        source, operation, status, code, seconds, waited, attempt, batch, cancelled, why = call
         if code is None and status is not None and status >= 400:
             code = _code(status)
         level = logging.WARNING if code else logging.DEBUG if self.background else logging.INFO
@@ -245,6 +245,7 @@ class Lines:
                 "operation": operation,
                 "status": status,
                 "code": code,
+                "why": why,
                 "attempt": attempt,
                 "batch": batch,
                 "cancelled": cancelled,

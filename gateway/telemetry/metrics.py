@@ -212,7 +212,7 @@ class Metrics(Collector):
         return iter(())
 
     def _called(self, call: UpstreamCalled) -> None:
-        source, operation, status, error, seconds, waited, attempt, _, cancelled = call
+        source, operation, status, error, seconds, waited, attempt, _, cancelled, _ = call
         code = CANCELLED if cancelled else error
         count, took, stood = self._of_call(source, operation, status, code)
         count.times += 1

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.network import opening
+from gateway.resilience.why import why
 from tests.network.support import asked, over, request
 from tests.support.vendor import Player, ok, vendor
 from tests.support.waiting import until
@@ -130,15 +131,16 @@ async def test_a_name_is_asked_for_its_addresses() -> None:
 @pytest.mark.parametrize("host", ["nobody.invalid", "a" * 64 + ".invalid"])
 async def test_a_name_without_addresses_is_an_error_before_anything_is_sent(host: str) -> None:
     network, told = over(), Told()
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(httpx.ConnectError) as raised:
         await asked(network, request(80, host=host, extensions={"trace": told}))
-    assert (told.left, network.pool.taken) == (False, 0)
+    assert (why(raised.value).word, told.left, network.pool.taken) == ("dns", False, 0)
 
 
 async def test_a_refused_connection_is_an_error_before_anything_is_sent() -> None:
     network, told = over(), Told()
-    with closed() as port, pytest.raises(httpx.ConnectError):
+    with closed() as port, pytest.raises(httpx.ConnectError) as raised:
         await asked(network, request(port, extensions={"trace": told}))
+    assert why(raised.value).word == "refused"
     assert (bool(told.names), told.left, network.pool.taken) == (True, False, 0)
 
 

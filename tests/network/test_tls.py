@@ -11,6 +11,7 @@ import pytest
 
 from gateway.app import over_the_network
 from gateway.model.source import Source
+from gateway.resilience.why import why
 from tests.network.support import asked, over, request
 from tests.network.test_opening import Told, hanging
 from tests.support import certificates
@@ -73,8 +74,9 @@ async def test_a_source_that_proves_nothing_is_told_nothing(tmp_path: Path, how:
     player, told = Player([ok()]), Told()
     network = over()
     async with vendor(player, tls=certificates.server(tmp_path, *names, **more)) as port:
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx.ConnectError) as raised:
             await asked(network, secure(port, extensions={"trace": told}))
+    assert why(raised.value).word == "certificate"
     assert (player.heads, told.left, network.pool.taken) == ([], False, 0)
 
 
@@ -101,9 +103,10 @@ async def test_a_source_without_tls_is_told_nothing() -> None:
 
     network = over()
     async with vendor(refuse) as port:
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx.ConnectError) as raised:
             await asked(network, secure(port))
         assert network.pool.taken == 0
+    assert why(raised.value).word == "tls"
 
 
 async def test_a_source_that_only_speaks_tls_is_not_understood_without(tmp_path: Path) -> None:
