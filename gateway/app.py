@@ -257,7 +257,8 @@ class Gateway:
         if self.replicas is None:
             yield
             return
-        await self.replicas.state.probe()
+        with self._sharing_heard():
+            await self.replicas.state.probe()
         task = asyncio.create_task(self._share(self.replicas))
         try:
             yield
@@ -280,8 +281,12 @@ class Gateway:
         await asyncio.to_thread(self.voice.close)
 
     async def _share(self, replicas: "Replicas") -> None:
-        with events.heard_by(*self.voice.listeners("state", background=True)):
+        with self._sharing_heard():
             await replicas.run()
+
+    def _sharing_heard(self) -> events.heard_by:
+        """Have it told whether what replicas share is there."""
+        return events.heard_by(*self.voice.listeners("state", background=True))
 
 
 def guard(config: Config, app: Starlette) -> Guard:

@@ -225,7 +225,8 @@ class Lines:
             details = {"kind": event.kind, "state": event.state}
             self._write(logging.WARNING, "breaker", event.source, details)
         elif isinstance(event, StateChanged):
-            _write(logging.WARNING, "shared state", {"here": event.here, "reason": event.reason})
+            level = logging.INFO if event.here else logging.WARNING
+            _write(level, "shared state", {"here": event.here, "reason": event.reason})
         elif isinstance(event, StaleServed):
             self._write(logging.INFO, "stale answer", event.source, {"code": event.error})
         elif isinstance(event, ScanFinished):

@@ -188,6 +188,22 @@ async def test_where_too_much_waits_nothing_is_lost_beside_the_oldest(
     assert await noted(one) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize("here", [True, False])
+async def test_whether_redis_is_there_is_told_from_the_start_on(
+    new_world: Build, link: Link, caplog: pytest.LogCaptureFixture, here: bool
+) -> None:
+    one = new_world(GATEWAY_STATE_URL=link.url)
+    if not here:
+        await link.stop()
+    with caplog.at_level("INFO", "gateway"):
+        async with one.gateway.sharing():
+            pass
+    lines: list[Any] = [each for each in caplog.records if each.message == "shared state"]
+    assert [(each.levelname, each.details["here"]) for each in lines] == [
+        ("INFO" if here else "WARNING", here)
+    ]
+
+
 # What another replica has taken over.
 
 
