@@ -7,10 +7,10 @@ they are first used, and closed after a while without use.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import httpx
 
@@ -58,6 +58,8 @@ IDLE_SECONDS: Final = 900.0  # without use, after which such an account is close
 LONGEST_KEY: Final = 1_000
 RESTART_SECONDS: Final = 30.0
 
+T = TypeVar("T")
+
 Sources = Mapping[Source, SourceSettings]
 Transports = Callable[[Source], httpx.AsyncBaseTransport]
 
@@ -86,6 +88,7 @@ class Parts:
 class _Account:
     """One account. `tasks` keep its index fresh; `at_work` counts the requests that use it now."""
 
+    sources: Sources
     credentials: dict[Source, Credential]
     used_at: float
     at_work: int = 0
@@ -137,7 +140,7 @@ class Accounts:
     @property
     def configured(self) -> list[Directory]:
         """The directories of the accounts in the settings."""
-        return [self.directories[account] for account in _named(self._config)]
+        return [self.directories[name] for name in _named(self._config) if name in self.directories]
 
     async def bring(self, account: str, keys: Mapping[str, str]) -> str:
         """The account of keys that a caller of `account` brings along, by setting.
@@ -164,26 +167,53 @@ class Accounts:
         return name
 
     def at_work(self, account: str) -> _AtWork:
-        """Keep an account open as long as the work inside takes."""
-        return _AtWork(self._open[account], self.clock)
+        """Keep an account open as long as the work inside takes. Raises Overloaded, as `directory` does."""
+        return _AtWork(self._found(self._open, account), self.clock)
 
-    def renew(self, config: Config) -> None:
-        """Take the keys of sources, and accounts, that have changed in the settings. Raises BadSetting."""
+    def directory(self, account: str) -> Directory:
+        """The sources of an account. Raises Overloaded in the moment in which it is opened anew."""
+        return self._found(self.directories, account)
+
+    def ledger(self, account: str) -> Ledger:
+        """What writes of an account are kept in. Raises Overloaded, as `directory` does."""
+        return self._found(self.ledgers, account)
+
+    def renew(self, config: Config) -> list[str]:
+        """Take the keys of sources, and accounts, that have changed in the settings; the accounts that are to
+        be closed for it (`settle`). Raises BadSetting.
+        """
         gone = self._config.accounts.keys() - config.accounts.keys()
         if any(caller.account in gone for caller in config.keys.callers.values()):
             raise BadSetting(
                 "GATEWAY_ACCOUNTS lacks an account that it had, and that GATEWAY_API_KEYS names."
             )
-        self._config = config
-        for account in _named(config):
+        before, self._config = self._config.accounts, config
+        named = _named(config)
+        outdated = [account for account in before if account in self._open and account not in named]
+        for account in named:
             sources = config.sources_of(account)
             held = self._open.get(account)
             if held is None:
                 self._add(account, sources)
-                continue
-            for source, credential in held.credentials.items():
-                if sources[source].key:
-                    credential.renew(UPSTREAMS[source].headers(sources[source].key.reveal()))
+            elif account in config.accounts and (account not in before or _differ(held.sources, sources)):
+                outdated.append(account)
+            else:
+                for source, credential in held.credentials.items():
+                    if sources[source].key:
+                        credential.renew(UPSTREAMS[source].headers(sources[source].key.reveal()))
+        return outdated
+
+    async def settle(self, outdated: Sequence[str]) -> None:
+        """Close accounts that are in the settings no longer, and open those anew of which more than keys has
+        changed, or that have got keys of their own: nothing of before is answered, no key of before is sent.
+        """
+        async with self._opening:
+            for account in outdated:
+                await self._close(account)
+                if account in _named(self._config):
+                    self._add(account, self._config.sources_of(account))
+                    with suppress(StateUnavailable):
+                        await self.ledgers[account].imports.recover()
 
     async def recover(self) -> None:
         """Find what a killed process has left behind."""
@@ -198,7 +228,7 @@ class Accounts:
 
     async def forget(self) -> None:
         """Forget what a killed process has indexed with keys that callers had brought along."""
-        await self._parts.store.forget(BROUGHT)
+        await self._parts.store.forget_all(BROUGHT)
 
     async def crawl(self) -> None:
         """Keep every index fresh, and close accounts that nobody uses, until cancelled."""
@@ -252,7 +282,7 @@ class Accounts:
         }
         self.directories[account] = self._directory(account, upstreams)
         self.ledgers[account] = self._ledger(self.directories[account], sources)
-        self._open[account] = _Account(credentials, self.clock())
+        self._open[account] = _Account(sources, credentials, self.clock())
         if self._crawling:
             self._start(account)
 
@@ -391,6 +421,16 @@ class Accounts:
         busy = held.at_work or self.ledgers[account].imports.running
         return not busy and held.used_at < self.clock() - seconds
 
+    def _found(self, among: Mapping[str, T], account: str) -> T:
+        found = among.get(account)
+        if found is None:
+            raise Overloaded(
+                "The settings of this account have just changed. Try again in a moment.",
+                headers={"retry-after": "1"},
+                retry_after=1.0,
+            )
+        return found
+
     async def _close(self, account: str) -> None:
         """Close an account, and forget what its index and the cache hold. No other is opened meanwhile."""
         held, ledger = self._open.pop(account), self.ledgers.pop(account)
@@ -402,6 +442,7 @@ class Accounts:
         await self._parts.store.forget(account)
         self._parts.sayings.forget(account)
         for source in directory.upstreams:
+            await self._parts.cache.shelf.clear(space(account, source))
             await self._parts.cache.shelf.forget(space(account, source))
             self._parts.cache.known.clear()
 
@@ -429,6 +470,15 @@ def _named(config: Config) -> list[str]:
     if config.tokens is not None:
         named |= {DEFAULT_ACCOUNT}
     return sorted(named) or [DEFAULT_ACCOUNT]
+
+
+def _differ(held: Sources, sources: Sources) -> bool:
+    """Whether more than keys differs: an address, a limit, or whether there is a key."""
+    return any(
+        settings.enabled is not sources[source].enabled
+        or replace(settings, key=sources[source].key) != sources[source]
+        for source, settings in held.items()
+    )
 
 
 def _place(source: Source, settings: SourceSettings) -> tuple[Source, str, str]:

@@ -237,15 +237,16 @@ class Gateway:
         """What writes of each account are kept in."""
         return self.accounts.ledgers
 
-    def renew(self, config: Config) -> None:
+    async def renew(self, config: Config) -> None:
         """Take keys that have changed in the settings: of callers, sources, accounts. Raises BadSetting."""
         if config.open and not self.config.open:  # such as a file that is about to be written
             raise BadSetting(
                 "GATEWAY_API_KEYS is empty: a gateway that had keys does not open while it runs."
             )
-        self.accounts.renew(config)
+        outdated = self.accounts.renew(config)
         self.config = config
         self.authority.renew(config.keys, config.tokens)
+        await self.accounts.settle(outdated)
 
     async def recover(self) -> None:
         """Find what a killed process has left behind; where that is shared, as soon as it is there."""
@@ -345,8 +346,8 @@ def create_app(
         authority=gateway.authority,
         fairness=gateway.fairness,
         limits=config.limits,
-        directories=gateway.directories.__getitem__,
-        ledgers=gateway.ledgers.__getitem__,
+        directories=gateway.accounts.directory,
+        ledgers=gateway.accounts.ledger,
         at_work=gateway.accounts.at_work,
         admission=gateway.admission,
         voice=gateway.voice,
@@ -447,7 +448,7 @@ class Renewal:
         if held is None or found == held:
             return
         try:
-            self.gateway.renew(await asyncio.to_thread(self.reread))
+            await self.gateway.renew(await asyncio.to_thread(self.reread))
         except BadSetting as odd:
             logs.keys_refused(str(odd))
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from gateway.errors import Forbidden, UpstreamError
+from gateway.errors import Forbidden, UpstreamBadResponse, UpstreamError
 from gateway.model.caller import Caller
 from gateway.model.contact import Contact, ContactKey
 from gateway.model.page import Slice
@@ -90,7 +90,12 @@ class Covered:
     ) -> Slice[Contact]:
         """Contacts of a module within."""
         await self.check(module)
-        return await self._upstream.contacts(offset, count, module=module, search=search)
+        found = await self._upstream.contacts(offset, count, module=module, search=search)
+        within = {"", *(each["sourceId"] for each in await self.modules())}
+        if any(each["_key"].module not in within for each in found.items):
+            other = f"{self._upstream.traits.name} sent contacts of another module than asked for."
+            raise UpstreamBadResponse(self._upstream.source, other)
+        return found
 
     async def contacts_by_id(self, keys: Sequence[ContactKey], *, brief: bool) -> Found[ContactKey, Contact]:
         """Contacts by id."""

@@ -149,7 +149,11 @@ class Store(Protocol):
         """Take rows out; ids that are not there are nothing to do."""
         ...
 
-    async def forget(self, beginning: str) -> None:
+    async def forget(self, account: str) -> None:
+        """Take out everything of an account."""
+        ...
+
+    async def forget_all(self, beginning: str) -> None:
         """Take out everything of accounts whose names begin so."""
         ...
 
@@ -338,12 +342,16 @@ class SqliteStore(Store):
         await self._listen(account)
         await self._change(run)
 
-    async def forget(self, beginning: str) -> None:
-        """Take out everything of accounts whose names begin so."""
+    async def forget(self, account: str) -> None:
+        """Take out everything of an account."""
+        await self._forget("WHERE account = ?", (account,))
 
+    async def forget_all(self, beginning: str) -> None:
+        """Take out everything of accounts whose names begin so."""
+        await self._forget("WHERE substr(account, 1, ?) = ?", (len(beginning), beginning))
+
+    async def _forget(self, those: str, named: tuple[str | int, ...]) -> None:
         def run(db: sqlite3.Connection) -> None:
-            those = "WHERE substr(account, 1, ?) = ?"
-            named = (len(beginning), beginning)
             _take_out(db, db.execute(f"SELECT rowid FROM contact {those}", named).fetchall())  # noqa: S608
             self.changed += 1
             for table in ("scan", "gone", "heir"):

@@ -99,7 +99,10 @@ class Prepared:
         self._asked += 1
         if self._asked < WORTH_IT:
             return None
-        key = tuple([bool(values.coerced.get(name)) for name in self._deciding])
+        decided = [values.coerced.get(name, False) for name in self._deciding]
+        if None in decided:  # graphql-core says that it must not be null
+            return None
+        key = tuple(map(bool, decided))
         if key not in self._plans:
             self._plans[key] = self._compiled(values)
             if len(self._plans) > MOST_PLANS:

@@ -168,9 +168,16 @@ class Samespace(Upstream):
             )
         except GatewayError as error:
             return dict.fromkeys(keys, error)
-        records = [record for page in pages for record in tolerant.items(page) if record.get("_id") in wanted]
-        contacts = self._contacts(records, self._now(), module)
-        return {wanted[record["_id"]]: contact for record, contact in zip(records, contacts, strict=True)}
+        held = [record for page in pages for record in tolerant.items(page)]
+        records = [record for record in held if tolerant.text(record.get("_id")) in wanted]
+        found: Found[ContactKey, Contact] = {}
+        for contact in self._contacts(records, self._now(), module):
+            if module and contact["_key"].module != module:
+                other = "Samespace sent a contact of another module than asked for."
+                found[wanted[contact["sourceId"]]] = UpstreamBadResponse(self.source, other)
+            else:
+                found[wanted[contact["sourceId"]]] = contact
+        return found
 
     def contact_of(self, record: Any, as_of: str, module: str) -> Contact:
         """The contact that a stored record means."""
