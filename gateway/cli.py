@@ -1,12 +1,14 @@
 """The command line: parse, call, print."""
 
 import argparse
+import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
+LARGEST: Final = 10**9  # number that an option takes
 YOUNG: Final = 100_000  # objects that are made before cycles are looked for: all that is imported stays
 
 
@@ -25,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"gateway: {error.strerror or type(error).__name__}: {_place()}", file=sys.stderr)
+        hint = ". Choose another port with GATEWAY_PORT." if error.errno == errno.EADDRINUSE else ""
+        print(f"gateway: {error.strerror or type(error).__name__}: {_place()}{hint}", file=sys.stderr)
         return 1
     finally:
         gc.freeze()  # what is left goes with the process, and need not be looked through before
@@ -124,6 +127,8 @@ def _serve(wish: argparse.Namespace) -> int:
     logs.configure(chosen.log_level, chosen.log_format)
     for name in config.unknown(settings):
         logs.unknown_setting(name)
+    if not chosen.sources_named:
+        logs.no_source()
     listening = running.listen(chosen.host, chosen.port)
     place = running.address(listening)
     why = "" if not chosen.open else " (no keys are set, so to this machine only)"
@@ -254,29 +259,29 @@ def _check(_: argparse.Namespace) -> int:
 
     from gateway import checkup, config
 
+    for name in config.unknown(os.environ):
+        print(f"gateway: {name} looks like a setting and is none.", file=sys.stderr)
     rows = asyncio.run(checkup.run(config.read(os.environ)))
     print(checkup.table(rows))
     return 0 if all(row.works is not False for row in rows) else 1
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError("has to be a port")
-    return number
+    return _number(text, 0, 65_535, "a port, from 0 to 65535")
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("has to be at least 1")
-    return number
+    return _number(text, 1, LARGEST, "a whole number of at least 1")
 
 
 def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("has to be at least 0")
+    return _number(text, 0, LARGEST, "a whole number of at least 0")
+
+
+def _number(text: str, least: int, most: int, what: str) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"has to be {what}")
     return number
 
 

@@ -138,6 +138,12 @@ class Config:
         """What stands in the files of secrets now, as hashes."""
         return {path: _digest(path) for path in self.secret_files}
 
+    @property
+    def sources_named(self) -> bool:
+        """Whether any account has a source, or callers may bring keys along."""
+        named = (self.sources, *self.accounts.values())
+        return bool(self.headers) or any(each.enabled for some in named for each in some.values())
+
     def sources_of(self, account: str) -> Mapping[Source, SourceSettings]:
         """The settings of the sources for an account."""
         return self.accounts.get(account, self.sources)

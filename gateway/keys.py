@@ -39,16 +39,21 @@ def read_keys(text: str) -> Keys:
             raise ValueError(f"has no SHA-256 in hex in entry {place}")
         if digest in callers:
             raise ValueError(f"has the key of entry {place} twice")
+        named = [each.strip() for each in sources.split(",")] if sources else []
+        if not set(named) <= {*Source}:
+            raise ValueError(
+                f"has a source in entry {place} that there is not; there are {', '.join(Source)}"
+            )
         try:
             callers[digest] = Caller(
                 name=name,
                 scopes=frozenset(Scope(scope.strip()) for scope in scopes.split(",")),
                 account=account or DEFAULT_ACCOUNT,
-                sources=frozenset(Source(each.strip()) for each in sources.split(",")) if sources else None,
+                sources=frozenset(map(Source, named)) if named else None,
                 modules=frozenset(each.strip() for each in modules.split(",")) if modules else None,
             )
         except ValueError as error:
-            raise ValueError(f"has a scope or source in entry {place} that there is not") from error
+            raise ValueError(f"has a scope in entry {place} that there is not") from error
     if text.strip() and not callers:
         raise ValueError("has no entry")
     return Keys(callers)

@@ -116,6 +116,11 @@ def test_a_refusal_names_the_entry_that_is_odd() -> None:
         read_keys(f"ada:{DIGEST}:read;bob:{OTHER}:reed")
 
 
+def test_a_refusal_names_the_sources_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"in entry 1 .* SAMESPACE, PACKAGEX, SMART_SENDER"):
+        read_keys(f"ada:{DIGEST}:read::NOPE")
+
+
 def test_scopes_are_exactly_what_the_entry_says() -> None:
     caller = only(f"ada:{DIGEST}: read , raw ")
     assert {scope for scope in Scope if caller.may(scope)} == {Scope.READ, Scope.RAW}

@@ -75,7 +75,7 @@ def failed(source: Source, error: GatewayError, returned: int = 0) -> SourceOutc
 def nobody(errors: Sequence[GatewayError]) -> GatewayError:
     """The error for a list that no asked source answered."""
     if not errors:
-        return UpstreamUnavailable(None, "No source is switched on. Set the key of at least one.")
+        return UpstreamUnavailable(None, "No source is switched on here. Tell whoever runs this gateway.")
     if len(errors) == 1:
         return errors[0]
     text = " ".join(["No source answered.", *(error.message for error in errors)])

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final
 
 from gateway import deadline
@@ -155,7 +156,7 @@ class Purse:
                 raise BudgetSpent(
                     self.source,
                     f"Your part of the rate limit of {self.source} leaves no room within the time given. "
-                    f"Try again in {wait:.0f} seconds.",
+                    f"Try again in {ceil(wait)} seconds.",
                     retry_after=wait,
                 )
             await asyncio.sleep(wait)
@@ -287,6 +288,6 @@ class Purse:
         return BudgetSpent(
             self.source,
             f"The rate limit of {self.source} leaves no room within the time given. "
-            f"Try again in {wait:.0f} seconds.",
+            f"Try again in {ceil(wait)} seconds.",
             retry_after=wait,
         )

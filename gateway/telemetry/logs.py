@@ -109,6 +109,11 @@ def unknown_setting(name: str) -> None:
     _write(logging.WARNING, "unknown setting", {"name": name})
 
 
+def no_source() -> None:
+    """No source has a key, so that there is nobody to ask."""
+    _write(logging.WARNING, "no source", {"message": "Set the key of at least one source."})
+
+
 def keys_renewed() -> None:
     """The files with keys have changed, and their new content is in use."""
     _write(logging.INFO, "keys renewed", {})

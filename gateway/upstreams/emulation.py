@@ -13,11 +13,11 @@ same process, or reach it over HTTP below `/_emulator`:
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -153,7 +153,11 @@ def control_routes(board: Switchboard) -> list[Route]:
         return JSONResponse({"requests": board.requests, "operations": dict(board.operations)})
 
     async def set_fault(request: Request) -> Response:
-        board.fail(request.path_params["operation"], **await request.json())
+        try:
+            board.fail(request.path_params["operation"], **await request.json())
+        except (TypeError, ValueError):
+            names = ", ".join(f"`{each.name}`" for each in fields(Fault))
+            return PlainTextResponse(f"Send a JSON object with some of {names}.\n", status_code=400)
         return Response(status_code=204)
 
     async def heal(_: Request) -> Response:

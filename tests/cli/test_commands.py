@@ -175,15 +175,32 @@ def test_a_port_that_is_taken_is_said_plainly(address: str) -> None:
     port = address.rpartition(":")[2]
     refused = gateway("serve", settings={"GATEWAY_PORT": port})
     assert refused.returncode == 1
-    assert port in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert refused.stderr.endswith(f":{port}. Choose another port with GATEWAY_PORT.\n")
 
 
 def test_a_variable_that_is_misspelt_is_told() -> None:
     with running("serve", settings={"GATEWAY_CONCURENCY": "5", "GATEWAY_DATA_DIR": ":memory:"}) as found:
         assert json.loads(found.line("unknown setting").string)["name"] == "GATEWAY_CONCURENCY"
+        assert json.loads(found.line("no source").string)["level"] == "warning"
         found.line("The gateway answers on")
         assert found.stop() == 0
+    checked = gateway("check", settings={"GATEWAY_CONCURENCY": "5"})
+    assert checked.stderr == "gateway: GATEWAY_CONCURENCY looks like a setting and is none.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("sandbox", "--contacts", "abc"), "--contacts: has to be a whole number of at least 1"),
+        (("sandbox", "--contacts", "0"), "--contacts: has to be a whole number of at least 1"),
+        (("mcp", "--port", "65536"), "--port: has to be a port, from 0 to 65535"),
+        (("audit", "--last", "-1"), "--last: has to be a whole number of at least 0"),
+    ],
+)
+def test_an_odd_argument_is_told_as_what_it_has_to_be(arguments: tuple[str, ...], told: str) -> None:
+    refused = gateway(*arguments)
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(f"argument {told}\n")
 
 
 def test_the_schema_is_printed_as_it_is_served(address: str) -> None:

@@ -274,7 +274,7 @@ def test_workers_end_when_their_supervisor_is_gone(redis_url: str, tmp_path: Pat
 
 
 def test_what_no_worker_can_begin_with_is_told_once(redis_url: str, tmp_path: Path) -> None:
-    several = {"GATEWAY_STATE_URL": redis_url, "GATEWAY_WORKERS": "2"}
+    several = {"GATEWAY_STATE_URL": redis_url, "GATEWAY_WORKERS": "2", "PACKAGEX_API_KEY": "any"}
     (tmp_path / "documents.json").write_text("nonsense")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -283,7 +283,11 @@ def test_what_no_worker_can_begin_with_is_told_once(redis_url: str, tmp_path: Pa
         for settings, status, told in (
             ({"GATEWAY_WORKERS": "2"}, 2, "GATEWAY_STATE_URL is empty"),
             ({**several, "GATEWAY_PORT": "eighty"}, 2, "GATEWAY_PORT is not of the right form"),
-            ({**several, "GATEWAY_PORT": port}, 1, f"Address already in use: 127.0.0.1:{port}"),
+            (
+                {**several, "GATEWAY_PORT": port},
+                1,
+                f"Address already in use: 127.0.0.1:{port}. Choose another port with GATEWAY_PORT.",
+            ),
             (
                 {**several, "GATEWAY_PORT": "0", "GATEWAY_DOCUMENTS": str(tmp_path / "documents.json")},
                 2,

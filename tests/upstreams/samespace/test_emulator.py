@@ -164,6 +164,9 @@ async def test_latency_is_waited_before_the_answer(emulator: Emulator, caller: C
 
 
 async def test_counters_and_faults_are_reached_over_http(caller: Caller) -> None:
+    for odd in (b"nonsense", b'{"bogus": 1}', b"[]"):
+        refused = await caller.http.put("/_emulator/faults/csvUpload", content=odd)
+        assert (refused.status_code, "`status`" in refused.text) == (400, True)
     fault = await caller.http.put("/_emulator/faults/csvUpload", json={"status": 500})
     assert fault.status_code == 204
     assert (await caller.upload("a.csv", b"a\n1\n")).status_code == 500
