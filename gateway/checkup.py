@@ -60,7 +60,11 @@ async def _source(config: Config, source: Source) -> list[Row]:
     )
     try:
         with deadline.within(config.deadline_seconds):
-            return [await _tried(name, what, call) for what, call in _calls(upstream)]
+            endpoint = (
+                [await _tried(name, "endpoint", upstream.prepare)] if upstream.traits.introspects else []
+            )
+            # At once: a source that hangs would use up the time of what is tried after it.
+            return [*endpoint, *await asyncio.gather(*(_tried(name, *each) for each in _calls(upstream)))]
     finally:
         await upstream.aclose()
 
@@ -68,8 +72,6 @@ async def _source(config: Config, source: Source) -> list[Row]:
 def _calls(upstream: Upstream) -> list[tuple[str, Callable[[], Awaitable[Any]]]]:
     traits = upstream.traits
     calls: list[tuple[str, Callable[[], Awaitable[Any]]]] = [("contacts", lambda: upstream.contacts(0, 1))]
-    if traits.introspects:
-        calls.insert(0, ("endpoint", upstream.prepare))
     if traits.can("groups"):
         calls.append(("groups", lambda: upstream.groups(0, 1)))
     if traits.has_modules:
