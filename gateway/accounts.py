@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import httpx
 
@@ -86,13 +86,24 @@ class Parts:
 
 @dataclass(slots=True, eq=False)
 class _Account:
-    """One account. `tasks` keep its index fresh; `at_work` counts the requests that use it now."""
+    """One account. `home` is the one of the settings that it belongs to: itself, or that of who has brought
+    its keys. `tasks` keep its index fresh; `at_work` counts the requests that use it now.
+    """
 
+    home: str
     sources: Sources
     credentials: dict[Source, Credential]
     used_at: float
     at_work: int = 0
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+
+class _Retired(NamedTuple):
+    """An account that answers nobody any more, and is about to be closed."""
+
+    held: _Account
+    ledger: Ledger
+    directory: Directory
 
 
 class _AtWork:
@@ -121,6 +132,7 @@ class Accounts:
         self._open: dict[str, _Account] = {}
         self._crawling = False
         self._opening = asyncio.Lock()
+        self._retired: dict[str, _Retired] = {}
         self._budgets: dict[tuple[Source, str, str], Budget] = {}
         self._rates: dict[tuple[Source, str, str], SharedRate] = {}
         self.crawlers: dict[str, Crawler] = {}
@@ -160,7 +172,7 @@ class Accounts:
         async with self._opening:
             if name not in self._open:
                 await self._make_room()
-                self._add(name, self._config.with_keys(account, own))
+                self._add(name, self._config.with_keys(account, own), home=account)
                 with suppress(StateUnavailable):  # else as soon as what replicas share is there
                     await self.ledgers[name].imports.recover()
         self._open[name].used_at = self.clock()
@@ -193,23 +205,28 @@ class Accounts:
         for account in named:
             sources = config.sources_of(account)
             held = self._open.get(account)
+            own = account in config.accounts
+            if account in self._retired:
+                continue  # it is opened once it is closed
             if held is None:
                 self._add(account, sources)
-            elif account in config.accounts and (account not in before or _differ(held.sources, sources)):
+            elif own is not (account in before) or (own and _differ(held.sources, sources)):
                 outdated.append(account)
             else:
                 for source, credential in held.credentials.items():
                     if sources[source].key:
                         credential.renew(UPSTREAMS[source].headers(sources[source].key.reveal()))
-        return outdated
+        return outdated + [name for name in self._brought if self._open[name].home in outdated]
 
     async def settle(self, outdated: Sequence[str]) -> None:
         """Close accounts that are in the settings no longer, and open those anew of which more than keys has
         changed, or that have got keys of their own: nothing of before is answered, no key of before is sent.
         """
+        for account in outdated:
+            self._retire(account)  # all of them at once, before anything is waited for
         async with self._opening:
-            for account in outdated:
-                await self._close(account)
+            for account in tuple(self._retired):
+                await self._close(account, for_good=True)
                 if account in _named(self._config):
                     self._add(account, self._config.sources_of(account))
                     with suppress(StateUnavailable):
@@ -257,7 +274,7 @@ class Accounts:
         """Close the connections to all sources."""
         await asyncio.gather(*(directory.aclose() for directory in self.directories.values()))
 
-    def _add(self, account: str, sources: Sources) -> None:
+    def _add(self, account: str, sources: Sources, *, home: str | None = None) -> None:
         brought = account.startswith(BROUGHT)
         credentials = {
             source: Credential(UPSTREAMS[source].headers(settings.key.reveal()))
@@ -282,7 +299,7 @@ class Accounts:
         }
         self.directories[account] = self._directory(account, upstreams)
         self.ledgers[account] = self._ledger(self.directories[account], sources)
-        self._open[account] = _Account(sources, credentials, self.clock())
+        self._open[account] = _Account(home or account, sources, credentials, self.clock())
         if self._crawling:
             self._start(account)
 
@@ -431,20 +448,32 @@ class Accounts:
             )
         return found
 
-    async def _close(self, account: str) -> None:
-        """Close an account, and forget what its index and the cache hold. No other is opened meanwhile."""
-        held, ledger = self._open.pop(account), self.ledgers.pop(account)
-        directory = self.directories.pop(account)
+    def _retire(self, account: str) -> None:
+        """Answer nobody any more with an account; what is under way keeps nothing."""
+        self.directories[account].index.closed = True
+        self._retired[account] = _Retired(
+            self._open.pop(account), self.ledgers.pop(account), self.directories.pop(account)
+        )
         del self.crawlers[account]
+
+    async def _close(self, account: str, *, for_good: bool = False) -> None:
+        """Close an account, and forget what its index and the cache hold; where its name may get other keys,
+        `for_good`, also what replicas share. No other is opened meanwhile; what fails is tried again.
+        """
+        if account not in self._retired:
+            self._retire(account)
+        held, ledger, directory = self._retired[account]
         await _ended(held.tasks)
         await ledger.imports.aclose()
         await directory.aclose()
         await self._parts.store.forget(account)
         self._parts.sayings.forget(account)
         for source in directory.upstreams:
-            await self._parts.cache.shelf.clear(space(account, source))
+            if for_good:
+                await self._parts.cache.shelf.clear(space(account, source))
             await self._parts.cache.shelf.forget(space(account, source))
             self._parts.cache.known.clear()
+        del self._retired[account]
 
 
 async def _ended(tasks: list["asyncio.Task[None]"]) -> None:
@@ -473,10 +502,10 @@ def _named(config: Config) -> list[str]:
 
 
 def _differ(held: Sources, sources: Sources) -> bool:
-    """Whether more than keys differs: an address, a limit, or whether there is a key."""
+    """Whether more than keys and rate limits differs: an address, a time-out, or whether there is a key."""
     return any(
         settings.enabled is not sources[source].enabled
-        or replace(settings, key=sources[source].key) != sources[source]
+        or replace(settings, key=sources[source].key, rate=sources[source].rate) != sources[source]
         for source, settings in held.items()
     )
 

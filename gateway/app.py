@@ -451,6 +451,9 @@ class Renewal:
             await self.gateway.renew(await asyncio.to_thread(self.reread))
         except BadSetting as odd:
             logs.keys_refused(str(odd))
+        except BaseException:
+            self._held = held  # tried again with the next look
+            raise
         else:
             logs.keys_renewed()
 

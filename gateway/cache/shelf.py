@@ -1,7 +1,7 @@
 """Where answers are kept: in this process, bounded in bytes. What was not used longest goes first."""
 
+import itertools
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -63,7 +63,8 @@ class MemoryShelf:
 
     def __init__(self, most_bytes: int) -> None:
         self._kept: LRUCache[tuple[str, str], tuple[Mark, int, Kept]] = LRUCache(most_bytes, getsizeof=_size)
-        self._writes: Counter[str] = Counter()
+        self._writes: dict[str, int] = {}
+        self._numbers = itertools.count()
 
     async def get(
         self, space: str, keys: Sequence[str], since: float = 0.0
@@ -82,7 +83,7 @@ class MemoryShelf:
     async def put(self, space: str, mark: Mark, kept: Mapping[str, Kept], seconds: float) -> None:
         """Keep answers, but for those that alone are larger than the shelf."""
         del seconds
-        if mark == self._mark(space):
+        if space in self._writes and mark == self._mark(space):  # else nobody asks for it any more
             self.hold(space, mark, kept)
 
     def held(self, space: str, key: str) -> tuple[Mark, Kept] | None:
@@ -105,7 +106,7 @@ class MemoryShelf:
 
     async def renew(self, space: str) -> None:
         """Something was written: nothing that was asked for before is used any more."""
-        self._writes[space] += 1
+        self._writes[space] = next(self._numbers)
 
     async def clear(self, space: str) -> None:
         """Take away everything that is kept of a space."""
@@ -127,7 +128,9 @@ class MemoryShelf:
             self._kept.pop(each, None)
 
     def _mark(self, space: str) -> Mark:
-        return str(self._writes.get(space, 0))
+        if space not in self._writes:
+            self._writes[space] = next(self._numbers)
+        return str(self._writes[space])
 
 
 def _size(held: tuple[Mark, int, Kept]) -> int:

@@ -66,6 +66,7 @@ class Index:
         self._max_age = max_age
         self._wait = wait
         self._now = now
+        self.closed = False  # then nothing that was read or written is kept any more
         self._doubted: dict[Source, str] = {}  # since when
 
     def state(self, source: Source, module: str, max_age: float | None = None) -> State:
@@ -328,6 +329,8 @@ class Index:
         self, contacts: Sequence[Contact], position: int, generation: int | None, asked_at: float
     ) -> None:
         """Take in contacts that were asked for at a time; what was written since is known better."""
+        if self.closed:
+            return
         for place, contact in enumerate(contacts):
             key = contact["_key"]
             if self._crawler.written_since(key.source, key.id, asked_at):

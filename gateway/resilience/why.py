@@ -20,7 +20,7 @@ class Why(NamedTuple):
 
 # What lies behind an httpx.ConnectError; the first that fits counts.
 CAUSES: Final[tuple[tuple[type[BaseException], Why], ...]] = (
-    (socket.gaierror, Why("dns", "its name was not found")),
+    (socket.gaierror, Why("dns", "its name could not be looked up")),
     (UnicodeError, Why("dns", "its name can be none", lasting=True)),
     (ssl.SSLCertVerificationError, Why("certificate", "its certificate is not trusted", lasting=True)),
     (ssl.SSLError, Why("tls", "it does not speak TLS as expected")),
@@ -30,7 +30,7 @@ KINDS: Final[tuple[tuple[type[httpx.HTTPError], Why], ...]] = (
     (httpx.ConnectTimeout, Why("late", "it took no connection in time")),
     (httpx.TimeoutException, Why("silent", "it fell silent")),
     (httpx.ProxyError, Why("proxy", "the proxy does not lead there")),
-    (httpx.RemoteProtocolError, Why("protocol", "what it answered is not HTTP")),
+    (httpx.RemoteProtocolError, Why("protocol", "it hung up, or what it answered is not HTTP")),
     (httpx.UnsupportedProtocol, Why("address", "its address can be none", lasting=True)),
     (httpx.LocalProtocolError, Why("address", "the request cannot be sent", lasting=True)),
 )

@@ -247,6 +247,11 @@ class _Run:
         if self._context is not None:
             self._context.close()
 
+    def _abandon(self) -> None:
+        """Leave what is under way."""
+        if self._context is not None:
+            self._context.asked.abandon()
+
     def planned(self) -> Answer:
         """What an operation would ask of the sources; nothing is asked."""
         document, asked, exchange = self.document, self.asked, self.exchange
@@ -311,10 +316,10 @@ class _Run:
                     await self._send(parts, cast("Stream", stream))
                     return None
         except asyncio.CancelledError:
-            self.context.asked.abandon()
+            self._abandon()
             raise
         except TimeoutError:
-            self.context.asked.abandon()
+            self._abandon()
             late = self._late()
             if parts is None:
                 return self.exchange.answer([late], 200, data=None)
@@ -355,6 +360,8 @@ class _Run:
         held = asked.caller
         if caller != replace(held, account=held.home or held.account, home=None):
             raise NotAllowed("The rights of your key have changed. Subscribe again.")
+        if operations.directories(held.account) is not asked.directory:
+            raise NotAllowed("The settings of this account have changed. Subscribe again.")
         exchange.meter = asked.meter = CostMeter()
         asked.renew()
         asked.warnings.clear()

@@ -54,7 +54,7 @@ class SharedRate:
             self._item = RateLimitItemPerSecond(self.rate.requests, window)
             self._own = self._part(self.rate)
             self.state.beat.append(self._look)
-            self.state.catching_up.append(self._catch_up)
+            self.state.returned.append(self._catch_up)
             self.state.lost.append(self._alone)
 
     async def take(self, calls: int, background: bool) -> float:
@@ -122,6 +122,8 @@ class SharedRate:
     async def _look(self) -> None:
         """Know how much of the limit is used, for the moment in which Redis goes."""
         if self._item is not None:
+            if self.state.here:
+                await self._catch_up()
             stats = await self.windows.get_window_stats(self._item, self.source)
             self.used = self._item.amount - stats.remaining
 
@@ -133,17 +135,18 @@ class SharedRate:
             for _ in range(math.ceil(self.used / self.replicas)):
                 self._own.take(now)
 
-    async def _catch_up(self) -> bool:
-        """Redis is back: what we have sent alone counts for everybody; whether anything was."""
+    async def _catch_up(self) -> None:
+        """Redis is back: what we have sent alone counts for everybody. What is sent meanwhile does with the
+        next probe: whoever waited for an end of that might wait for ever.
+        """
         sent = self.alone
         if self._item is None or not sent:
-            return False
+            return
         stats = await self.windows.get_window_stats(self._item, self.source)
         cost = min(sent, stats.remaining)
         if cost:
             await self.windows.hit(self._item, self.source, cost=cost)
         self.alone -= sent
-        return True
 
     def _part(self, rate: Rate) -> Budget:
         """Our part of the limit."""

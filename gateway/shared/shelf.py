@@ -29,6 +29,7 @@ ANSWER: Final = "answer"
 MARK: Final = "mark"
 MARK_SECONDS: Final = 7 * 24 * 3600  # longer than anything is kept
 ODD: Final = (ValueError, TypeError, KeyError, msgpack.exceptions.UnpackException)
+SCANNED: Final = 1_000  # names looked at in one call
 LARGEST: Final = 1024 * 1024  # bytes of one answer; larger ones are not kept
 SAME: Final = 1
 MARK_BYTES: Final = 32
@@ -137,7 +138,7 @@ class RedisShelf:
         await self.renew(space)
 
         async def delete(redis: Redis) -> None:
-            async for name in redis.scan_iter(match=key(ANSWER, space, "*")):
+            async for name in redis.scan_iter(match=key(ANSWER, space, "*"), count=SCANNED):
                 await redis.delete(name)
 
         with suppress(StateUnavailable):  # then it goes by its age, and nobody is given it

@@ -10,7 +10,7 @@ from gateway.engine import executor
 from gateway.engine.compiled.telling import Written
 from gateway.engine.documents import Document, Documents
 from gateway.engine.executor import Call
-from gateway.engine.introspection import Introspections
+from gateway.engine.introspection import HELD, Introspections
 from gateway.engine.limits import Limits
 from tests.support.told import read
 
@@ -110,3 +110,10 @@ async def test_what_cannot_be_named_or_written_is_told_anew() -> None:
         deep = [deep]
     kept.keep("document", None, None, {"__schema": deep})
     assert kept.find("document", None, None) is None
+
+
+async def test_answers_hold_few_documents_that_are_not_kept_any_more() -> None:
+    known = documents()
+    for number in range(100):
+        await ask(known.get(f"query Q{number} {{ __typename __schema @skip(if: true) {{ __typename }} }}"))
+    assert len(known._introspections._kept) <= 2_000_000 / HELD

@@ -14,7 +14,12 @@ from gateway.resilience.why import why
 from tests.resilience.test_transport import Inner, Stream, failure, heard, over, request, streamed
 
 SAYS: list[tuple[BaseException | None, str, str, int]] = [
-    (socket.gaierror(-2, "Name or service not known"), "dns", "its name was not found. Try again later.", 3),
+    (
+        socket.gaierror(-2, "Name or service not known"),
+        "dns",
+        "its name could not be looked up. Try again later.",
+        3,
+    ),
     (UnicodeError("label too long"), "dns", "its name can be none.", 1),
     (ssl.SSLCertVerificationError(1, "self-signed"), "certificate", "its certificate is not trusted.", 1),
     (

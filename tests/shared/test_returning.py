@@ -153,9 +153,29 @@ async def test_what_is_sent_alone_while_the_count_is_caught_up_counts(
         return await hit(*args, **named)
 
     rate.windows.hit = slow
-    await one.state.probe()
+    for _ in range(2):
+        await one.state.probe()
     stats = await rate.windows.get_window_stats(rate._item, "S")
     assert (100 - stats.remaining, rate.alone) == (2, 0)
+
+
+async def test_calls_that_go_on_do_not_keep_redis_away(sharing: Sharing, redis_url: str) -> None:
+    one = await sharing(redis_url)
+    rate: Any = one.rate("S", Rate(1_000, 60.0))
+    await one.state.probe()
+    away(one)
+    assert await rate.take(1, False) == 0.0
+    hit = rate.windows.hit
+
+    async def busy(*args: Any, **named: Any) -> Any:
+        """A call goes out whenever Redis is told of others."""
+        await rate.take(1, False)
+        return await hit(*args, **named)
+
+    rate.windows.hit = busy
+    async with asyncio.timeout(5):
+        await one.state.probe()
+    assert one.state.here
 
 
 async def test_a_process_that_ends_while_it_tells_loses_nothing(sharing: Sharing, redis_url: str) -> None:

@@ -61,8 +61,9 @@ const fetcher = async (request, options) => {
 };
 
 // Live events come over an event stream, which takes the headers of the editor as any other request does. A
-// stream that breaks is opened again; what the gateway refuses is shown at once, as it says it.
+// stream that breaks is opened again, also while a gateway is restarted; what it refuses is shown at once.
 async function* follow(request, options) {
+  let opened = false;
   let refusal;
   const client = createClient({
     url: element.dataset.endpoint,
@@ -70,7 +71,8 @@ async function* follow(request, options) {
     fetchFn: async (...asked) => {
       const answer = await fetch(...asked);
       const said = () => answer.clone().json().catch(() => failed(`The gateway answered ${answer.status}.`));
-      refusal = answer.ok ? undefined : await said();
+      opened ||= answer.ok;
+      refusal = answer.ok || (opened && answer.status >= 500) ? undefined : await said();
       return answer;
     },
     retry: async (times) => {
