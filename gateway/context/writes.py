@@ -3,9 +3,9 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.context.asked import Asked
@@ -69,12 +69,13 @@ class Ledger:
     now: Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
-    """What the audit trail says of a write under way."""
+    """What the audit trail says of a write under way; `closed` once its end is there."""
 
     token: str
     entry: AuditEntry
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -207,8 +208,9 @@ class Writes:
 
         async def work() -> Payload:
             also = [] if people is None else await _members(people, given)
-            record = await self._begun(field, given, also)
+            record = self._record(field, given, also)
             try:
+                await self._begun(record)
                 while True:
                     made = await verb(given)
                     try:
@@ -244,20 +246,23 @@ class Writes:
         place = KeyedAs(self.asked.directory.account, self.asked.caller.name, field, key)
         return await self.ledger.once.run(place, once.fingerprint(given, *more), work)
 
-    async def _begun(self, field: str, given: Arguments, also: Sequence[str]) -> Recorded:
+    def _record(self, field: str, given: Arguments, also: Sequence[str]) -> Recorded:
+        entry = recording.begun(self.asked.caller.name, field, self.asked.request_id, given, also)
+        return Recorded(secrets.token_hex(TOKEN_BYTES), entry)
+
+    async def _begun(self, record: Recorded) -> None:
         """Keep in the audit trail that something is about to be written, until its end is recorded."""
-        account, request = self.asked.directory.account, self.asked.request_id
-        entry = recording.begun(self.asked.caller.name, field, request, given, also)
-        record = Recorded(secrets.token_hex(TOKEN_BYTES), entry)
+        account, entry = self.asked.directory.account, record.entry
         journal, now = self.ledger.journal, self.ledger.now
         try:
             await journal.open_audit(record.token, account, self.ledger.owner.name, now(), entry)
         except sqlite3.Error as error:
             self._tell_of_broken(error)
-        return record
 
     async def _failed(self, record: Recorded, error: BaseException) -> None:
         """Keep how something has ended that came to no end of its own."""
+        if record.closed:
+            return
         journal, account = self.ledger.journal, self.asked.directory.account
         ended = recording.failed(record.entry, error)
         try:
@@ -284,11 +289,13 @@ class Writes:
 
         states = _states(done)
         steps = once.current()
+        if steps is not None and steps.before:
+            done = await self._untold(done, account, list(states))
         if steps is not None and done.statements:
             steps.taken = True  # a repeat must not say it again
         place = steps.place if steps is not None and (steps.taken or steps.before) else None
         try:
-            noted: Payload = await self.ledger.journal.note(
+            noting = self.ledger.journal.note(
                 account,
                 caller,
                 self.ledger.now(),
@@ -301,6 +308,7 @@ class Writes:
                 statements=done.statements,
                 heard=done.heard,
             )
+            noted: Payload = await _to_its_end(noting, record)
             if steps is not None and place is not None:
                 steps.answered = True
             await self._told(states)
@@ -311,6 +319,20 @@ class Writes:
                 raise StateUnavailable(UNSAID) from None
             self._tell_of_broken(error)
         return answer([])
+
+    async def _untold(self, done: Done, account: str, contacts: Sequence[str]) -> Done:
+        """What a write that was cut off has done, without what a scan has noticed since."""
+        with suppress(sqlite3.Error, StateUnavailable):
+            known = await self.ledger.journal.states(account, contacts)
+            return replace(
+                done,
+                happenings=[
+                    each
+                    for each in done.happenings
+                    if each.type is not EventType.CONTACT_CREATED or each.contact not in known
+                ],
+            )
+        return done
 
     async def _told(self, states: Mapping[str, str]) -> None:
         """Let the index know what needs no further event."""
@@ -329,6 +351,19 @@ async def _members(people: People, given: Arguments) -> list[str]:
         person = await people.by_id(given["id"])
         return [contact["id"] for contact in contacts_of(person)] if person else []
     return []
+
+
+async def _to_its_end(noting: Coroutine[Any, Any, Payload], record: Recorded) -> Payload:
+    """What comes of keeping an end, which is waited for also by whoever is cancelled: it is on its way to the
+    disk, and must not be kept a second time as one that was cut off.
+    """
+    task = asyncio.ensure_future(noting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        record.closed = not task.cancelled() and task.exception() is None
+        raise
 
 
 def _states(done: Done) -> dict[str, str]:

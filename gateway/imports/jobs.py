@@ -176,6 +176,10 @@ class Imports:
         else:
             await self._audit(_ended(running.entry, running.job))
         running.go.set()
+        if (
+            running.task is not None and running.task.done()
+        ):  # it had come to its end, which stands nowhere yet
+            await self._audit(_ended(running.entry, running.job), running.token)
         return {"job": running.job["id"], "userErrors": unable.found}
 
     async def _abandon(self, storing: "asyncio.Task[Running]") -> None:
@@ -183,6 +187,7 @@ class Imports:
         running = await storing
         if not running.go.is_set():
             await self._stop(running)
+            await self._journal.audit(self._directory.account, self._now(), [], running.token)
 
     @property
     def running(self) -> bool:

@@ -8,8 +8,9 @@ those without are uncertain, and only the rest may still be sent.
 import asyncio
 import hashlib
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -166,7 +167,8 @@ class Once:
         if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
             await self._journal.drop(place, self._owner.name)
         elif not steps.answered:
-            await self._journal.answered(place, answer)
+            with suppress(sqlite3.Error):  # its steps are known, or left
+                await self._journal.answered(place, answer)
         return answer
 
     async def _claimed_by(self, place: KeyedAs, mark: str, claimed: "asyncio.Future[str]") -> Keyed | None:

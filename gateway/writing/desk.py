@@ -4,7 +4,8 @@ Nothing is wired here: a desk is made for each request that writes.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,6 +25,7 @@ from gateway.model.person import Statement
 from gateway.model.source import Source
 from gateway.model.writing import UserErrorCode, WriteOutcome, WriteStatus
 from gateway.ports import Upstream
+from gateway.telemetry import logs
 from gateway.writing import outcomes
 from gateway.writing.inputs import Complaints
 
@@ -250,8 +252,19 @@ class Desk:
 
     async def keep(self, contacts: Sequence[Contact]) -> None:
         """Let search, filters and look-ups know contacts as they are now."""
-        await self.directory.index.put(contacts)
+        try:
+            await self.directory.index.put(contacts)
+        except sqlite3.Error as error:  # such as a full disk: what was written must be told all the same
+            self._unkept(error, {contact["source"] for contact in contacts})
 
     async def forget(self, keys: Sequence[ContactKey]) -> None:
         """Let search, filters and look-ups know that contacts are gone."""
-        await self.directory.index.remove(keys)
+        try:
+            await self.directory.index.remove(keys)
+        except sqlite3.Error as error:
+            self._unkept(error, {key.source for key in keys})
+
+    def _unkept(self, error: sqlite3.Error, sources: Iterable[Source]) -> None:
+        logs.failure(error, "index")
+        for source in sources:
+            self.directory.index.doubt(source)
