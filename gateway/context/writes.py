@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.context.asked import Asked
-from gateway.errors import BadInput, StateUnavailable
+from gateway.errors import BadInput, GatewayError, StateUnavailable
 from gateway.federation.asking import Arguments
 from gateway.federation.people import People, contacts_of
 from gateway.imports.jobs import Imports
@@ -22,6 +22,7 @@ from gateway.model import ids
 from gateway.model.audit import AuditEntry
 from gateway.model.contact import ContactKey
 from gateway.model.event import EventType
+from gateway.model.source import Source
 from gateway.telemetry import logs
 from gateway.writing import recording
 from gateway.writing.confirmations import Confirmations
@@ -220,6 +221,9 @@ class Writes:
                     done.append(made)
                     return noted
             except BaseException as error:
+                if not isinstance(error, GatewayError):  # it may have left
+                    for source in _meant(given, record.entry):
+                        self.asked.directory.index.doubt(source)
                 await self._failed(record, error)
                 raise
 
@@ -351,6 +355,13 @@ async def _members(people: People, given: Arguments) -> list[str]:
         person = await people.by_id(given["id"])
         return [contact["id"] for contact in contacts_of(person)] if person else []
     return []
+
+
+def _meant(given: Arguments, entry: AuditEntry) -> set[Source]:
+    """The sources that a write may have changed: those that it names, and those of its contacts."""
+    named = {Source(each["source"]) for each in given.get("targets") or () if "source" in each}
+    found = {ids.expect(contact, "Contact", ids.decode(contact).account).source for contact in entry.contacts}
+    return named | found
 
 
 async def _to_its_end(noting: Coroutine[Any, Any, Payload], record: Recorded) -> Payload:

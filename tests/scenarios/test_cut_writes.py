@@ -12,6 +12,7 @@ from gateway.context.writes import Writes
 from gateway.imports import table
 from gateway.model.audit import AuditQuery
 from gateway.model.source import Source
+from gateway.upstreams.packagex.adapter import PackageX
 from tests.conftest import Build
 from tests.scenarios.test_noticed_changes import told, types
 from tests.support.world import World
@@ -150,6 +151,23 @@ async def test_a_change_is_told_where_the_index_cannot_be_written(
     (payload,) = answer.data.values()
     told_of = payload.get("outcomes") or [payload["outcome"]]
     assert [each["status"] for each in told_of] == ["APPLIED"]
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_what_is_cut_after_it_left_makes_the_index_stale(
+    world: World, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    (contact,) = await world.some(Source.PACKAGEX)
+    cut_after(monkeypatch, PackageX, "create_contact" if new else "update_contacts")
+    values = {"lastName": "Happened"}
+    if new:
+        asking = world.ask(CREATE, {"input": {**ADA, "contact": {"firstName": "It", **values}}})
+    else:
+        asking = world.ask(UPDATE, {"input": {"id": contact["id"], "contact": values}})
+    await asyncio.create_task(asking)
+    assert await trail(world) == [("UNCERTAIN", "INTERRUPTED")]
+    query = '{ contacts(filter: { lastName: "Happened" }, sources: [PACKAGEX]) { sources { status } } }'
+    assert (await world.data(query))["contacts"]["sources"] == [{"status": "STALE"}]
 
 
 async def test_an_import_that_is_cut_while_it_begins_leaves_no_open_record(
