@@ -20,6 +20,7 @@ from gateway import deadline
 from gateway.errors import DeadlineExceeded, IdempotencyConflict, StateUnavailable
 from gateway.journal.journal import Journal, Keyed, KeyedAs, Owning
 from gateway.loop import running_loop
+from gateway.telemetry import logs
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
@@ -143,7 +144,11 @@ class Once:
         work: Callable[[], Awaitable[Answer]],
         claimed: "asyncio.Future[str]",
     ) -> Answer:
-        held = await self._claimed_by(place, mark, claimed)
+        try:
+            held = await self._claimed_by(place, mark, claimed)
+        except sqlite3.Error as error:
+            logs.failure(error, "journal")
+            raise StateUnavailable(UNKEPT) from None
         before: Mapping[str, Any] = {}
         if held is not None:
             if held.fingerprint != mark:
@@ -202,6 +207,7 @@ class Once:
 
 
 LOOK_SECONDS: Final = 0.05  # between looks whether another process has answered
+UNKEPT: Final = "The journal cannot be written now, so nothing was sent. Repeat it later with the same key."
 GRACE: Final = 0.5  # seconds that the work has to end after its own deadline
 
 

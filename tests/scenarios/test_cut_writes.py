@@ -111,6 +111,16 @@ async def test_a_keyed_write_is_told_where_the_disk_fills_while_it_is_sent(
     assert {each["status"] for each in answer.data["createContact"]["outcomes"]} == {"APPLIED"}
 
 
+async def test_a_key_that_cannot_be_kept_sends_nothing_and_is_good_later(world: World) -> None:
+    db: Any = world.gateway.journal._db  # type: ignore[attr-defined]
+    db.execute("PRAGMA query_only = ON")
+    answer = await world.ask(CREATE, {"input": ADA}, headers=KEY)
+    db.execute("PRAGMA query_only = OFF")
+    assert (answer.codes, world.operations.get("createPerson", 0)) == (["STATE_UNAVAILABLE"], 0)
+    again = await world.data(CREATE, {"input": ADA}, headers=KEY)
+    assert [each["status"] for each in again["createContact"]["outcomes"]] == ["APPLIED"]
+
+
 async def test_a_step_that_cannot_be_noted_hides_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
