@@ -22,7 +22,6 @@ from gateway.model import ids
 from gateway.model.audit import AuditEntry
 from gateway.model.contact import ContactKey
 from gateway.model.event import EventType
-from gateway.model.source import Source
 from gateway.telemetry import logs
 from gateway.writing import recording
 from gateway.writing.confirmations import Confirmations
@@ -222,7 +221,7 @@ class Writes:
                     return noted
             except BaseException as error:
                 if not isinstance(error, GatewayError):  # it may have left
-                    for source in _meant(given, record.entry):
+                    for source in recording.sources(given, record.entry):
                         self.asked.directory.index.doubt(source)
                 await self._failed(record, error)
                 raise
@@ -355,13 +354,6 @@ async def _members(people: People, given: Arguments) -> list[str]:
         person = await people.by_id(given["id"])
         return [contact["id"] for contact in contacts_of(person)] if person else []
     return []
-
-
-def _meant(given: Arguments, entry: AuditEntry) -> set[Source]:
-    """The sources that a write may have changed: those that it names, and those of its contacts."""
-    named = {Source(each["source"]) for each in given.get("targets") or () if "source" in each}
-    found = {ids.expect(contact, "Contact", ids.decode(contact).account).source for contact in entry.contacts}
-    return named | found
 
 
 async def _to_its_end(noting: Coroutine[Any, Any, Payload], record: Recorded) -> Payload:

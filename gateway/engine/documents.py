@@ -88,7 +88,8 @@ class Document:
         if name not in self._prepared:
             if name is not None and name not in self.operations:
                 return None
-            self._prepared[name] = prepare(self.schema, self.whole, name, plain)
+            left = self.chosen(name).introspects  # which is told as before instead
+            self._prepared[name] = None if left else prepare(self.schema, self.whole, name, plain)
         return self._prepared[name]
 
     @property

@@ -56,14 +56,12 @@ class Call:
 
 async def run(document: Document, call: Call) -> ExecutionResult:
     """The result of an operation; errors of fields stand in it, nothing is raised for them."""
-    if call.middleware:
-        return await _by_graphql_core(document, call)
-    if document.chosen(call.operation).introspects:
+    prepared = None if call.middleware else document.prepared(call.operation, from_value)
+    if prepared is not None:
+        return await prepared.run(call.variables, call.context, hide_suggestions=not call.suggestions)
+    if document.chosen(call.operation).introspects and not call.middleware:
         return await _introspected(document, call)
-    prepared = document.prepared(call.operation, from_value)
-    if prepared is None:
-        return await _by_graphql_core(document, call)
-    return await prepared.run(call.variables, call.context, hide_suggestions=not call.suggestions)
+    return await _by_graphql_core(document, call)
 
 
 async def _introspected(document: Document, call: Call) -> ExecutionResult:

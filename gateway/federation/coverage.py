@@ -61,17 +61,23 @@ class Covered:
 
     async def covers(self, module: str | None) -> bool:
         """Whether a module lies within."""
-        if not module:
-            module = await self._upstream.module_id(self._upstream.traits.default_module or "")
-        return module in {each["sourceId"] for each in await self.modules()}
+        return await self._named(module) in await self._within()
 
     async def only(self, found: Found[ContactKey, Contact]) -> Found[ContactKey, Contact]:
         """What was found, with Forbidden in the place of what lies outside."""
-        within = {each["sourceId"] for each in await self.modules()}
+        within = await self._within()
         return {
             key: each if not isinstance(each, dict) or each["_key"].module in within else self._forbidden()
             for key, each in found.items()
         }
+
+    async def _named(self, module: str | None) -> str | None:
+        """The id of a module; None and the empty text mean the default one."""
+        return module or await self._upstream.module_id(self._upstream.traits.default_module or "")
+
+    async def _within(self) -> set[str]:
+        """The ids of the modules within."""
+        return {each["sourceId"] for each in await self.modules()}
 
     async def modules(self) -> list[Module]:
         """The modules within."""
@@ -89,10 +95,11 @@ class Covered:
         self, offset: int, count: int, *, module: str | None = None, search: str | None = None
     ) -> Slice[Contact]:
         """Contacts of a module within."""
-        await self.check(module)
+        within = await self._within()
+        if await self._named(module) not in within:
+            raise self._forbidden()
         found = await self._upstream.contacts(offset, count, module=module, search=search)
-        within = {"", *(each["sourceId"] for each in await self.modules())}
-        if any(each["_key"].module not in within for each in found.items):
+        if not within.issuperset(each["_key"].module for each in found.items if each["_key"].module):
             other = f"{self._upstream.traits.name} sent contacts of another module than asked for."
             raise UpstreamBadResponse(self._upstream.source, other)
         return found

@@ -176,9 +176,7 @@ class Imports:
         else:
             await self._audit(_ended(running.entry, running.job))
         running.go.set()
-        if (
-            running.task is not None and running.task.done()
-        ):  # it had come to its end, which stands nowhere yet
+        if running.task is not None and running.task.done():  # its end stands nowhere yet
             await self._audit(_ended(running.entry, running.job), running.token)
         return {"job": running.job["id"], "userErrors": unable.found}
 

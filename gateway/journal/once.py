@@ -10,11 +10,11 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway import deadline
 from gateway.errors import DeadlineExceeded, IdempotencyConflict, StateUnavailable
@@ -24,7 +24,10 @@ from gateway.telemetry import logs
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
+UNKEPT: Final = "The journal cannot be written now, so this was not sent. Repeat it later with the same key."
 UNMEANT: Final = frozenset({"clientMutationId", "idempotencyKey"})  # do not make another input
+
+T = TypeVar("T")
 
 Answer = dict[str, Any]
 
@@ -44,13 +47,30 @@ class Steps:
 
     async def leaving(self, step: str) -> None:
         """Note that a step is about to leave. Raises StateUnavailable where it must not."""
-        if not await self.journal.leaving(self.place, step, self.owner):
+        if not await _needed(self.journal.leaving(self.place, step, self.owner)):
             raise StateUnavailable("Another process has taken this write over. Repeat it with the same key.")
         self.taken = True
 
     async def ended(self, step: str, outcome: Any) -> None:
         """Note what became of a step."""
         await self.journal.step(self.place, step, outcome)
+
+
+async def _needed(kept: Awaitable[T]) -> T:
+    """What comes of something that has to be kept before anything leaves. Raises StateUnavailable."""
+    try:
+        return await kept
+    except sqlite3.Error as error:
+        logs.failure(error, "journal")
+        raise StateUnavailable(UNKEPT) from None
+
+
+async def told(kept: Awaitable[None]) -> None:
+    """Keep something that has happened, where that can be done: with a full disk it is told all the same."""
+    try:
+        await kept
+    except sqlite3.Error as error:
+        logs.failure(error, "journal")
 
 
 def current() -> Steps | None:
@@ -144,11 +164,7 @@ class Once:
         work: Callable[[], Awaitable[Answer]],
         claimed: "asyncio.Future[str]",
     ) -> Answer:
-        try:
-            held = await self._claimed_by(place, mark, claimed)
-        except sqlite3.Error as error:
-            logs.failure(error, "journal")
-            raise StateUnavailable(UNKEPT) from None
+        held = await _needed(self._claimed_by(place, mark, claimed))
         before: Mapping[str, Any] = {}
         if held is not None:
             if held.fingerprint != mark:
@@ -172,8 +188,7 @@ class Once:
         if not steps.taken and not before:  # nothing has left, so a mended repeat is welcome
             await self._journal.drop(place, self._owner.name)
         elif not steps.answered:
-            with suppress(sqlite3.Error):  # its steps are known, or left
-                await self._journal.answered(place, answer)
+            await told(self._journal.answered(place, answer))  # else a repeat goes by its steps
         return answer
 
     async def _claimed_by(self, place: KeyedAs, mark: str, claimed: "asyncio.Future[str]") -> Keyed | None:
@@ -207,7 +222,6 @@ class Once:
 
 
 LOOK_SECONDS: Final = 0.05  # between looks whether another process has answered
-UNKEPT: Final = "The journal cannot be written now, so nothing was sent. Repeat it later with the same key."
 GRACE: Final = 0.5  # seconds that the work has to end after its own deadline
 
 

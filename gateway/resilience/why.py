@@ -11,10 +11,10 @@ import httpx
 
 
 class Why(NamedTuple):
-    """`says` follows "could not be reached: "; `lasting`: it will be the same in a moment."""
+    """`says` follows "could not be reached: ", where that is said; `lasting`: it will stay so."""
 
     word: str
-    says: str
+    says: str = ""
     lasting: bool = False
 
 
@@ -27,8 +27,8 @@ CAUSES: Final[tuple[tuple[type[BaseException], Why], ...]] = (
     (ConnectionRefusedError, Why("refused", "nothing takes connections at its address")),
 )
 KINDS: Final[tuple[tuple[type[httpx.HTTPError], Why], ...]] = (
-    (httpx.ConnectTimeout, Why("late", "it took no connection in time")),
-    (httpx.TimeoutException, Why("silent", "it fell silent")),
+    (httpx.ConnectTimeout, Why("late")),
+    (httpx.TimeoutException, Why("silent")),
     (httpx.ProxyError, Why("proxy", "the proxy does not lead there")),
     (httpx.RemoteProtocolError, Why("protocol", "it hung up, or what it answered is not HTTP")),
     (httpx.UnsupportedProtocol, Why("address", "its address can be none", lasting=True)),

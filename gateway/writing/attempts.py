@@ -1,7 +1,6 @@
 """Single writes: paid for as a whole, noted before they leave, and each with an outcome of its own."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +16,6 @@ from gateway.telemetry import logs
 from gateway.upstreams.several import each_of
 from gateway.writing import outcomes
 
-UNNOTED: Final = "The journal cannot be written now, so this was not sent. Repeat it later with the same key."
 AT_ONCE: Final = 8  # writes to one source; fewer than its transport has places, so that read-backs find one
 MARGIN: Final = 1.5  # of the slowest write so far has to be left for the next one
 
@@ -123,21 +121,14 @@ async def _one(attempt: Attempt, lane: _Lane) -> WriteOutcome:
     try:
         async with attempt.upstream.purse.paid(attempt.price):
             if steps is not None:
-                try:
-                    await steps.leaving(attempt.step)
-                except sqlite3.Error as error:
-                    logs.failure(error, "journal")
-                    raise StateUnavailable(UNNOTED) from None
+                await steps.leaving(attempt.step)
             outcome = await _timed(attempt, lane)
     except StateUnavailable:
         raise
     except GatewayError as error:  # it could not be paid for
         return attempt.failed(error)
     if steps is not None:
-        try:
-            await steps.ended(attempt.step, outcome)
-        except sqlite3.Error as error:  # it was sent, and that has to be told
-            logs.failure(error, "journal")
+        await once.told(steps.ended(attempt.step, outcome))
     return outcome
 
 

@@ -9,6 +9,7 @@ from gateway.errors import DeadlineExceeded, Forbidden, GatewayError
 from gateway.model import ids
 from gateway.model.audit import AuditEntry, AuditOutcome
 from gateway.model.contact import ContactKey
+from gateway.model.source import Source
 from gateway.model.writing import DONE, WriteStatus
 
 CUT_OFF: Final = "INTERRUPTED"  # the code of what the end of its process has cut off
@@ -95,6 +96,15 @@ def names_of(contact: ContactKey, account: str) -> tuple[str, str]:
         ids.encode("Contact", account, source, contact.module, contact.id),
         f"{source}:{contact.id}",
     )
+
+
+def sources(given: Given, entry: AuditEntry) -> set[Source]:
+    """The sources that something may have changed: those that are named, and those of its contacts."""
+    found = {str(each["source"]) for each in given.get("targets") or () if "source" in each}
+    for contact in entry.contacts:
+        named = ids.decode(contact) if ids.kind(contact) is not None else None
+        found.add(named.source.value if isinstance(named, ids.GlobalId) else contact.partition(":")[0])
+    return {Source(each) for each in found}
 
 
 def outcome(statuses: set[str], codes: Sequence[str]) -> AuditOutcome:

@@ -10,9 +10,11 @@ import pytest
 
 from gateway.context.writes import Writes
 from gateway.imports import table
+from gateway.model import ids
 from gateway.model.audit import AuditQuery
 from gateway.model.source import Source
 from gateway.upstreams.packagex.adapter import PackageX
+from gateway.writing import recording
 from tests.conftest import Build
 from tests.scenarios.test_noticed_changes import told, types
 from tests.support.world import World
@@ -178,6 +180,17 @@ async def test_what_is_cut_after_it_left_makes_the_index_stale(
     assert await trail(world) == [("UNCERTAIN", "INTERRUPTED")]
     query = '{ contacts(filter: { lastName: "Happened" }, sources: [PACKAGEX]) { sources { status } } }'
     assert (await world.data(query))["contacts"]["sources"] == [{"status": "STALE"}]
+
+
+def test_a_write_may_have_changed_the_sources_that_it_names_and_those_of_its_contacts() -> None:
+    named = {"source": "SMART_SENDER", "sourceId": "60001"}  # by the vendor's own id
+    contact = ids.encode("Contact", "default", "SAMESPACE", "m", "1")
+    for given, found in (
+        ({"contacts": [named]}, {Source.SMART_SENDER}),
+        ({"id": contact, "targets": [{"source": Source.PACKAGEX}]}, {Source.SAMESPACE, Source.PACKAGEX}),
+        ({"targets": None, "name": "A"}, set()),
+    ):
+        assert recording.sources(given, recording.begun("ada", "updateContact", "", given)) == found
 
 
 async def test_an_import_that_is_cut_while_it_begins_leaves_no_open_record(
