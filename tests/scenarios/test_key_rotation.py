@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -301,115 +300,6 @@ async def test_a_file_that_lacks_an_account_shows_nobody_what_is_common(pair: Ro
     await pair.town.data("ada", LIST)
     assert common.calls == {}
     assert set(acme.calls) == {"SAMESPACE", "PACKAGEX", "SMART_SENDER"}
-
-
-PEOPLE = "{ contacts(first: 9, sources: [PACKAGEX]) { nodes { email } } }"
-ASKED = (
-    PEOPLE,
-    "{ contacts(first: 9, sources: [PACKAGEX], orderBy: {field: NAME}) { nodes { email } } }",
-    "{ people(first: 9) { nodes { emails } } }",
-)
-
-
-def emails(answer: Any) -> set[str]:
-    return set(re.findall(r"[\w.+-]+@[\w.]+", json.dumps(answer)))
-
-
-async def take_out_and_give_away(pair: Rotated, account: dict[str, str]) -> None:
-    """Acme leaves; then another company gets its name, with these settings."""
-    _, acme, zeta, *_ = pair.town.houses
-    pair.file("GATEWAY_ACCOUNTS", accounts(zeta))
-    pair.file("GATEWAY_API_KEYS", entry("bob", "read:zeta"))
-    await pair.renewal.look()
-    assert "acme" not in pair.town.gateway.directories
-    pair.file("GATEWAY_ACCOUNTS", json.dumps({"zeta": zeta.settings, "acme": account}))
-    pair.file("GATEWAY_API_KEYS", ";".join((entry("bob", "read:zeta"), entry("eve", "read:acme"))))
-    await pair.renewal.look()
-    assert pair.told == ["keys renewed"] * 2
-    acme.forget()
-
-
-@pytest.mark.parametrize("asked", ASKED)
-async def test_whoever_gets_the_name_of_an_account_that_was_taken_out_gets_nothing_of_it(
-    pair: Rotated, asked: str
-) -> None:
-    _, acme, zeta = pair.town.houses
-    for account in ("acme", "zeta"):
-        await pair.town.scan(account)
-    old, kept = emails(await pair.town.data("ada", asked)), await pair.town.data("bob", asked)
-    assert old
-    new = houses("a", "b", "c", "new", people=20)[3]
-    pair.town.houses.append(new)  # type: ignore[attr-defined] - the list that the streets look at
-    await take_out_and_give_away(pair, {KEYS[Source.SAMESPACE]: new.keys[Source.SAMESPACE]})
-    told = await pair.town.ask("eve", asked)
-    assert emails(told.body) & old == set()
-    assert acme.calls == {}
-    zeta.forget()
-    assert await pair.town.data("bob", asked) == kept
-
-
-async def test_a_key_that_was_taken_out_of_an_account_is_used_no_longer(pair: Rotated) -> None:
-    _, acme, zeta = pair.town.houses
-    await pair.town.scan("acme")
-    await pair.town.data("ada", LIST)
-    settings = {name: key for name, key in acme.settings.items() if name != KEYS[Source.PACKAGEX]}
-    pair.file("GATEWAY_ACCOUNTS", json.dumps({"zeta": zeta.settings, "acme": settings}))
-    await pair.renewal.look()
-    acme.forget()
-    for asked in (*ASKED, LIST):
-        await pair.town.ask("ada", asked)
-    assert set(acme.calls) == {"SAMESPACE", "SMART_SENDER"}
-    await pair.renewal.look()
-    pair.file("GATEWAY_ACCOUNTS", accounts(acme, zeta))
-    await pair.renewal.look()
-    assert emails(await pair.town.data("ada", PEOPLE))
-
-
-async def test_an_account_that_gets_keys_of_its_own_tells_nothing_of_what_is_common(
-    tmp_path: Path, home: House
-) -> None:
-    _, own = houses("another", "own", people=20)
-    made = Rotated(tmp_path, [home, own])
-    made.file("GATEWAY_API_KEYS", entry("ada", "read"))
-    made.file("GATEWAY_ACCOUNTS", "")
-    for source, name in KEYS.items():
-        made.file(name, home.keys[source])
-    made.start()
-    await made.renewal.look()
-    common = emails(await made.town.data("ada", PEOPLE))
-    made.file("GATEWAY_ACCOUNTS", json.dumps({"default": own.settings}))
-    await made.renewal.look()
-    home.forget()
-    told = emails(await made.town.data("ada", PEOPLE))
-    assert told
-    assert (told & common, home.calls) == (set(), {})
-    await made.town.aclose()
-
-
-async def test_while_an_account_is_opened_anew_its_callers_are_told_to_come_again(pair: Rotated) -> None:
-    zeta = pair.town.houses[2]
-    settings = {KEYS[Source.PACKAGEX]: zeta.keys[Source.PACKAGEX]}
-    accounts_of = pair.town.gateway.accounts
-    closing, going_on = asyncio.Event(), asyncio.Event()
-    forget = accounts_of._parts.store.forget
-
-    async def slowly(account: str) -> None:
-        closing.set()
-        await going_on.wait()
-        await forget(account)
-
-    accounts_of._parts.store.forget = slowly  # type: ignore[method-assign]
-    acme = pair.town.houses[1]
-    pair.file("GATEWAY_ACCOUNTS", json.dumps({"acme": acme.settings, "zeta": settings}))
-    renewing = asyncio.create_task(pair.renewal.look())
-    await until(lambda: closing.is_set() or renewing.done())
-    assert closing.is_set()
-    answer = await pair.town.ask("bob", LIST)
-    assert (answer.status, answer.codes) == (503, ["OVERLOADED"])
-    await pair.town.data("ada", LIST)
-    going_on.set()
-    await renewing
-    assert emails(await pair.town.data("bob", PEOPLE))
 
 
 # Tokens.

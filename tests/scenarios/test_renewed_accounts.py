@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import logging
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from gateway.cache.reads import Keep
 from gateway.model.source import Source
-from tests.scenarios.test_key_rotation import ISSUER, LIST, PEOPLE, Rotated, emails, jwks, pem, token
+from tests.scenarios.test_key_rotation import ISSUER, LIST, Rotated, jwks, pem, token
 from tests.server.test_streams import SSE, streamed
 from tests.support.houses import ALL_HEADERS, KEYS, House, accounts, entry, houses
 from tests.support.serving import serving
@@ -22,7 +24,13 @@ CREATE = (
     'email: "zed.late@example.com" }, targets: [{ source: PACKAGEX }] }) { contacts { id } } }'
 )
 FOLLOW = "subscription { events { node { type contact { displayName } } } }"
+PEOPLE = "{ contacts(first: 9, sources: [PACKAGEX]) { nodes { email } } }"
 EVERYBODY = "{ people(first: 50) { nodes { emails } } }"
+ASKED = (
+    PEOPLE,
+    "{ contacts(first: 9, sources: [PACKAGEX], orderBy: {field: NAME}) { nodes { email } } }",
+    "{ people(first: 9) { nodes { emails } } }",
+)
 KEPT = {f"GATEWAY_CACHE_{kind.name}_SECONDS": "60" for kind in Keep}
 
 
@@ -33,10 +41,16 @@ async def pair(tmp_path: Path) -> AsyncIterator[Rotated]:
     made = Rotated(tmp_path, behind, **KEPT)
     made.file("GATEWAY_API_KEYS", callers("ada:acme", "bob:zeta"))
     made.file("GATEWAY_ACCOUNTS", accounts(*behind[1:]))
+    logging.getLogger().addHandler(made.log)
     made.start()
     await made.renewal.look()
     yield made
+    logging.getLogger().removeHandler(made.log)
     await made.town.aclose()
+
+
+def emails(answer: Any) -> set[str]:
+    return set(re.findall(r"[\w.+-]+@[\w.]+", json.dumps(answer)))
 
 
 def callers(*named: str) -> str:
@@ -75,6 +89,27 @@ def failing_once(pair: Rotated) -> None:
     store.forget = failing  # type: ignore[method-assign]
 
 
+def slow(pair: Rotated) -> asyncio.Event:
+    """The index is emptied slowly: not before this is set."""
+    store, going_on = pair.town.gateway.accounts._parts.store, asyncio.Event()
+    forget = store.forget
+
+    async def slowly(account: str) -> None:
+        await going_on.wait()
+        await forget(account)
+
+    store.forget = slowly  # type: ignore[method-assign]
+    return going_on
+
+
+async def begun(pair: Rotated) -> "asyncio.Task[None]":
+    """A renewal that has begun to close accounts, and waits."""
+    renewing = asyncio.create_task(pair.renewal.look())
+    await until(lambda: pair.town.gateway.accounts._retired or renewing.done())
+    assert not renewing.done()
+    return renewing
+
+
 async def taken_out(pair: Rotated) -> None:
     """Acme leaves."""
     pair.file("GATEWAY_ACCOUNTS", accounts(pair.town.houses[2]))
@@ -82,15 +117,75 @@ async def taken_out(pair: Rotated) -> None:
     await pair.renewal.look()
 
 
-async def given_away(pair: Rotated) -> House:
-    """Another company gets the name acme."""
+async def given_away(pair: Rotated, *sources: Source) -> House:
+    """Another company gets the name acme, with keys of these sources, or of all."""
     new = houses("a", "b", "c", "new", people=20)[3]
     pair.town.houses.append(new)  # type: ignore[attr-defined] - the list that the streets look at
     zeta = pair.town.houses[2]
-    pair.file("GATEWAY_ACCOUNTS", json.dumps({"zeta": zeta.settings, "acme": new.settings}))
+    settings = {KEYS[source]: new.keys[source] for source in sources or KEYS}
+    pair.file("GATEWAY_ACCOUNTS", json.dumps({"zeta": zeta.settings, "acme": settings}))
     pair.file("GATEWAY_API_KEYS", callers("bob:zeta", "eve:acme"))
     await pair.renewal.look()
     return new
+
+
+@pytest.mark.parametrize("asked", ASKED)
+async def test_whoever_gets_the_name_of_an_account_that_was_taken_out_gets_nothing_of_it(
+    pair: Rotated, asked: str
+) -> None:
+    _, acme, zeta = pair.town.houses
+    for account in ("acme", "zeta"):
+        await pair.town.scan(account)
+    old, others = emails(await pair.town.data("ada", asked)), await pair.town.data("bob", asked)
+    assert old
+    await taken_out(pair)
+    assert "acme" not in pair.town.gateway.directories
+    acme.forget()
+    await given_away(pair, Source.SAMESPACE)
+    assert pair.told == ["keys renewed"] * 2
+    told = await pair.town.ask("eve", asked)
+    assert emails(told.body) & old == set()
+    assert acme.calls == {}
+    zeta.forget()
+    assert await pair.town.data("bob", asked) == others
+
+
+async def test_a_key_that_was_taken_out_of_an_account_is_used_no_longer(pair: Rotated) -> None:
+    _, acme, zeta = pair.town.houses
+    await pair.town.scan("acme")
+    await pair.town.data("ada", LIST)
+    settings = {name: key for name, key in acme.settings.items() if name != KEYS[Source.PACKAGEX]}
+    pair.file("GATEWAY_ACCOUNTS", json.dumps({"zeta": zeta.settings, "acme": settings}))
+    await pair.renewal.look()
+    acme.forget()
+    for asked in (*ASKED, LIST):
+        await pair.town.ask("ada", asked)
+    assert set(acme.calls) == {"SAMESPACE", "SMART_SENDER"}
+    await pair.renewal.look()
+    pair.file("GATEWAY_ACCOUNTS", accounts(acme, zeta))
+    await pair.renewal.look()
+    assert emails(await pair.town.data("ada", PEOPLE))
+
+
+async def test_an_account_that_gets_keys_of_its_own_tells_nothing_of_what_is_common(
+    tmp_path: Path,
+) -> None:
+    home, own = houses("home", "own", people=20)
+    made = Rotated(tmp_path, [home, own])
+    made.file("GATEWAY_API_KEYS", entry("ada", "read"))
+    made.file("GATEWAY_ACCOUNTS", "")
+    for source, name in KEYS.items():
+        made.file(name, home.keys[source])
+    made.start()
+    await made.renewal.look()
+    common = emails(await made.town.data("ada", PEOPLE))
+    made.file("GATEWAY_ACCOUNTS", json.dumps({"default": own.settings}))
+    await made.renewal.look()
+    home.forget()
+    told = emails(await made.town.data("ada", PEOPLE))
+    assert told
+    assert (told & common, home.calls) == (set(), {})
+    await made.town.aclose()
 
 
 async def test_what_goes_wrong_once_costs_no_account(pair: Rotated) -> None:
@@ -144,24 +239,30 @@ async def test_the_default_account_loses_keys_of_its_own_also_where_tokens_name_
 
 async def test_all_accounts_that_change_stop_at_the_same_moment(pair: Rotated) -> None:
     _, acme, zeta = pair.town.houses
-    store = pair.town.gateway.accounts._parts.store
-    forget, closing, going_on = store.forget, asyncio.Event(), asyncio.Event()
-
-    async def slowly(account: str) -> None:
-        closing.set()
-        await going_on.wait()
-        await forget(account)
-
-    store.forget = slowly  # type: ignore[method-assign]
+    going_on = slow(pair)
     pair.file("GATEWAY_ACCOUNTS", json.dumps({"acme": without(acme), "zeta": without(zeta)}))
-    renewing = asyncio.create_task(pair.renewal.look())
-    await until(lambda: closing.is_set() or renewing.done())
+    renewing = await begun(pair)
     zeta.forget()
     answer = await pair.town.ask("bob", LIST)
     going_on.set()
     await renewing
     assert (answer.status, answer.codes, zeta.calls) == (503, ["OVERLOADED"], {})
     assert (await pair.town.ask("bob", LIST)).status == 200
+
+
+async def test_while_an_account_is_opened_anew_its_callers_are_told_to_come_again(pair: Rotated) -> None:
+    zeta = pair.town.houses[2]
+    settings = {KEYS[Source.PACKAGEX]: zeta.keys[Source.PACKAGEX]}
+    going_on = slow(pair)
+    acme = pair.town.houses[1]
+    pair.file("GATEWAY_ACCOUNTS", json.dumps({"acme": acme.settings, "zeta": settings}))
+    renewing = await begun(pair)
+    answer = await pair.town.ask("bob", LIST)
+    assert (answer.status, answer.codes) == (503, ["OVERLOADED"])
+    await pair.town.data("ada", LIST)
+    going_on.set()
+    await renewing
+    assert emails(await pair.town.data("bob", PEOPLE))
 
 
 async def test_a_read_under_way_leaves_nothing_for_the_next_of_that_name(pair: Rotated) -> None:
