@@ -71,7 +71,10 @@ async def test_a_source_that_takes_the_request_and_says_nothing_is_uncertain() -
         writer.close()
 
     async with vendor(silent) as port:
-        error = await failure(over(seconds=0.05), request(port))
+        for seconds in (0.05, 0.5, 5.0):  # a process that has no CPU may have sent nothing by then
+            error = await failure(over(seconds=seconds), request(port))
+            if error.uncertain:
+                break
     assert (type(error), error.uncertain) == (UpstreamTimeout, True)
 
 
